@@ -1,0 +1,1 @@
+"""The service: HTTP routes, settings, auth, page. Never torch, onnx or onnxruntime."""

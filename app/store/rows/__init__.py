@@ -1,0 +1,25 @@
+"""Every table. Importing this module makes `Base.metadata` whole."""
+
+from app.store.rows.base import Base
+from app.store.rows.jobs import Event, Job, Step, StepCache
+from app.store.rows.results import Artifact, MeasurementRow, Worker
+from app.store.rows.tenants import ApiKey, Audit, IdempotencyKey, Project
+from app.store.rows.uploads import Blob, Dataset, Model
+
+__all__ = [
+    "ApiKey",
+    "Artifact",
+    "Audit",
+    "Base",
+    "Blob",
+    "Dataset",
+    "Event",
+    "IdempotencyKey",
+    "Job",
+    "MeasurementRow",
+    "Model",
+    "Project",
+    "Step",
+    "StepCache",
+    "Worker",
+]

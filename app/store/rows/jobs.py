@@ -1,0 +1,109 @@
+"""Jobs, their steps, their feed of events, and the cache that makes resuming cheap."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Float, ForeignKey, Index, Integer, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.store.rows.base import Base, utc_now
+from lathe import ids
+from lathe.states import JobKind, JobState, Queue, StepState
+
+
+class Job(Base):
+    """The truth about a job. The row is also the outbox: a hint to a worker only says "look".
+
+    `attempt` is the fencing token: whoever writes must still hold the attempt it claimed.
+    `crashes` counts children that died under a living supervisor, `lapses` expired leases.
+    `version` grows with every change and makes the ETag.
+    """
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        Index("ix_jobs_project_id_created_at", "project_id", "created_at", "id"),
+        Index("ix_jobs_queue_state", "queue", "state", "priority", "created_at"),
+        Index("ix_jobs_state_lease_until", "state", "lease_until"),
+    )
+
+    id: Mapped[str] = mapped_column(
+        String(40), primary_key=True, default=lambda: ids.new("job")
+    )
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
+    kind: Mapped[JobKind] = mapped_column(String(16))
+    queue: Mapped[Queue] = mapped_column(String(16))
+    priority: Mapped[int] = mapped_column(Integer, default=5)
+    state: Mapped[JobState] = mapped_column(String(16), default=JobState.QUEUED)
+    version: Mapped[int] = mapped_column(Integer, default=1)
+    name: Mapped[str | None] = mapped_column(String(200))
+    labels: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    spec: Mapped[dict[str, Any] | None]  # lathe.job.JobSpec of a compress job
+    spec_version: Mapped[int] = mapped_column(Integer, default=1)
+    model_id: Mapped[str | None] = mapped_column(ForeignKey("models.id"), index=True)
+    dataset_id: Mapped[str | None] = mapped_column(ForeignKey("datasets.id"))
+    retry_of: Mapped[str | None] = mapped_column(ForeignKey("jobs.id"))
+    request_id: Mapped[str | None] = mapped_column(String(64))
+
+    attempt: Mapped[int] = mapped_column(Integer, default=0)
+    crashes: Mapped[int] = mapped_column(Integer, default=0)
+    lapses: Mapped[int] = mapped_column(Integer, default=0)
+    worker: Mapped[str | None] = mapped_column(String(120))
+    lease_until: Mapped[datetime | None]
+    hinted_at: Mapped[datetime | None]
+    cancel_requested: Mapped[bool] = mapped_column(default=False)
+
+    progress: Mapped[dict[str, Any] | None]  # lathe.views.Progress
+    failure: Mapped[dict[str, Any] | None]  # lathe.errors.Failure
+    verdict: Mapped[dict[str, Any] | None]  # lathe.report.Verdict
+    last_seq: Mapped[int] = mapped_column(Integer, default=0)  # of this job's events
+
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    queued_at: Mapped[datetime] = mapped_column(default=utc_now)
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    queued_s: Mapped[float] = mapped_column(Float, default=0.0)  # of earlier waits
+    running_s: Mapped[float] = mapped_column(Float, default=0.0)  # of earlier runs
+
+
+class Step(Base):
+    """One pipeline step of one job."""
+
+    __tablename__ = "steps"
+    __table_args__ = (UniqueConstraint("job_id", "position"),)
+
+    id: Mapped[str] = mapped_column(
+        String(40), primary_key=True, default=lambda: ids.new("stp")
+    )
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), index=True)
+    position: Mapped[int] = mapped_column(Integer)
+    step_id: Mapped[str] = mapped_column(String(64))
+    technique: Mapped[str] = mapped_column(String(64))
+    state: Mapped[StepState] = mapped_column(String(16), default=StepState.PENDING)
+    fraction: Mapped[float] = mapped_column(Float, default=0.0)
+    report: Mapped[dict[str, Any] | None]  # lathe.report.StepReport
+    checkpoint_blob_id: Mapped[str | None] = mapped_column(ForeignKey("blobs.id"))
+
+
+class StepCache(Base):
+    """A finished step's checkpoint by the hash of everything that made it. Per project."""
+
+    __tablename__ = "step_cache"
+
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    checkpoint_blob_id: Mapped[str] = mapped_column(ForeignKey("blobs.id"))
+    report: Mapped[dict[str, Any]]  # lathe.report.StepReport of the run that made it
+    job_id: Mapped[str] = mapped_column(String(40))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class Event(Base):
+    """Append-only feed of a job; `seq` counts from 1 without gaps."""
+
+    __tablename__ = "events"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    seq: Mapped[int] = mapped_column(Integer, primary_key=True)
+    type: Mapped[str] = mapped_column(String(32))
+    data: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    at: Mapped[datetime] = mapped_column(default=utc_now)

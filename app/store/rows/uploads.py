@@ -1,0 +1,77 @@
+"""Stored bytes, and the models and data sets made of them."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.store.rows.base import Base, utc_now
+from lathe import ids
+from lathe.states import UploadState
+
+
+class Blob(Base):
+    """One immutable object of the store. `key` is random; the hash is only a column, and is
+    unique within its project, so no tenant learns what another has."""
+
+    __tablename__ = "blobs"
+    __table_args__ = (Index("uq_blobs_project_id_sha256", "project_id", "sha256", unique=True),)
+
+    id: Mapped[str] = mapped_column(
+        String(40), primary_key=True, default=lambda: ids.new("blb")
+    )
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
+    key: Mapped[str] = mapped_column(String(200), unique=True)
+    sha256: Mapped[str] = mapped_column(String(64))
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    doomed_at: Mapped[datetime | None]  # first phase of deletion; the sweep does the second
+
+
+class Model(Base):
+    """An uploaded or produced network; `facts` is `lathe.facts.ModelFacts` once ready."""
+
+    __tablename__ = "models"
+    __table_args__ = (
+        Index("ix_models_project_id_created_at", "project_id", "created_at", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(
+        String(40), primary_key=True, default=lambda: ids.new("mdl")
+    )
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
+    name: Mapped[str | None] = mapped_column(String(200))
+    state: Mapped[UploadState] = mapped_column(String(16), default=UploadState.PENDING)
+    upload_blob_id: Mapped[str] = mapped_column(ForeignKey("blobs.id"))
+    canonical_blob_id: Mapped[str | None] = mapped_column(ForeignKey("blobs.id"))
+    facts: Mapped[dict[str, Any] | None]
+    failure: Mapped[dict[str, Any] | None]
+    inspection_job_id: Mapped[str | None] = mapped_column(String(40))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class Dataset(Base):
+    """Uploaded data; `facts` is `lathe.facts.DatasetFacts` once ready.
+
+    `canonical_blob_id` is the memory-mappable safetensors file that jobs read.
+    """
+
+    __tablename__ = "datasets"
+    __table_args__ = (
+        Index("ix_datasets_project_id_created_at", "project_id", "created_at", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(
+        String(40), primary_key=True, default=lambda: ids.new("dat")
+    )
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
+    name: Mapped[str | None] = mapped_column(String(200))
+    state: Mapped[UploadState] = mapped_column(String(16), default=UploadState.PENDING)
+    upload_blob_id: Mapped[str] = mapped_column(ForeignKey("blobs.id"))
+    canonical_blob_id: Mapped[str | None] = mapped_column(ForeignKey("blobs.id"))
+    transforms: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    facts: Mapped[dict[str, Any] | None]
+    failure: Mapped[dict[str, Any] | None]
+    inspection_job_id: Mapped[str | None] = mapped_column(String(40))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)

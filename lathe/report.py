@@ -1,0 +1,152 @@
+"""The proof: baseline against candidates, measured under one harness, as one value."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from lathe.errors import Failure
+from lathe.job import JobSpec
+from lathe.spec import Fact
+
+Realised = Literal["smaller", "faster", "smaller_and_faster", "neither", "unmeasured"]
+
+
+class Interval(Fact):
+    """A two-sided 95 % interval."""
+
+    low: float
+    high: float
+
+
+class Measurement(Fact):
+    """One number about one file. `samples` are the raw timings in run order."""
+
+    metric: str
+    value: float
+    unit: str
+    batch_size: int | None = None
+    spread: Interval | None = None
+    samples: tuple[float, ...] = ()
+    contended: bool = Field(False, description="Other work used the CPU while this was timed.")
+
+
+class Comparison(Fact):
+    """Candidate against baseline on the same examples or in the same timed run.
+
+    For a quality metric `change` is candidate minus baseline with a paired interval; for a
+    cost it is candidate over baseline.
+    """
+
+    metric: str
+    kind: Literal["difference", "ratio"]
+    change: float
+    interval: Interval | None = None
+    examples: int | None = None
+    method: str | None = Field(None, description="How the interval was made.")
+    batch_size: int | None = None
+
+
+class GroupScore(Fact):
+    """One class or one group of the evaluation split, before and after."""
+
+    name: str
+    examples: int
+    baseline: dict[str, float]
+    candidate: dict[str, float]
+
+
+class LayerReport(Fact):
+    """What became of one layer. SQNR = 10 log10(sum x^2 / sum (x - x')^2) of its output."""
+
+    layer: str
+    operator: str
+    bytes_before: int
+    bytes_after: int
+    shape_before: tuple[int, ...]
+    shape_after: tuple[int, ...]
+    nonzero: float = Field(description="Fraction of stored weights that are not zero.")
+    dtype: str
+    sqnr_db: float | None = None
+    executed_as: str | None = Field(
+        None, description="Operator and type the runtime really ran."
+    )
+
+
+class StepReport(Fact):
+    """What one step did, what it cost and whether it was taken from the cache."""
+
+    id: str
+    technique: str
+    reused: bool = False
+    wall_s: float
+    cpu_s: float
+    facts: dict[str, float | int | str | bool | None] = Field(default_factory=dict)
+    curve: tuple[tuple[float, ...], ...] = Field(
+        (), description="Training: epoch, train loss, held-out score, one row an epoch."
+    )
+
+
+class NoisePoint(Fact):
+    """The primary metric when inputs carry Gaussian noise of `sigma` times their deviation."""
+
+    sigma: float
+    baseline: float
+    candidate: float
+
+
+class Candidate(Fact):
+    """The state after one step, as a file."""
+
+    id: str = Field(description="The step's id.")
+    file: str = Field(description="Name of the artifact that was measured.")
+    sha256: str
+    measurements: tuple[Measurement, ...]
+    against_baseline: tuple[Comparison, ...] = ()
+    constraints_met: bool | None = None
+    violations: tuple[str, ...] = ()
+    realised: Realised = "unmeasured"
+    float_operators: dict[str, int] = Field(
+        default_factory=dict,
+        description="Conv, Gemm, MatMul that the runtime still ran in float.",
+    )
+
+
+class Verdict(Fact):
+    """The answer in one line, and what it rests on."""
+
+    best: str = Field(description="Id of the best candidate.")
+    constraints_met: bool | None
+    realised: Realised
+    sentence: str
+
+
+class Environment(Fact):
+    """Where the numbers come from."""
+
+    lathe_version: str
+    spec_version: int = 1
+    libraries: dict[str, str]
+    cpu: str
+    cores: int
+    threads: int
+    device: str
+    platform: str
+    seed: int
+
+
+class Report(Fact):
+    """Everything that was measured for one job."""
+
+    spec: JobSpec
+    verdict: Verdict
+    baseline: Candidate
+    candidates: tuple[Candidate, ...]
+    steps: tuple[StepReport, ...]
+    layers: tuple[LayerReport, ...] = ()
+    classes: tuple[GroupScore, ...] = ()
+    groups: tuple[GroupScore, ...] = ()
+    worst_classes: tuple[str, ...] = ()
+    noise: tuple[NoisePoint, ...] = ()
+    environment: Environment
+    warnings: tuple[str, ...] = ()
+    failure: Failure | None = None

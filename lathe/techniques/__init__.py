@@ -1,0 +1,23 @@
+"""The techniques a pipeline may name. A new one joins the union here."""
+
+from typing import Annotated, get_args
+
+from pydantic import Field
+
+from lathe.techniques.optimize import OptimizeGraph
+from lathe.techniques.prune import PruneChannels
+from lathe.techniques.quantize import QuantizeDynamic, QuantizeFloat, QuantizeStatic
+from lathe.techniques.train import Distill, Recover
+
+AnyStep = (
+    OptimizeGraph
+    | PruneChannels
+    | Recover
+    | Distill
+    | QuantizeStatic
+    | QuantizeDynamic
+    | QuantizeFloat
+)
+PipelineStep = Annotated[AnyStep, Field(discriminator="technique")]
+
+TECHNIQUES: tuple[type[AnyStep], ...] = get_args(AnyStep)

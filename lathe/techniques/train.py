@@ -1,0 +1,113 @@
+"""Training steps: recover what an earlier step cost, alone or taught by a teacher."""
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from lathe.ids import ModelId
+from lathe.spec import Spec
+from lathe.techniques.step import Needs, Step
+
+
+class Sgd(Spec):
+    """Stochastic gradient descent with Nesterov momentum."""
+
+    kind: Literal["sgd"] = "sgd"
+    lr: float = Field(0.05, gt=0, le=10)
+    momentum: float = Field(0.9, ge=0, lt=1)
+    weight_decay: float = Field(5e-4, ge=0, lt=1)
+
+
+class Adam(Spec):
+    """Adam; Kingma and Ba 2015."""
+
+    kind: Literal["adam"] = "adam"
+    lr: float = Field(1e-3, gt=0, le=10)
+    weight_decay: float = Field(0.0, ge=0, lt=1)
+
+
+class AdamW(Spec):
+    """Adam with decoupled weight decay; Loshchilov and Hutter 2019."""
+
+    kind: Literal["adamw"] = "adamw"
+    lr: float = Field(1e-3, gt=0, le=10)
+    weight_decay: float = Field(0.01, ge=0, lt=1)
+
+
+Optimizer = Annotated[Sgd | Adam | AdamW, Field(discriminator="kind")]
+
+
+class EarlyStopping(Spec):
+    """Stop after `patience` epochs without a better score on the held-out part of train."""
+
+    patience: int = Field(5, ge=1, le=1000)
+    min_delta: float = Field(0.0, ge=0)
+
+
+class Training(Step):
+    """How long and how fast to train. The kept weights are those of the best epoch on the
+    held-out part of the train split; the evaluation split is never looked at."""
+
+    needs: ClassVar[Needs] = Needs(train=True, labels=True, torch_view=True)
+
+    optimizer: Optimizer = Field(default_factory=Adam)
+    epochs: int = Field(3, ge=1, le=10_000)
+    batch_size: int = Field(64, ge=1, le=65_536)
+    schedule: Literal["constant", "cosine"] = Field(
+        "cosine", description="Learning rate over the whole run."
+    )
+    hold_out: float = Field(
+        0.1, gt=0, lt=0.9, description="Fraction of train kept apart to choose the epoch."
+    )
+    max_samples: int | None = Field(
+        None, ge=1, description="See at most this many train examples an epoch; default all."
+    )
+    early_stopping: EarlyStopping | None = None
+
+
+class Recover(Training):
+    """Fine-tune on the labels of the train split."""
+
+    technique: Literal["train.recover"] = "train.recover"
+
+
+class Teacher(Spec):
+    """A model whose outputs are imitated: the baseline, or an uploaded model."""
+
+    model: ModelId | Literal["baseline"] = "baseline"
+    weight: float = Field(1.0, gt=0, le=1000, description="Relative to the other teachers.")
+
+
+class LogitsLoss(Spec):
+    """T^2 KL(teacher || student) of softened outputs; for other tasks the squared error."""
+
+    weight: float = Field(0.9, gt=0, le=1)
+    temperature: float = Field(4.0, gt=0, le=100)
+
+
+class DistillLoss(Spec):
+    """L = hard L_task + logits.weight T^2 KL(teacher || student).
+
+    Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network",
+    arXiv:1503.02531, section 2.
+    """
+
+    hard: float = Field(0.1, ge=0, le=1, description="Weight of the task's own loss.")
+    logits: LogitsLoss = Field(default_factory=LogitsLoss)
+
+
+class Distill(Training):
+    """Train against the softened outputs of one or several teachers."""
+
+    needs: ClassVar[Needs] = Needs(train=True, torch_view=True)
+
+    technique: Literal["train.distill"] = "train.distill"
+    teachers: tuple[Teacher, ...] = Field((Teacher(),), min_length=1, max_length=8)
+    loss: DistillLoss = Field(default_factory=DistillLoss)
+
+    @model_validator(mode="after")
+    def _different_teachers(self) -> Self:
+        names = [teacher.model for teacher in self.teachers]
+        if len(set(names)) < len(names):
+            raise ValueError("name each teacher once; use its weight to count it more")
+        return self

@@ -1,0 +1,227 @@
+"""What the HTTP API answers with."""
+
+from datetime import datetime
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import ConfigDict, Field
+
+from lathe.errors import ErrorClass, Failure
+from lathe.facts import Capabilities, DatasetFacts, Finding, IoSpec, ModelStats
+from lathe.job import JobSpec
+from lathe.report import Measurement, Verdict
+from lathe.spec import Fact
+from lathe.states import JobKind, JobState, Queue, StepState, UploadState
+
+Item = TypeVar("Item")
+
+
+class View(Fact):
+    """An answer of the API."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", from_attributes=True)
+
+
+class Page(View, Generic[Item]):
+    """One page of a list, newest first. Pass `next_cursor` as `cursor` to go on."""
+
+    items: list[Item]
+    next_cursor: str | None = None
+
+
+class FieldProblem(View):
+    """One field that is wrong, where it stands and what would be right."""
+
+    param: str
+    detail: str
+
+
+class Problem(View):
+    """RFC 9457 problem details with Lathe's extensions."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", serialize_by_alias=True, validate_by_name=True
+    )
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    error_class: ErrorClass = Field(alias="class")
+    retryable: bool
+    param: str | None = None
+    errors: list[FieldProblem] = Field(default_factory=list)
+    request_id: str | None = None
+
+
+class ModelView(View):
+    """An uploaded or produced network."""
+
+    id: str
+    name: str | None
+    state: UploadState
+    size_bytes: int
+    sha256: str
+    format: str | None = None
+    io: IoSpec | None = None
+    stats: ModelStats | None = None
+    capabilities: Capabilities | None = None
+    findings: list[Finding] = Field(default_factory=list)
+    failure: Failure | None = None
+    inspection_job: str | None = None
+    created_at: datetime
+
+
+class DatasetView(View):
+    """An uploaded data set."""
+
+    id: str
+    name: str | None
+    state: UploadState
+    size_bytes: int
+    sha256: str
+    facts: DatasetFacts | None = None
+    findings: list[Finding] = Field(default_factory=list)
+    failure: Failure | None = None
+    inspection_job: str | None = None
+    created_at: datetime
+
+
+class Progress(View):
+    """How far the running step is. `eta_s` is an estimate for this step."""
+
+    step: str | None = None
+    fraction: float = Field(ge=0, le=1)
+    current: float | None = None
+    total: float | None = None
+    unit: str | None = None
+    eta_s: float | None = None
+    message: str | None = None
+
+
+class StepView(View):
+    """One pipeline step of a job."""
+
+    id: str
+    technique: str
+    state: StepState
+    fraction: float = 0.0
+    facts: dict[str, Any] = Field(default_factory=dict)
+
+
+class JobView(View):
+    """A job as it stands. `queued_s` and `running_s` are separate clocks."""
+
+    id: str
+    kind: JobKind
+    state: JobState
+    display_state: str = Field(
+        description="As state, but `cancelling` while a cancel is pending."
+    )
+    queue: Queue
+    priority: int
+    attempt: int
+    name: str | None = None
+    labels: dict[str, str] = Field(default_factory=dict)
+    spec: JobSpec | None = None
+    progress: Progress | None = None
+    steps: list[StepView] = Field(default_factory=list)
+    verdict: Verdict | None = None
+    failure: Failure | None = None
+    retry_of: str | None = None
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    queued_s: float
+    running_s: float
+
+
+class EventView(View):
+    """One entry of a job's feed; `seq` counts from 1 without gaps."""
+
+    seq: int
+    type: str
+    at: datetime
+    data: dict[str, Any] = Field(default_factory=dict)
+
+
+class ArtifactView(View):
+    """A file that a job made."""
+
+    id: str
+    job: str
+    kind: Literal["onnx", "report.json", "report.html"]
+    name: str
+    candidate: str | None
+    size_bytes: int
+    sha256: str
+    media_type: str
+    created_at: datetime
+
+
+class MeasurementView(View):
+    """One stored number, findable across jobs."""
+
+    job: str
+    model: str
+    role: Literal["baseline", "candidate"]
+    candidate: str | None
+    measurement: Measurement
+    environment: dict[str, Any]
+    created_at: datetime
+
+
+class PlannedStep(View):
+    """One step of a validated plan, with its id and every default filled in."""
+
+    id: str
+    technique: str
+    phase: str
+    spec: dict[str, Any]
+
+
+class PlanView(View):
+    """A dry run: what would happen, or every reason why it cannot."""
+
+    valid: bool
+    spec: JobSpec | None
+    plan: list[PlannedStep] = Field(default_factory=list)
+    queue: Queue | None = None
+    problems: list[FieldProblem] = Field(default_factory=list)
+
+
+class TechniqueView(View):
+    """One technique of the catalogue, with the JSON Schema of its step."""
+
+    technique: str
+    phase: str
+    summary: str
+    needs: dict[str, bool]
+    json_schema: dict[str, Any]
+
+
+class ProjectView(View):
+    """A tenant."""
+
+    id: str
+    name: str
+    created_at: datetime
+
+
+class KeyView(View):
+    """An API key without its secret."""
+
+    id: str
+    project: str
+    name: str
+    scopes: list[Literal["read", "write", "admin"]]
+    created_at: datetime
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+class NewKeyView(KeyView):
+    """A key just made: the only time its secret is shown."""
+
+    key: str
