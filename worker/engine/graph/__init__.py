@@ -1,0 +1,1 @@
+"""Reading an ONNX graph: its doors, tensors, layers, shapes and costs. Nothing here runs it."""

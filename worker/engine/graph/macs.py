@@ -1,0 +1,108 @@
+"""Multiply-accumulates of a model, for one example.
+
+Counted are the operators that multiply by many weights or by each other; elementwise
+operators, pooling, normalisation and table look-ups count nothing.
+
+    Conv           out_positions * C_out * (C_in / groups) * kernel
+    ConvTranspose  in_positions * C_in * (C_out / groups) * kernel
+    Gemm           M * K * N
+    MatMul         elements(Y) * K
+    RNN/GRU/LSTM   steps * directions * gates * (I * H + H * H), gates = 1, 3, 4
+    Einsum         product of the sizes of all its indices
+"""
+
+import math
+from collections.abc import Mapping
+
+import onnx
+
+from lathe.facts import Dim
+from worker.engine.graph.io_spec import io_spec
+from worker.engine.graph.operators import every_node, subgraphs
+from worker.engine.graph.shapes import shapes
+
+Sizes = tuple[int, ...]
+RECURRENT_GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
+WEIGHT_INPUT = {  # operator -> position of its second factor
+    "Conv": 1, "ConvInteger": 1, "QLinearConv": 3, "FusedConv": 1, "ConvTranspose": 1,
+    "Gemm": 1, "QGemm": 3,
+    "MatMul": 1, "MatMulInteger": 1, "QLinearMatMul": 3, "FusedMatMul": 1,
+    "RNN": 1, "GRU": 1, "LSTM": 1, "Einsum": 1,
+}  # fmt: skip
+
+
+def macs(model: onnx.ModelProto) -> int | None:
+    """MACs of the whole model for one example; None where a shape is unknown.
+
+    A fixed batch that all inputs and outputs share is divided out.
+    """
+    known = shapes(model)
+    total = 0
+    for node in model.graph.node:
+        if any(deep.op_type in WEIGHT_INPUT for g in subgraphs(node) for deep in every_node(g)):
+            return None
+        cost = node_macs(node, known)
+        if cost is None:
+            return None
+        total += cost
+    return total // examples(model)
+
+
+def examples(model: onnx.ModelProto) -> int:
+    """The fixed batch that every input and output shares, else 1."""
+    io = io_spec(model)
+    leading = {tensor.shape[0] if tensor.shape else None for tensor in io.inputs + io.outputs}
+    batch = leading.pop()
+    return batch if not leading and isinstance(batch, int) and batch > 0 else 1
+
+
+def node_macs(node: onnx.NodeProto, known: Mapping[str, tuple[Dim, ...]]) -> int | None:
+    """MACs of one node at the shapes in `known`: 0 for what is not counted, None if unknown."""
+    if node.op_type not in WEIGHT_INPUT:
+        return 0
+    left = _sizes(node.input[0], known)
+    right = _sizes(node.input[WEIGHT_INPUT[node.op_type]], known)
+    out = _sizes(next(name for name in node.output if name), known)
+    if left is None or right is None:
+        return None
+    if node.op_type in RECURRENT_GATES:
+        return _recurrent(node, left, right)
+    return None if out is None else _product(node, left, right, out)
+
+
+def _product(node: onnx.NodeProto, left: Sizes, right: Sizes, out: Sizes) -> int:
+    match node.op_type:
+        case "Conv" | "ConvInteger" | "QLinearConv" | "FusedConv":  # right (O, I/g, *k)
+            return math.prod(out) * math.prod(right[1:])
+        case "ConvTranspose":  # right (I, O/g, *k)
+            return math.prod(left) * math.prod(right[1:])
+        case "Gemm" | "QGemm":
+            return math.prod(out) * right[_flag(node, "transB")]
+        case "Einsum":
+            return _einsum(node, left, right)
+        case _:
+            return math.prod(out) * left[-1]
+
+
+def _recurrent(node: onnx.NodeProto, left: Sizes, right: Sizes) -> int:
+    """Left (T, B, I), right (directions, gates*H, I)."""
+    directions, rows, width = right
+    hidden = rows // RECURRENT_GATES[node.op_type]
+    steps = left[0] * left[1]  # batch_first (layout 1) only swaps the two
+    return steps * directions * rows * (width + hidden)
+
+
+def _einsum(node: onnx.NodeProto, left: Sizes, right: Sizes) -> int:
+    equation = onnx.helper.get_node_attr_value(node, "equation").decode().replace(" ", "")
+    first, second = equation.split("->")[0].split(",")[:2]
+    sizes = {**dict(zip(first, left, strict=True)), **dict(zip(second, right, strict=True))}
+    return math.prod(sizes.values())
+
+
+def _flag(node: onnx.NodeProto, name: str) -> int:
+    return next((int(a.i) for a in node.attribute if a.name == name), 0)
+
+
+def _sizes(name: str, known: Mapping[str, tuple[Dim, ...]]) -> Sizes | None:
+    sizes = [size for size in known.get(name, (None,)) if isinstance(size, int)]
+    return tuple(sizes) if len(sizes) == len(known.get(name, (None,))) else None

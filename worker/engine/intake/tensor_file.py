@@ -1,0 +1,142 @@
+"""Safetensors files: the header read with every offset checked, and the writing in a stream.
+
+Format: https://github.com/huggingface/safetensors#format (8 bytes little-endian header
+length, a JSON header of dtype, shape and data_offsets relative to the end of the header,
+then the data without holes). The bytes of a tensor are never held in memory here.
+"""
+
+import json
+import math
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from pydantic import BaseModel, ValidationError
+
+from lathe.facts import DType
+
+MAX_HEADER_BYTES = 100 << 20
+ALIGNMENT_BYTES = 64
+CODES: dict[DType, str] = {
+    "bool": "BOOL",
+    "uint8": "U8",
+    "int8": "I8",
+    "uint16": "U16",
+    "int16": "I16",
+    "float16": "F16",
+    "uint32": "U32",
+    "int32": "I32",
+    "float32": "F32",
+    "uint64": "U64",
+    "int64": "I64",
+    "float64": "F64",
+}
+ITEM_BYTES: dict[DType, int] = {
+    name: 1 if code == "BOOL" else int(code[1:]) // 8 for name, code in CODES.items()
+}
+_NAMES = {code: name for name, code in CODES.items()}
+
+
+class DamagedTensorFileError(ValueError):
+    """The header cannot be trusted; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTensor:
+    """Where one tensor lies: `offset` counts from the start of the file."""
+
+    dtype: DType
+    shape: tuple[int, ...]
+    offset: int
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the data."""
+        return math.prod(self.shape) * ITEM_BYTES[self.dtype]
+
+
+class _Entry(BaseModel):
+    dtype: str
+    shape: tuple[int, ...]
+    data_offsets: tuple[int, int]
+
+
+def read_header(path: Path) -> dict[str, StoredTensor]:
+    """The tensors of a safetensors file, in file order; raises DamagedTensorFileError."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        first = file.read(8)
+        if len(first) < 8:  # noqa: PLR2004 - the length field itself
+            raise DamagedTensorFileError("it ends before its header")
+        (length,) = struct.unpack("<Q", first)
+        if length > min(MAX_HEADER_BYTES, size - 8):
+            raise DamagedTensorFileError(f"its header claims {length} bytes of {size}")
+        header = file.read(length)
+    try:
+        parsed = json.loads(header)
+        if not isinstance(parsed, dict):
+            raise DamagedTensorFileError("its header is no JSON object")
+        parsed.pop("__metadata__", None)
+        entries = {name: _Entry.model_validate(entry) for name, entry in parsed.items()}
+    except (ValueError, RecursionError, ValidationError) as error:
+        raise DamagedTensorFileError("its header is no list of tensors") from error
+    ordered = sorted(entries.items(), key=lambda item: item[1].data_offsets)
+    return _placed(ordered, start=8 + length, size=size)
+
+
+def _placed(
+    ordered: list[tuple[str, _Entry]], *, start: int, size: int
+) -> dict[str, StoredTensor]:
+    end, tensors = 0, dict[str, StoredTensor]()
+    for name, entry in ordered:
+        if entry.dtype not in _NAMES:
+            raise DamagedTensorFileError(f"{name!r} holds {entry.dtype}, not plain numbers")
+        if any(dim < 0 for dim in entry.shape):
+            raise DamagedTensorFileError(f"{name!r} has a negative size")
+        tensor = StoredTensor(_NAMES[entry.dtype], entry.shape, start + entry.data_offsets[0])
+        if entry.data_offsets != (end, end + tensor.size_bytes):
+            raise DamagedTensorFileError(f"the data of {name!r} does not lie where it must")
+        end, tensors[name] = entry.data_offsets[1], tensor
+    if start + end != size:
+        raise DamagedTensorFileError(f"it holds {size - start} bytes of data, not {end}")
+    return tensors
+
+
+def write_tensors(
+    path: Path,
+    declared: Mapping[str, tuple[DType, tuple[int, ...]]],
+    chunks: Mapping[str, Iterable[bytes]],
+) -> dict[str, StoredTensor]:
+    """Write a safetensors file tensor by tensor, each from its stream of bytes.
+
+    Wide elements come first and the data begins at a multiple of 64 bytes, so every tensor
+    is aligned to its element. Raises ValueError where a stream is not as long as declared.
+    """
+    order = sorted(declared, key=lambda name: (-ITEM_BYTES[declared[name][0]], name))
+    entries, end = dict[str, object](), 0
+    for name in order:
+        dtype, shape = declared[name]
+        begin, end = end, end + math.prod(shape) * ITEM_BYTES[dtype]
+        entries[name] = {
+            "dtype": CODES[dtype],
+            "shape": list(shape),
+            "data_offsets": [begin, end],
+        }
+    header = json.dumps(entries, separators=(",", ":")).encode()
+    header += b" " * (-(8 + len(header)) % ALIGNMENT_BYTES)
+    with path.open("wb") as file:
+        file.write(struct.pack("<Q", len(header)) + header)
+        for name in order:
+            dtype, shape = declared[name]
+            _stream(file, chunks[name], math.prod(shape) * ITEM_BYTES[dtype], name)
+    return read_header(path)
+
+
+def _stream(file: BinaryIO, chunks: Iterable[bytes], size_bytes: int, name: str) -> None:
+    written = 0
+    for chunk in chunks:
+        written += file.write(chunk)
+    if written != size_bytes:
+        raise ValueError(f"{name!r} gave {written} bytes of {size_bytes}")
