@@ -1,0 +1,92 @@
+# Every target sets up what it needs in .venv: Python 3.11 or newer, gcc and pip are enough.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check
+CODE := lathe app worker examples benchmarks
+TESTED := $(CODE) tests migrations
+
+.PHONY: help
+help:  ## Show what can be made.
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+# --- set-up; a stamp is renewed when its requirement files change --------------------------
+
+.venv/.server: requirements/torch.txt requirements/server.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with PYTHON=..." >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { rm -rf .venv; echo "no venv module; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@echo "setting up .venv: torch first and alone, then the rest"
+	@$(PIP) -r requirements/torch.txt
+	@$(PIP) -r requirements/server.txt
+	@$(PIP) --no-deps -e .
+	@touch $@
+
+.venv/.test: .venv/.server requirements/test.txt
+	@$(PIP) -r requirements/test.txt
+	@touch $@
+
+.venv/.bench: .venv/.test requirements/bench.txt
+	@$(PIP) -r requirements/bench.txt
+	@touch $@
+
+.PHONY: setup
+setup: .venv/.server  ## Install what the service needs.
+
+# --- run ------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: .venv/.server  ## Compress a real model over HTTP and print the proof.
+	@$(BIN)/python examples/demo.py
+
+.PHONY: up
+up: .venv/.server  ## Start the embedded service on port 8000.
+	@$(BIN)/python -m app.up
+
+# --- test -----------------------------------------------------------------------------------
+
+.PHONY: test
+test: check unit services  ## Lint, types, walls, unit and services tests.
+
+.PHONY: check
+check: lint types walls  ## Everything that reads the code without running it.
+
+.PHONY: lint
+lint: .venv/.test
+	$(BIN)/ruff check $(TESTED)
+	$(BIN)/ruff format --check $(TESTED)
+
+.PHONY: types
+types: .venv/.test
+	$(BIN)/mypy
+
+.PHONY: walls
+walls: .venv/.test
+	$(BIN)/lint-imports
+
+.PHONY: unit
+unit: .venv/.test  ## Unit tests: sealed, seconds.
+	$(BIN)/pytest tests/unit
+
+.PHONY: services
+services: .venv/.test  ## Tests on real processes, PostgreSQL, Valkey and S3.
+	$(BIN)/pytest tests/services
+
+.PHONY: format
+format: .venv/.test  ## Rewrite the code in the house format.
+	$(BIN)/ruff check --fix-only $(TESTED)
+	$(BIN)/ruff format $(TESTED)
+
+# --- measure; each exits 1 when a figure is missed ---------------------------------------------
+
+.PHONY: bench-resnet20
+bench-resnet20: .venv/.bench  ## ResNet-20 on CIFAR-10, static int8, over HTTP (needs DATA=folder).
+	$(BIN)/python -m benchmarks.resnet20 --data "$(DATA)"
+
+.PHONY: bench-minilm
+bench-minilm: .venv/.bench  ## all-MiniLM-L6-v2 on STS-B, dynamic int8, over HTTP (needs DATA=folder).
+	$(BIN)/python -m benchmarks.minilm --data "$(DATA)"
+
+.PHONY: clean
+clean:  ## Remove what the targets made.
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info demo-out data
