@@ -1,0 +1,52 @@
+from lathe.job import Constraint
+from lathe.report import Candidate, Measurement
+from worker.engine.run.constraints import violations
+
+
+def candidate(**values: float) -> Candidate:
+    return Candidate(
+        id="int8",
+        file="net.onnx",
+        sha256="0" * 64,
+        measurements=tuple(
+            Measurement(metric=metric, value=value, unit="") for metric, value in values.items()
+        ),
+    )
+
+
+def test_a_drop_is_baseline_minus_candidate_where_higher_is_better() -> None:
+    limit = (Constraint(metric="accuracy", max_drop=0.01),)
+    (broken,) = violations(limit, candidate(accuracy=0.9), candidate(accuracy=0.8))
+    assert round(broken.excess, 6) == round(0.09 / 0.89, 6)
+    assert broken.text == "accuracy dropped by 0.1 (0.9 -> 0.8), at most 0.01 was allowed"
+    assert violations(limit, candidate(accuracy=0.9), candidate(accuracy=0.95)) == ()
+
+
+def test_a_drop_is_an_increase_where_lower_is_better() -> None:
+    limit = (Constraint(metric="mse", max_drop=0.5),)
+    (broken,) = violations(limit, candidate(mse=2.0), candidate(mse=3.5))
+    assert broken.excess == 1.0 / 2.5
+    assert broken.text == "mse rose by 1.5 (2 -> 3.5), at most 0.5 was allowed"
+    assert violations(limit, candidate(mse=2.0), candidate(mse=0.1)) == ()
+
+
+def test_a_drop_of_exactly_the_limit_holds_despite_rounding() -> None:
+    assert 0.9912 - 0.9862 > 0.005
+    limit = (Constraint(metric="accuracy", max_drop=0.005),)
+    assert violations(limit, candidate(accuracy=0.9912), candidate(accuracy=0.9862)) == ()
+    assert violations(limit, candidate(accuracy=0.9912), candidate(accuracy=0.9861))
+
+
+def test_upper_and_lower_bounds_look_at_the_candidate_alone() -> None:
+    limits = (Constraint(metric="size_bytes", max=400), Constraint(metric="accuracy", min=0.8))
+    broken = violations(limits, candidate(), candidate(size_bytes=500, accuracy=0.6))
+    assert [round(each.excess, 6) for each in broken] == [0.25, 0.25]
+    assert broken[0].text == "size_bytes is 500, at most 400 was allowed"
+    assert broken[1].text == "accuracy is 0.6, at least 0.8 was asked for"
+    assert violations(limits, candidate(), candidate(size_bytes=400, accuracy=0.8)) == ()
+
+
+def test_a_limit_on_something_unmeasured_does_not_hold() -> None:
+    (broken,) = violations((Constraint(metric="macs", max=9),), candidate(), candidate())
+    assert broken.excess == float("inf")
+    assert "macs could not be measured" in broken.text

@@ -1,0 +1,1 @@
+"""The parts of one compression job: steps, candidates, limits, words."""

@@ -1,0 +1,78 @@
+"""The limits of a job: which of them a candidate breaks, by how much, in words.
+
+Every constraint becomes one bound on the metric's value:
+
+    max        value <= max
+    min        value >= min
+    max_drop   value >= baseline - max_drop,  for metrics where higher is better
+               value <= baseline + max_drop,  for metrics where lower is better
+
+    excess = how far the value lies beyond its bound, over |bound| (over 1 for bound 0)
+"""
+
+import math
+from dataclasses import dataclass
+
+from lathe.job import LOWER_IS_BETTER, Constraint
+from lathe.report import Candidate
+from worker.engine.run.measured import measured
+
+ROUNDING = 1e-9  # 0.9912 - 0.9862 is 4e-18 more than 0.005: such a drop still holds
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One broken constraint. `excess` is relative; infinite where nothing was measured."""
+
+    excess: float
+    text: str
+
+
+def violations(
+    constraints: tuple[Constraint, ...], baseline: Candidate, candidate: Candidate
+) -> tuple[Violation, ...]:
+    """Every constraint that `candidate` breaks, in the order of the spec."""
+    found = (_violation(constraint, baseline, candidate) for constraint in constraints)
+    return tuple(violation for violation in found if violation is not None)
+
+
+def _violation(
+    constraint: Constraint, baseline: Candidate, candidate: Candidate
+) -> Violation | None:
+    after = measured(candidate, constraint.metric)
+    before = measured(baseline, constraint.metric)
+    if after is None or (constraint.max_drop is not None and before is None):
+        return Violation(
+            math.inf,
+            f"{constraint.metric} could not be measured, so its limit cannot be shown to hold",
+        )
+    start = before.value if before is not None else 0.0
+    bound, at_most = _bound(constraint, start)
+    beyond = (after.value - bound) if at_most else (bound - after.value)
+    if beyond <= ROUNDING * max(1.0, abs(bound)):
+        return None
+    return Violation(beyond / (abs(bound) or 1.0), _words(constraint, start, after.value))
+
+
+def _bound(constraint: Constraint, baseline: float) -> tuple[float, bool]:
+    if constraint.max is not None:
+        return constraint.max, True
+    if constraint.min is not None:
+        return constraint.min, False
+    allowed = constraint.max_drop or 0.0
+    if constraint.metric in LOWER_IS_BETTER:
+        return baseline + allowed, True
+    return baseline - allowed, False
+
+
+def _words(constraint: Constraint, before: float, after: float) -> str:
+    metric = constraint.metric
+    if constraint.max is not None:
+        return f"{metric} is {after:.6g}, at most {constraint.max:.6g} was allowed"
+    if constraint.min is not None:
+        return f"{metric} is {after:.6g}, at least {constraint.min:.6g} was asked for"
+    word = "rose" if metric in LOWER_IS_BETTER else "dropped"
+    return (
+        f"{metric} {word} by {abs(after - before):.6g} ({before:.6g} -> {after:.6g}), "
+        f"at most {constraint.max_drop:.6g} was allowed"
+    )

@@ -1,0 +1,107 @@
+"""The verdict's sentence: plain words that a stranger understands, with their figures."""
+
+from lathe.job import JobSpec
+from lathe.report import Candidate, Comparison
+from worker.engine.run import figures
+from worker.engine.run.measured import measured
+from worker.engine.run.realised import is_contended, is_faster, is_smaller
+
+
+def sentence(spec: JobSpec, baseline: Candidate, candidate: Candidate) -> str:
+    """What became of size, speed, quality and limits. `candidate` is judged already."""
+    parts = [_costs(baseline, candidate)]
+    if spec.task is not None:
+        parts.append(_quality(spec.task.measured[0], baseline, candidate))
+    return "; ".join(part for part in parts if part) + "." + _limits(spec, candidate)
+
+
+def _costs(baseline: Candidate, candidate: Candidate) -> str:
+    latencies = [c for c in candidate.against_baseline if c.metric == "latency_ms"]
+    smaller, faster = is_smaller(candidate), is_faster(baseline, candidate)
+    bytes_ratio = next(c for c in candidate.against_baseline if c.metric == "size_bytes").change
+    size = f"{figures.times(1 / bytes_ratio)} smaller" if smaller else _not_smaller(bytes_ratio)
+    if not latencies:
+        unknown = "nothing else was" if candidate.realised == "unmeasured" else "speed was not"
+        return f"{size[0].upper()}{size[1:]}; {unknown} measured"
+    contended = is_contended(baseline, candidate)
+    speed = _speed(latencies[0], contended=contended) + _other_batches(latencies[1:])
+    if smaller or faster:
+        first, second = (size, speed) if smaller else (speed, size)
+        joint = " and " if smaller and faster else ", but "
+        return f"{first[0].upper()}{first[1:]}{joint}{second}"
+    return f"Neither smaller nor faster: {size}, {speed}"
+
+
+def _not_smaller(ratio: float) -> str:
+    if ratio <= 1:
+        return f"practically the same size ({100 * ratio:.1f} % of the baseline's bytes)"
+    return f"larger ({figures.times(ratio)} the baseline's bytes)"
+
+
+def _speed(latency: Comparison, *, contended: bool) -> str:
+    where = f"at batch {latency.batch_size}"
+    if contended:
+        return (
+            f"no speed-up is claimed {where} because other work used the CPU during the "
+            f"timing ({_times_as_long(latency.change)} seen)"
+        )
+    span = latency.interval
+    if span is None:
+        return f"not shown to be faster {where} ({_times_as_long(latency.change)})"
+    if span.high < 1:
+        return f"{figures.times(1 / latency.change)} faster {where}"
+    if span.low > 1:
+        return f"{figures.times(latency.change)} slower {where}"
+    return (
+        f"not surely faster {where} ({_times_as_long(latency.change)}, "
+        f"95 % interval {span.low:.2f} to {span.high:.2f})"
+    )
+
+
+def _times_as_long(ratio: float) -> str:
+    return f"{ratio:.2f} times the baseline's time"
+
+
+def _other_batches(latencies: list[Comparison]) -> str:
+    """The batch sizes after the first, in brackets."""
+    if not latencies:
+        return ""
+    words = [
+        f"batch {c.batch_size}: {figures.times(max(c.change, 1 / c.change))} "
+        + ("faster" if c.change < 1 else "slower")
+        for c in latencies
+    ]
+    return f" ({', '.join(words)})"
+
+
+def _quality(metric: str, baseline: Candidate, candidate: Candidate) -> str:
+    """`accuracy 99.12 -> 98.95 % (-0.17 points, 95 % interval ..., 10,000 examples)`."""
+    after = measured(candidate, metric)
+    if after is None:
+        return f"{metric} could not be measured"
+    before = measured(baseline, metric)
+    compared = next((c for c in candidate.against_baseline if c.metric == metric), None)
+    if before is None or compared is None:
+        return f"{metric} {figures.score(metric, after.value)}{figures.unit(metric)}"
+    points = " points" if metric in figures.PERCENT else ""
+    details = [f"{figures.change(metric, compared.change)}{points}"]
+    if compared.interval is not None:
+        low = figures.change(metric, compared.interval.low)
+        high = figures.change(metric, compared.interval.high)
+        details.append(f"95 % interval {low} to {high}")
+    if compared.examples is not None:
+        details.append(f"{compared.examples:,} examples")
+    return (
+        f"{metric} {figures.score(metric, before.value)} -> "
+        f"{figures.score(metric, after.value)}{figures.unit(metric)} ({', '.join(details)})"
+    )
+
+
+def _limits(spec: JobSpec, candidate: Candidate) -> str:
+    if not spec.constraints:
+        return ""
+    if candidate.violations:
+        missed = "Limit missed" if len(candidate.violations) == 1 else "Limits missed"
+        return f" {missed}: {'; '.join(candidate.violations)}."
+    count = len(spec.constraints)
+    return " The limit holds." if count == 1 else f" All {count} limits hold."
