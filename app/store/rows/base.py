@@ -20,7 +20,7 @@ _JSON = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgres
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware UTC moment; SQLite keeps it naive with six digits, so text order is time order."""
+    """An aware UTC moment; SQLite keeps it naive, six digits, so text order is time order."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -34,7 +34,11 @@ class UtcDateTime(TypeDecorator[datetime]):
         moment = value.astimezone(UTC)
         return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(
+        self,
+        value: datetime | None,
+        dialect: Dialect,  # noqa: ARG002 - SQLAlchemy's signature
+    ) -> datetime | None:
         """Hand out aware UTC."""
         if value is None:
             return None

@@ -1,0 +1,181 @@
+"""Stored bytes: a folder or an S3 bucket behind the same calls, streamed and hashed on the way.
+
+    file:///var/lib/lathe/objects
+    s3://bucket/prefix?endpoint=http://127.0.0.1:8333&region=us-east-1
+
+An object is written once, under a random key, and never changed; so nothing here needs a
+conditional PUT, which several S3 stores do not have. Reads ask for windows of 8 MiB: every
+request is short, whatever the object's size and the client's speed, and memory is bounded.
+
+The library's blocking calls run in threads of our own, because its coroutines are completed
+by foreign threads, and one that comes too late aborts an interpreter that is shutting down
+(obstore 0.12.1, Python 3.11: several of six short programs ended with SIGABRT).
+"""
+
+import asyncio
+import hashlib
+import os
+import re
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import obstore
+from obstore.store import LocalStore, S3Store
+
+from app.store.object_errors import object_errors
+from app.store.object_store import object_store
+from app.store.sink import Sink, Written
+from lathe.errors import Missing, Unavailable
+
+__all__ = ["Objects", "Written", "new_key"]
+
+_WINDOW_BYTES = 8 << 20
+_BUFFER_BYTES = 1 << 20
+_THREADS = 16
+_KIND = re.compile(r"[a-z][a-z0-9_-]{0,30}")
+
+Result = TypeVar("Result")
+
+
+def new_key(kind: str) -> str:
+    """A fresh random key such as `models/3f/3f9a...`; it tells nothing about the content."""
+    if not _KIND.fullmatch(kind):
+        raise ValueError(f"{kind!r} is not a kind of object")
+    name = uuid.uuid4().hex
+    return f"{kind}/{name[:2]}/{name}"
+
+
+class Objects:
+    """One store. Make it after a fork, never before: it owns threads."""
+
+    def __init__(self, store: LocalStore | S3Store) -> None:
+        self._store = store
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="objects")
+
+    @classmethod
+    def open(
+        cls, url: str, *, access_key_id: str | None = None, secret_access_key: str | None = None
+    ) -> "Objects":
+        """The store at `url` (see `object_store`); raises ValueError for another URL."""
+        return cls(
+            object_store(url, access_key_id=access_key_id, secret_access_key=secret_access_key)
+        )
+
+    async def write(
+        self, key: str, chunks: AsyncIterator[bytes], *, max_bytes: int | None
+    ) -> Written:
+        """Stream `chunks` into a new object; on an error or a cancel nothing stays behind.
+
+        Raises TooLarge over `max_bytes`, OutOfDisk, Unavailable, and what `chunks` raises.
+        """
+        sink, buffer = Sink(self._store, key, max_bytes), bytearray()
+        try:
+            async for chunk in chunks:
+                buffer += chunk
+                if len(buffer) >= _BUFFER_BYTES:
+                    await self._run(partial(sink.write, bytes(buffer)))
+                    buffer.clear()
+            await self._run(partial(sink.write, bytes(buffer)))
+            return await self._run(sink.finish)
+        except BaseException:  # a cancel too: the object must not outlive it
+            await asyncio.shield(self._run(sink.abort))
+            raise
+
+    def write_file(self, key: str, path: Path) -> Written:
+        """Copy a file into a new object; raises OutOfDisk, Unavailable."""
+        sink = Sink(self._store, key, None)
+        try:
+            with path.open("rb") as file:
+                while data := file.read(_BUFFER_BYTES):
+                    sink.write(data)
+            return sink.finish()
+        except BaseException:  # an interrupt too: the object must not outlive it
+            sink.abort()
+            raise
+
+    def read_to_file(self, key: str, path: Path) -> str:
+        """Copy an object into a file and return its sha256; raises Missing, OutOfDisk, ...
+
+        A copy that fails leaves no file.
+        """
+        digest = hashlib.sha256()
+        try:
+            with path.open("wb") as file:
+                for window in self._windows(key):
+                    digest.update(window)
+                    with object_errors():
+                        file.write(window)
+        except BaseException:  # an interrupt too: half a copy must not look like one
+            path.unlink(missing_ok=True)
+            raise
+        return digest.hexdigest()
+
+    async def read(self, key: str, start: int, length: int) -> AsyncIterator[bytes]:
+        """The object's bytes `start` to `start + length`, in windows of at most 8 MiB.
+
+            async for window in await objects.read(key, 0, size_bytes): ...
+
+        The first window is fetched before this returns, so that Missing and Unavailable are
+        raised before an answer has begun.
+        """
+        first = await self._run(partial(self._window, key, start, length))
+        return self._rest(first, key, start, length)
+
+    async def _rest(
+        self, window: bytes, key: str, start: int, length: int
+    ) -> AsyncIterator[bytes]:
+        while window:
+            yield window
+            start, length = start + len(window), length - len(window)
+            window = await self._run(partial(self._window, key, start, length))
+
+    def delete(self, key: str) -> None:
+        """Remove an object; one that is gone already is fine. Raises Unavailable."""
+        with suppress(Missing), object_errors():
+            obstore.delete(self._store, key)
+
+    async def adelete(self, key: str) -> None:
+        """`delete` for coroutines."""
+        await self._run(partial(self.delete, key))
+
+    async def healthy(self) -> None:
+        """Raise Unavailable unless the store answers with these credentials."""
+        await self._run(self._check)
+
+    def _check(self) -> None:
+        if isinstance(self._store, LocalStore):
+            if not os.access(str(self._store.prefix), os.R_OK | os.W_OK | os.X_OK):
+                raise Unavailable("the object folder is gone or not writable")
+            return
+        try:
+            with object_errors():
+                next(obstore.list(self._store, prefix="healthy", chunk_size=1), None)
+        except Missing as error:
+            raise Unavailable("the object store has no such bucket") from error
+
+    def _windows(self, key: str) -> Iterator[bytes]:
+        with object_errors():
+            left = obstore.head(self._store, key)["size"]
+        start = 0
+        while left:
+            window = self._window(key, start, left)
+            yield window
+            start, left = start + len(window), left - len(window)
+
+    def _window(self, key: str, start: int, length: int) -> bytes:
+        asked = min(length, _WINDOW_BYTES)
+        if asked == 0:
+            return b""
+        with object_errors():
+            window = obstore.get_range(self._store, key, start=start, length=asked).to_bytes()
+        if len(window) != asked:
+            raise Unavailable("the stored object is shorter than what was recorded of it")
+        return window
+
+    def _run(self, call: Callable[[], Result]) -> asyncio.Future[Result]:
+        return asyncio.get_running_loop().run_in_executor(self._threads, call)
