@@ -37,7 +37,7 @@ setup: .venv/.server  ## Install what the service needs.
 
 .PHONY: demo
 demo: .venv/.server  ## Compress a real model over HTTP and print the proof.
-	@$(BIN)/python examples/demo.py
+	@$(BIN)/python -m examples.demo
 
 .PHONY: up
 up: .venv/.server  ## Start the embedded service on port 8000.

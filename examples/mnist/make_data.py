@@ -1,6 +1,6 @@
 """Make mnist.npz, the data set that the demo uploads, from the four original MNIST files.
 
-python examples/mnist/make_data.py <folder with the idx .gz files>
+python -m examples.mnist.make_data <folder with the idx .gz files>
 
 Arrays: train/image uint8 (15000, 1, 28, 28), train/label int64 (15000,), and all 10,000 test
 images as test/image, test/label. The train part is the first 15,000 of the original order.

@@ -1,6 +1,6 @@
 """Train lenet5.onnx, the model that the demo compresses, from scratch on MNIST.
 
-python examples/mnist/train_lenet5.py <folder with the idx .gz files>
+python -m examples.mnist.train_lenet5 <folder with the idx .gz files>
 
 The network is LeNet-5 in the form that Han et al. (ICLR 2016) compress: two 5x5 convolutions
 (20 and 50 channels), each with 2x2 max pooling, then 800-500-10; 431,080 parameters. All
@@ -12,9 +12,10 @@ import sys
 from pathlib import Path
 
 import torch
-from make_data import load
 from torch import Tensor, nn
 from torch.nn import functional
+
+from examples.mnist.make_data import load
 
 HERE = Path(__file__).parent
 EPOCHS = 12

@@ -1,0 +1,1 @@
+"""Side-by-side measurements; every target exits 1 when a figure is missed."""
