@@ -10,7 +10,7 @@ from lathe.facts import Dim, IoSpec, TensorSpec
 from lathe.job import OnnxOutput
 from worker.engine.context import Arrays
 from worker.engine.graph.io_spec import io_spec
-from worker.engine.outputs import slim, write_output
+from worker.engine.artifact import slim, write_artifact
 from worker.engine.session import open_session, run
 
 
@@ -53,7 +53,7 @@ def test_the_doors_of_the_upload_come_back_with_a_fixed_batch_fixed_again(
 ) -> None:
     path = tmp_path / "out.onnx"
     for batch in (1, "batch_size", None):
-        write_output(convnet(), doors(batch), OnnxOutput(), path)
+        write_artifact(convnet(), doors(batch), OnnxOutput(), path)
         assert io_spec(onnx.load(path)) == doors(batch)
 
 
@@ -61,7 +61,7 @@ def test_doors_that_cannot_be_those_of_the_upload_are_a_bug(tmp_path: Path) -> N
     wanted = doors(1)
     renamed = wanted.outputs[0].model_copy(update={"name": "logits"})
     with pytest.raises(RuntimeError, match="logits"):
-        write_output(
+        write_artifact(
             convnet(),
             IoSpec(inputs=wanted.inputs, outputs=(renamed,)),
             OnnxOutput(),
@@ -70,8 +70,8 @@ def test_doors_that_cannot_be_those_of_the_upload_are_a_bug(tmp_path: Path) -> N
 
 
 def test_the_same_model_gives_the_same_bytes_and_the_hash_of_the_file(tmp_path: Path) -> None:
-    first = write_output(convnet(), doors("N"), OnnxOutput(), tmp_path / "a.onnx")
-    second = write_output(convnet(), doors("N"), OnnxOutput(), tmp_path / "b.onnx")
+    first = write_artifact(convnet(), doors("N"), OnnxOutput(), tmp_path / "a.onnx")
+    second = write_artifact(convnet(), doors("N"), OnnxOutput(), tmp_path / "b.onnx")
     assert first.sha256 == second.sha256
     assert first.path.read_bytes() == second.path.read_bytes()
     assert first.size_bytes == len(first.path.read_bytes())
@@ -80,7 +80,7 @@ def test_the_same_model_gives_the_same_bytes_and_the_hash_of_the_file(tmp_path: 
 def test_the_file_format_is_the_oldest_that_the_operators_allow(tmp_path: Path) -> None:
     model = convnet()
     model.ir_version = 14  # onnxruntime 1.31 refuses this one
-    write_output(model, doors("N"), OnnxOutput(), tmp_path / "out.onnx")
+    write_artifact(model, doors("N"), OnnxOutput(), tmp_path / "out.onnx")
     assert onnx.load(tmp_path / "out.onnx").ir_version == 8
 
 
@@ -110,7 +110,7 @@ def test_negative_integers_are_stored_one_byte_each() -> None:
 def test_another_opset_gives_the_same_function(tmp_path: Path) -> None:
     x: Arrays = {"x": np.random.default_rng(5).standard_normal((2, 3, 5, 5)).astype(np.float32)}
     path = tmp_path / "out.onnx"
-    write_output(convnet(), doors("N"), OnnxOutput(opset=17), path)
+    write_artifact(convnet(), doors("N"), OnnxOutput(opset=17), path)
     assert [entry.version for entry in onnx.load(path).opset_import] == [17]
     before, after = (run(open_session(net), x)["y"] for net in (convnet(), path))
     assert float(np.abs(before.astype(np.float64) - after.astype(np.float64)).max()) < 1e-6
@@ -120,7 +120,7 @@ def test_an_operator_outside_the_standard_set_refuses_another_opset(tmp_path: Pa
     model = convnet()
     model.graph.node[1].output[0] = "mean"
     model.graph.node.append(helper.make_node("Gelu", ["mean"], ["y"], domain="com.microsoft"))
-    write_output(model, doors("N"), OnnxOutput(opset=18), tmp_path / "same.onnx")
+    write_artifact(model, doors("N"), OnnxOutput(opset=18), tmp_path / "same.onnx")
     with pytest.raises(StepImpossible, match=r"com\.microsoft:Gelu"):
-        write_output(model, doors("N"), OnnxOutput(opset=17), tmp_path / "out.onnx")
+        write_artifact(model, doors("N"), OnnxOutput(opset=17), tmp_path / "out.onnx")
     assert not (tmp_path / "out.onnx").exists()
