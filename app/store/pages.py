@@ -10,11 +10,11 @@ import base64
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol, TypeVar
+from typing import TypeVar, TypeVarTuple
 
 from sqlalchemy import Select, String, literal, tuple_
-from sqlalchemy.orm import Mapped
 
+from app.store.rows import ApiKey, Artifact, Dataset, Job, MeasurementRow, Model, Project
 from app.store.rows.base import UtcDateTime
 from lathe.errors import Malformed
 
@@ -24,15 +24,9 @@ _ID = re.compile(r"\w{1,40}", re.ASCII)
 _NOT_OURS = "the cursor is not one this service made; start again without it"
 
 
-class Listed(Protocol):
-    """A row that lists can be made of."""
-
-    id: Mapped[str]
-    created_at: Mapped[datetime]
-
-
+Listed = ApiKey | Artifact | Dataset | Job | MeasurementRow | Model | Project
 Row = TypeVar("Row", bound=Listed)
-Selected = TypeVar("Selected", bound=tuple[Any, ...])
+Selected = TypeVarTuple("Selected")
 
 
 def encode_cursor(created_at: datetime, id: str) -> str:  # noqa: A002 - the column's name
@@ -55,8 +49,8 @@ def decode_cursor(text: str) -> tuple[datetime, str]:
 
 
 def keyset(
-    statement: Select[Selected], row_class: type[Listed], cursor: str | None, limit: int
-) -> Select[Selected]:
+    statement: Select[*Selected], row_class: type[Listed], cursor: str | None, limit: int
+) -> Select[*Selected]:
     """`statement` cut to the `limit + 1` rows after `cursor` (None: from the newest)."""
     if cursor is not None:
         created_at, last_id = decode_cursor(cursor)
@@ -70,5 +64,4 @@ def cut(rows: Sequence[Row], limit: int) -> tuple[Sequence[Row], str | None]:
     """The page itself out of `limit + 1` rows, and the next page's cursor (None: the last)."""
     if len(rows) <= limit:
         return rows, None
-    last: Any = rows[limit - 1]  # an instance: its attributes are values, not columns
-    return rows[:limit], encode_cursor(last.created_at, last.id)
+    return rows[:limit], encode_cursor(rows[limit - 1].created_at, rows[limit - 1].id)

@@ -40,8 +40,8 @@ class Job(Base):
     spec: Mapped[dict[str, Any] | None]  # lathe.job.JobSpec of a compress job
     spec_version: Mapped[int] = mapped_column(Integer, default=1)
     model_id: Mapped[str | None] = mapped_column(ForeignKey("models.id"), index=True)
-    dataset_id: Mapped[str | None] = mapped_column(ForeignKey("datasets.id"))
-    retry_of: Mapped[str | None] = mapped_column(ForeignKey("jobs.id"))
+    dataset_id: Mapped[str | None] = mapped_column(ForeignKey("datasets.id"), index=True)
+    retry_of: Mapped[str | None] = mapped_column(ForeignKey("jobs.id"), index=True)
     request_id: Mapped[str | None] = mapped_column(String(64))
 
     attempt: Mapped[int] = mapped_column(Integer, default=0)
@@ -74,14 +74,14 @@ class Step(Base):
     id: Mapped[str] = mapped_column(
         String(40), primary_key=True, default=lambda: ids.new("stp")
     )
-    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), index=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"))
     position: Mapped[int] = mapped_column(Integer)
     step_id: Mapped[str] = mapped_column(String(64))
     technique: Mapped[str] = mapped_column(String(64))
     state: Mapped[StepState] = mapped_column(String(16), default=StepState.PENDING)
     fraction: Mapped[float] = mapped_column(Float, default=0.0)
     report: Mapped[dict[str, Any] | None]  # lathe.report.StepReport
-    checkpoint_blob_id: Mapped[str | None] = mapped_column(ForeignKey("blobs.id"))
+    checkpoint_blob_id: Mapped[str | None] = mapped_column(ForeignKey("blobs.id"), index=True)
 
 
 class StepCache(Base):
@@ -91,7 +91,7 @@ class StepCache(Base):
 
     project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"), primary_key=True)
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
-    checkpoint_blob_id: Mapped[str] = mapped_column(ForeignKey("blobs.id"))
+    checkpoint_blob_id: Mapped[str] = mapped_column(ForeignKey("blobs.id"), index=True)
     report: Mapped[dict[str, Any]]  # lathe.report.StepReport of the run that made it
     job_id: Mapped[str] = mapped_column(String(40))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Float, ForeignKey, Index, Integer, String
+from sqlalchemy import BigInteger, Float, ForeignKey, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.store.rows.base import Base, utc_now
@@ -20,7 +20,7 @@ class Artifact(Base):
     )
     project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), index=True)
-    blob_id: Mapped[str] = mapped_column(ForeignKey("blobs.id"))
+    blob_id: Mapped[str] = mapped_column(ForeignKey("blobs.id"), index=True)
     kind: Mapped[str] = mapped_column(String(32))
     name: Mapped[str] = mapped_column(String(200))
     candidate: Mapped[str | None] = mapped_column(String(64))
@@ -60,6 +60,6 @@ class Worker(Base):
     name: Mapped[str] = mapped_column(String(120), primary_key=True)
     queues: Mapped[list[str]]
     device: Mapped[str] = mapped_column(String(64))
-    memory_bytes: Mapped[float] = mapped_column(Float)
+    memory_bytes: Mapped[int] = mapped_column(BigInteger)
     facts: Mapped[dict[str, Any]] = mapped_column(default=dict)  # sandbox, versions
     seen_at: Mapped[datetime] = mapped_column(default=utc_now)

@@ -26,7 +26,7 @@ class Blob(Base):
     sha256: Mapped[str] = mapped_column(String(64))
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
-    doomed_at: Mapped[datetime | None]  # first phase of deletion; the sweep does the second
+    doomed_at: Mapped[datetime | None] = mapped_column(index=True)  # deletion's first phase
 
 
 class Model(Base):
@@ -43,8 +43,8 @@ class Model(Base):
     project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
     name: Mapped[str | None] = mapped_column(String(200))
     state: Mapped[UploadState] = mapped_column(String(16), default=UploadState.PENDING)
-    upload_blob_id: Mapped[str] = mapped_column(ForeignKey("blobs.id"))
-    canonical_blob_id: Mapped[str | None] = mapped_column(ForeignKey("blobs.id"))
+    upload_blob_id: Mapped[str] = mapped_column(ForeignKey("blobs.id"), index=True)
+    canonical_blob_id: Mapped[str | None] = mapped_column(ForeignKey("blobs.id"), index=True)
     facts: Mapped[dict[str, Any] | None]
     failure: Mapped[dict[str, Any] | None]
     inspection_job_id: Mapped[str | None] = mapped_column(String(40))
@@ -68,8 +68,8 @@ class Dataset(Base):
     project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
     name: Mapped[str | None] = mapped_column(String(200))
     state: Mapped[UploadState] = mapped_column(String(16), default=UploadState.PENDING)
-    upload_blob_id: Mapped[str] = mapped_column(ForeignKey("blobs.id"))
-    canonical_blob_id: Mapped[str | None] = mapped_column(ForeignKey("blobs.id"))
+    upload_blob_id: Mapped[str] = mapped_column(ForeignKey("blobs.id"), index=True)
+    canonical_blob_id: Mapped[str | None] = mapped_column(ForeignKey("blobs.id"), index=True)
     transforms: Mapped[dict[str, Any]] = mapped_column(default=dict)
     facts: Mapped[dict[str, Any] | None]
     failure: Mapped[dict[str, Any] | None]
