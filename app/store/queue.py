@@ -1,0 +1,258 @@
+"""The queue as statements: who may run a job, until when, and what happens when they vanish.
+
+A job belongs to whoever holds its row's `attempt` while the row is `running`. The attempt is
+the fencing token: every later write locks the row by id, attempt and state (`held`), so a
+worker that lost its lease finds no row and throws its work away.
+
+On PostgreSQL the claims of several workers pass each other with SKIP LOCKED. On SQLite a
+transaction holds the only write lock from its first statement (see `app.store.db`). All
+leases are counted by the database's clock.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy.orm import Session, aliased
+
+from app.store import feed
+from app.store.clock import db_now, db_now_plus
+from app.store.endings import close
+from app.store.rows import Job, Step
+from lathe.errors import WorkerCrashed
+from lathe.states import JobKind, JobState, Queue, StepState
+
+MAX_CRASHES = 3  # children that died under a living supervisor
+MAX_LAPSES = 20  # leases that ran out
+BATCH = 100  # rows that one sweep takes
+
+_UNFINISHED = (StepState.PENDING, StepState.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """Who may write: the job and the attempt that was claimed."""
+
+    job_id: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A job that this worker runs now, as it stood when it was claimed."""
+
+    fence: Fence
+    project_id: str
+    kind: JobKind
+    queue: Queue
+    spec: dict[str, Any] | None
+    model_id: str | None
+    dataset_id: str | None
+
+
+class Standing(StrEnum):
+    """How a running job stands with the worker that claimed it."""
+
+    HELD = "held"
+    CANCELLING = "cancelling"
+    LOST = "lost"
+
+
+def claim(session: Session, queue: Queue, worker: str, lease_s: float) -> Claim | None:
+    """Take the best queued job of `queue`, or None when there is none.
+
+    Best: highest priority, then the project with the fewest running jobs in this queue, then
+    the oldest. A job whose cancel was asked for ends here as cancelled.
+    """
+    while (job := session.scalars(_best(queue)).one_or_none()) is not None:
+        if not job.cancel_requested:
+            return _start(session, job, worker, lease_s)
+        close(session, job, JobState.CANCELLED)
+        session.flush()
+    return None
+
+
+def _best(queue: Queue) -> Select[Job]:
+    other = aliased(Job)
+    running = (
+        select(func.count())
+        .where(
+            other.project_id == Job.project_id,
+            other.queue == queue,
+            other.state == JobState.RUNNING,
+        )
+        .correlate(Job)
+        .scalar_subquery()
+    )
+    return (
+        select(Job)
+        .where(Job.queue == queue, Job.state == JobState.QUEUED)
+        .order_by(Job.priority.desc(), running, Job.created_at, Job.id)
+        .limit(1)
+        .with_for_update(skip_locked=True, of=Job)
+        .execution_options(populate_existing=True)
+    )
+
+
+def _start(session: Session, job: Job, worker: str, lease_s: float) -> Claim:
+    now = _now(session)
+    job.queued_s += max(0.0, (now - job.queued_at).total_seconds())
+    job.state, job.attempt, job.version = JobState.RUNNING, job.attempt + 1, job.version + 1
+    job.worker, job.started_at, job.progress = worker, now, None
+    session.flush()
+    session.execute(
+        update(Job)
+        .where(Job.id == job.id)
+        .values(lease_until=db_now_plus(lease_s))
+        .execution_options(synchronize_session=False)
+    )
+    feed.append(session, job.id, "started", {"attempt": job.attempt, "worker": worker})
+    return Claim(
+        fence=Fence(job.id, job.attempt),
+        project_id=job.project_id,
+        kind=JobKind(job.kind),
+        queue=Queue(job.queue),
+        spec=job.spec,
+        model_id=job.model_id,
+        dataset_id=job.dataset_id,
+    )
+
+
+def held(session: Session, fence: Fence) -> Job | None:
+    """The job's row, locked until the transaction ends; None when the claim was lost."""
+    return session.scalars(
+        select(Job)
+        .where(*_mine(fence))
+        .with_for_update(of=Job)
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+
+
+def beat(session: Session, fence: Fence, lease_s: float) -> Standing:
+    """Renew the lease for `lease_s` from now, if the claim still holds."""
+    renewed = session.execute(
+        update(Job)
+        .where(*_mine(fence))
+        .values(lease_until=db_now_plus(lease_s))
+        .returning(Job.cancel_requested)
+        .execution_options(synchronize_session=False)
+    ).one_or_none()
+    return _standing(None if renewed is None else renewed[0])
+
+
+def standing(session: Session, fence: Fence) -> Standing:
+    """The same answer without renewing; reads only."""
+    row = session.execute(select(Job.cancel_requested).where(*_mine(fence))).one_or_none()
+    return _standing(None if row is None else row[0])
+
+
+def _standing(cancel_requested: bool | None) -> Standing:  # noqa: FBT001 - a column's value
+    if cancel_requested is None:
+        return Standing.LOST
+    return Standing.CANCELLING if cancel_requested else Standing.HELD
+
+
+def hand_back(session: Session, job: Job) -> None:
+    """Queue a held job again: its worker is stopping. Counts as nothing."""
+    if job.cancel_requested:
+        close(session, job, JobState.CANCELLED)
+    else:
+        _requeue(session, job, "its worker stopped")
+
+
+def crash(session: Session, job: Job, cause: str) -> None:
+    """A held job's child died: queue it again, or fail it the third time."""
+    job.crashes += 1
+    if job.cancel_requested:
+        close(session, job, JobState.CANCELLED)
+    elif job.crashes < MAX_CRASHES:
+        _requeue(session, job, cause)
+    else:
+        died = WorkerCrashed(
+            f"The job's process died {job.crashes} times, the last time: {cause}. Finished "
+            "steps are kept, so a retry resumes behind them."
+        )
+        close(session, job, JobState.FAILED, died.failure())
+
+
+def reap(session: Session) -> int:
+    """Deal with up to `BATCH` jobs whose lease ran out; returns how many there were."""
+    lapsed = session.scalars(
+        select(Job)
+        .where(Job.state == JobState.RUNNING, Job.lease_until < db_now())
+        .order_by(Job.lease_until)
+        .limit(BATCH)
+        .with_for_update(skip_locked=True, of=Job)
+        .execution_options(populate_existing=True)
+    ).all()
+    for job in lapsed:
+        job.lapses += 1
+        if job.cancel_requested:
+            close(session, job, JobState.CANCELLED)
+        elif job.lapses <= MAX_LAPSES:
+            _requeue(session, job, "its worker went silent")
+        else:
+            lost = WorkerCrashed(
+                f"The job's worker went silent {job.lapses} times. Finished steps are kept, so "
+                "a retry resumes behind them."
+            )
+            close(session, job, JobState.FAILED, lost.failure())
+    return len(lapsed)
+
+
+def take_hints(session: Session, queue: Queue, waiting: int, rehint_s: float) -> int:
+    """How many hints to send to `queue` once this transaction is committed.
+
+    `waiting` hints lie in the broker already. A job is hinted at when nothing was said about
+    it for `rehint_s`, and never are there more hints than queued jobs.
+    """
+    queued = session.scalar(select(func.count()).where(*_queued(queue))) or 0
+    silent = or_(Job.hinted_at.is_(None), Job.hinted_at < db_now_plus(-rehint_s))
+    due = session.scalars(
+        select(Job.id)
+        .where(*_queued(queue), silent)
+        .order_by(Job.priority.desc(), Job.created_at)
+        .limit(min(BATCH, max(0, queued - waiting)))
+        .with_for_update(skip_locked=True, of=Job)
+    ).all()
+    if due:
+        session.execute(
+            update(Job)
+            .where(Job.id.in_(due))
+            .values(hinted_at=db_now())
+            .execution_options(synchronize_session=False)
+        )
+    return len(due)
+
+
+def _requeue(session: Session, job: Job, cause: str) -> None:
+    now = _now(session)
+    if job.started_at is not None:
+        job.running_s += max(0.0, (now - job.started_at).total_seconds())
+    job.state, job.version, job.queued_at = JobState.QUEUED, job.version + 1, now
+    job.lease_until = job.hinted_at = job.worker = job.progress = None
+    session.execute(
+        update(Step)
+        .where(Step.job_id == job.id, Step.state.in_(_UNFINISHED))
+        .values(state=StepState.PENDING, fraction=0.0)
+        .execution_options(synchronize_session=False)
+    )
+    feed.append(session, job.id, "requeued", {"attempt": job.attempt, "cause": cause})
+
+
+def _now(session: Session) -> datetime:
+    return session.execute(select(db_now())).scalar_one()
+
+
+def _mine(fence: Fence) -> tuple[Any, ...]:
+    return (
+        Job.id == fence.job_id,
+        Job.attempt == fence.attempt,
+        Job.state == JobState.RUNNING,
+    )
+
+
+def _queued(queue: Queue) -> tuple[Any, ...]:
+    return (Job.queue == queue, Job.state == JobState.QUEUED)
