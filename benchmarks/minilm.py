@@ -54,7 +54,7 @@ def export(path: Path) -> None:
     example = torch.ones(2, 7, dtype=torch.int64)
     axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("tokens", max=512)}
     torch.onnx.export(
-        SentenceEncoder(encoder.eval()),
+        SentenceEncoder(encoder).eval(),
         (example, example, torch.zeros_like(example)),
         dynamo=True,
         opset_version=18,
