@@ -1,4 +1,4 @@
-"""The migrations and the rows tell the same story, on SQLite; PostgreSQL is in tests/services."""
+"""The migrations and the rows tell the same story on SQLite (PostgreSQL: tests/services)."""
 
 from pathlib import Path
 
@@ -14,7 +14,9 @@ from app.store.rows import Base
 def differences(engine: Engine, metadata: MetaData) -> list[object]:
     with engine.connect() as connection:
         options = {"compare_type": True, "compare_server_default": True}
-        return compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
+        context = MigrationContext.configure(connection, opts=options)
+        found: list[object] = compare_metadata(context, metadata)
+        return found
 
 
 def test_a_migrated_database_equals_the_rows(tmp_path: Path) -> None:
