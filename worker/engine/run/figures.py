@@ -55,7 +55,12 @@ def size(size_bytes: float) -> str:
         if value < _KIB or name == units[-1]:
             break
         value /= _KIB
-    return f"{value:.0f} {name}" if name == "B" else f"{value:.3g} {name}"
+    return f"{value:.0f} {name}" if name == "B" else f"{_three(value)} {name}"
+
+
+def milliseconds(value: float) -> str:
+    """A latency with three significant digits: 0.100 ms, 12.3 ms, 1,240 ms."""
+    return f"{_three(value)} ms"
 
 
 def duration(seconds: float) -> str:
@@ -66,3 +71,8 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s"
+
+
+def _three(value: float) -> str:
+    """Three significant digits, trailing zeros kept: 0.100, 5.30, 508, 1,240."""
+    return f"{value:,.0f}" if value >= 99.95 else f"{value:#.3g}"  # noqa: PLR2004

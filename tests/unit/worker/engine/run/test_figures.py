@@ -17,7 +17,7 @@ def test_sizes_take_the_unit_that_fits() -> None:
     assert [figures.size(x) for x in (812, 35_942, 4_404_019)] == [
         "812 B",
         "35.1 KiB",
-        "4.2 MiB",
+        "4.20 MiB",
     ]
 
 

@@ -1,0 +1,22 @@
+from worker.engine.report.axis import Axis, Tick, spanning
+
+
+def test_values_map_linearly_and_stop_at_the_edges() -> None:
+    axis = Axis(low=2.0, high=12.0, start=100.0, end=0.0)
+    assert [axis.at(v) for v in (2.0, 4.5, 12.0, 99.0)] == [100.0, 75.0, 0.0, 0.0]
+
+
+def test_ticks_are_round_and_carry_the_decimals_of_their_step() -> None:
+    axis = Axis(low=-0.31, high=0.62, start=0.0, end=93.0)
+    assert axis.ticks(4) == [
+        Tick(6.0, "-0.25"),
+        Tick(31.0, "0.00"),
+        Tick(56.0, "0.25"),
+        Tick(81.0, "0.50"),
+    ]
+    assert [tick.label for tick in Axis(0, 4100, 0, 1).ticks(4)] == ["0", "2,000", "4,000"]
+
+
+def test_a_single_value_still_gets_an_axis() -> None:
+    assert spanning([5.0], 0, 100).at(5.0) == 50.0
+    assert spanning([0.0], 0, 100).at(0.0) == 50.0

@@ -1,0 +1,231 @@
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from lathe.job import JobSpec
+from lathe.report import (
+    Candidate,
+    Comparison,
+    Environment,
+    GroupScore,
+    Interval,
+    LayerReport,
+    Measurement,
+    NoisePoint,
+    Report,
+    StepReport,
+)
+from worker.engine.report.page import page
+from worker.engine.verdict import decide, judged
+
+HOSTILE = "<img src=x onerror=alert(1)>\"'&"
+
+
+def spec(**more: Any) -> JobSpec:
+    return JobSpec.model_validate(
+        {
+            "name": HOSTILE,
+            "model": "mdl_" + "0" * 26,
+            "data": {"evaluation": {"dataset": "dat_" + "0" * 26, "split": "test"}},
+            "task": {"kind": "classification"},
+            "pipeline": [{"technique": "quantize.dynamic", "id": "int8"}],
+            "constraints": [{"metric": "accuracy", "max_drop": 0.01}],
+            **more,
+        }
+    )
+
+
+def measurements(size: float, latency: float, accuracy: float) -> tuple[Measurement, ...]:
+    return (
+        Measurement(metric="size_bytes", value=size, unit="bytes"),
+        Measurement(
+            metric="latency_ms",
+            value=latency,
+            unit="ms",
+            batch_size=1,
+            samples=(latency, latency * 1.1, latency * 1.2),
+        ),
+        Measurement(metric="accuracy", value=accuracy, unit="fraction"),
+    )
+
+
+def compared() -> tuple[Comparison, ...]:
+    return (
+        Comparison(metric="size_bytes", kind="ratio", change=0.25),
+        Comparison(
+            metric="latency_ms",
+            kind="ratio",
+            change=0.5,
+            interval=Interval(low=0.4, high=0.6),
+            batch_size=1,
+        ),
+        Comparison(
+            metric="accuracy",
+            kind="difference",
+            change=-0.02,
+            interval=Interval(low=-0.03, high=-0.01),
+            examples=1234,
+        ),
+    )
+
+
+def report(job: JobSpec, **more: Any) -> Report:
+    baseline = Candidate(
+        id="baseline", file="a.onnx", sha256="a" * 64, measurements=measurements(4096, 3, 0.9)
+    )
+    after = Candidate(
+        id="int8",
+        file="b.onnx",
+        sha256="b" * 64,
+        measurements=measurements(1024, 1.5, 0.88),
+        against_baseline=compared(),
+    )
+    after = judged(job, baseline, after)
+    values = {
+        "spec": job,
+        "verdict": decide(job, baseline, (after,)),
+        "baseline": baseline,
+        "candidates": (after,),
+        "steps": (StepReport(id="int8", technique="quantize.dynamic", wall_s=1.5, cpu_s=1),),
+        "environment": Environment(
+            lathe_version="0",
+            libraries={"onnx": "1"},
+            cpu=HOSTILE,
+            cores=2,
+            threads=1,
+            device="cpu",
+            platform="Linux",
+            seed=17,
+        ),
+        **more,
+    }
+    return Report.model_validate(values)
+
+
+def full() -> Report:
+    layer = LayerReport(
+        layer=HOSTILE,
+        operator="Conv",
+        bytes_before=400,
+        bytes_after=100,
+        shape_before=(8, 3),
+        shape_after=(4, 3),
+        nonzero=0.75,
+        dtype="int8",
+        sqnr_db=30.0,
+        executed_as=HOSTILE,
+    )
+    score = GroupScore(
+        name=HOSTILE, examples=7, baseline={"recall": 0.9}, candidate={"recall": 0.8}
+    )
+    step = StepReport(
+        id="int8",
+        technique="quantize.dynamic",
+        wall_s=75,
+        cpu_s=0.2,
+        facts={HOSTILE: HOSTILE, "left_float": None, "exact": True},
+        curve=((1, 0.5, 0.7), (2, 0.4, 0.8)),
+    )
+    return report(
+        spec(),
+        layers=(layer,),
+        classes=(score,),
+        groups=(score,),
+        worst_classes=(HOSTILE,),
+        steps=(step,),
+        warnings=(HOSTILE,),
+        noise=(
+            NoisePoint(sigma=0, baseline=0.9, candidate=0.88),
+            NoisePoint(sigma=0.1, baseline=0.8, candidate=0.7),
+        ),
+    )
+
+
+class Tags(HTMLParser):
+    """Collects every tag and attribute, and checks that tags close in order."""
+
+    VOID = frozenset({"meta", "link", "br", "hr", "img", "input"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def tags(html: str) -> list[tuple[str, dict[str, str | None]]]:
+    parser = Tags()
+    parser.feed(html)
+    assert parser.open == []
+    return parser.seen
+
+
+@pytest.fixture(scope="module")
+def html() -> str:
+    return page(full())
+
+
+def test_a_hostile_name_stays_text_wherever_it_appears(html: str) -> None:
+    names = {tag for tag, _ in tags(html)}
+    assert not names & {"img", "script", "iframe", "object", "form"}
+    assert "<img" not in html
+    assert html.count("&lt;img src=x onerror=alert(1)&gt;") >= 9
+
+
+def test_nothing_is_requested_from_anywhere(html: str) -> None:
+    for _, attributes in tags(html):
+        assert not {"src", "srcset", "onload", "onclick"} & set(attributes)
+        assert attributes.get("href") in (None, "data:,")
+    assert "url(" not in html
+    assert "@import" not in html
+    assert "http://" not in html
+
+
+def test_tables_have_headers_and_plots_have_titles(html: str) -> None:
+    found = tags(html)
+    assert len(re.findall("<table>", html)) == len(re.findall("<thead>", html)) == 4
+    assert all(attrs.get("scope") in ("col", "row") for tag, attrs in found if tag == "th")
+    for picture in re.findall(r"<svg.*?</svg>", html, flags=re.DOTALL):
+        assert "<title>" in picture or 'aria-hidden="true"' in picture
+
+
+def test_the_verdict_and_its_figures_stand_on_top(html: str) -> None:
+    words = " ".join(re.sub(r"<[^>]+>", " ", html).split())
+    assert (
+        "4.0\N{MULTIPLICATION SIGN} smaller and 2.0\N{MULTIPLICATION SIGN} faster at batch 1"
+        in words
+    )
+    assert (
+        "File size 4.0\N{MULTIPLICATION SIGN} smaller before 4.00 KiB after 1.00 KiB" in words
+    )
+    assert "Accuracy \N{MINUS SIGN}2.00 points before 90.00 % after 88.00 %" in words
+    assert "Limit missed" in words
+
+
+def test_a_report_without_task_benchmark_and_layers_is_still_a_page() -> None:
+    job = spec(task=None, benchmark=None, constraints=[])
+    bare = report(job)
+    alone = bare.candidates[0].model_copy(
+        update={
+            "measurements": bare.candidates[0].measurements[:1],
+            "against_baseline": compared()[:1],
+        }
+    )
+    alone = judged(job, bare.baseline, alone)
+    verdict = decide(job, bare.baseline, (alone,))
+    html = page(bare.model_copy(update={"candidates": (alone,), "verdict": verdict}))
+    assert "Unmeasured" in html
+    assert "4.0\N{MULTIPLICATION SIGN} smaller; nothing else was measured." in html
+    assert not re.search(r"<h2>(Latency|Under noise|Classes|Layers)</h2>", html)

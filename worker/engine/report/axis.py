@@ -1,0 +1,60 @@
+"""One axis of a plot: values to pixels, with round ticks."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A labelled place on an axis, in pixels."""
+
+    at: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """Maps [low, high] linearly to [start, end] in pixels; `end` may lie before `start`."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def at(self, value: float) -> float:
+        """The pixel of `value`, to a tenth; values outside are put on the edge."""
+        inside = min(max(value, self.low), self.high)
+        share = (inside - self.low) / (self.high - self.low)
+        return round(self.start + share * (self.end - self.start), 1)
+
+    def ticks(self, count: int = 5) -> list[Tick]:
+        """About `count` ticks at 1, 2, 2.5 or 5 times a power of ten, within the range."""
+        rough = (self.high - self.low) / count
+        power = 10.0 ** math.floor(math.log10(rough))
+        step = next(power * s for s in STEPS if power * s >= rough * 0.999)
+        first = math.ceil(self.low / step - 1e-9)
+        last = math.floor(self.high / step + 1e-9)
+        return [Tick(self.at(k * step), _label(k * step, step)) for k in range(first, last + 1)]
+
+
+def spanning(
+    values: Iterable[float], start: float, end: float, *, margin: float = 0.06
+) -> Axis:
+    """An axis around `values` with `margin` of their span free on both sides; a single
+    value gets a tenth of itself (1 for zero) around it."""
+    found = list(values)
+    low, high = min(found), max(found)
+    room = (high - low) * margin or abs(low) * 0.1 or 1.0
+    return Axis(low - room, high + room, start, end)
+
+
+def _label(value: float, step: float) -> str:
+    """As many decimals as the step needs: 0.25 steps give 0.50, not 0.5."""
+    decimals = max(0, -math.floor(math.log10(step) + 1e-9))
+    if round(step, decimals) != round(step, 12):
+        decimals += 1
+    text = f"{value:,.{decimals}f}"
+    return text.removeprefix("-") if float(text.replace(",", "")) == 0 else text

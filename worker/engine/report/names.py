@@ -1,0 +1,47 @@
+"""Metrics and their values as people call them."""
+
+from lathe.report import Measurement
+from worker.engine.run import figures
+
+NAMES = {
+    "size_bytes": "File size",
+    "latency_ms": "Latency",
+    "throughput_per_s": "Throughput",
+    "parameters": "Parameters",
+    "macs": "Multiply-accumulates",
+    "peak_memory_bytes": "Peak memory",
+    "accuracy": "Accuracy",
+    "f1": "F1",
+    "f1_macro": "F1, macro",
+    "precision": "Precision",
+    "precision_macro": "Precision, macro",
+    "recall": "Recall",
+    "recall_macro": "Recall, macro",
+    "agreement": "Agreement",
+    "mse": "Mean squared error",
+    "mae": "Mean absolute error",
+    "r2": "R²",
+    "psnr_db": "PSNR",
+    "sqnr_db": "SQNR",
+    "spearman": "Spearman",
+    "pearson": "Pearson",
+}
+
+
+def metric_name(metric: str, batch_size: int | None) -> str:
+    """`Latency, batch 32`; a metric this page does not know keeps its own name."""
+    name = NAMES.get(metric, metric)
+    return name if batch_size is None else f"{name}, batch {batch_size}"
+
+
+def metric_value(measurement: Measurement) -> str:
+    """The value with its unit."""
+    metric, value = measurement.metric, measurement.value
+    match measurement.unit:
+        case "bytes":
+            return figures.size(value)
+        case "ms":
+            return figures.milliseconds(value)
+        case unit:
+            text = f"{figures.score(metric, value)}{figures.unit(metric)}"
+            return text if metric in figures.PERCENT or not unit else f"{text} {unit}"

@@ -1,0 +1,110 @@
+"""The HTML page of a report.
+
+Names of layers, classes and groups come from uploads: every value is escaped by the
+template engine, and the page's own policy forbids scripts and requests.
+"""
+
+import json
+import re
+
+from lathe.report import Candidate, Report, StepReport
+from worker.engine.report.headline import headline
+from worker.engine.report.histogram import Histogram, histogram
+from worker.engine.report.lines import Plot, plot
+from worker.engine.report.names import metric_name
+from worker.engine.report.rows import (
+    candidate_rows,
+    layer_rows,
+    metric_rows,
+    score_name,
+    score_rows,
+)
+from worker.engine.report.template import TEMPLATE
+from worker.engine.report.typeset import typeset
+from worker.engine.run import figures
+
+REALISED = {
+    "smaller_and_faster": ("Smaller and faster", "good"),
+    "smaller": ("Smaller", "good"),
+    "faster": ("Faster", "good"),
+    "neither": ("Neither smaller nor faster", "bad"),
+    "unmeasured": ("Unmeasured", "plain"),
+}
+LIMITS = {True: ("Limits hold", "good"), False: ("Limit missed", "bad")}
+
+
+def page(report: Report) -> str:
+    """One HTML document about the best candidate, with all others in a table."""
+    best = next(c for c in report.candidates if c.id == report.verdict.best)
+    verdict = report.verdict
+    badges = [REALISED[verdict.realised]]
+    if verdict.constraints_met is not None:
+        badges.append(LIMITS[verdict.constraints_met])
+    return TEMPLATE.render(
+        report=report,
+        best=best,
+        badges=badges,
+        title=_title(report, best),
+        cards=headline(report, best),
+        metrics=metric_rows(report.baseline, best),
+        candidates=candidate_rows(report),
+        histograms=_histograms(report.baseline, best),
+        steps=[(step, _curves(step)) for step in report.steps],
+        layers=layer_rows(report.layers),
+        scores=[
+            (title, score_name(scores), score_rows(scores, report.worst_classes))
+            for title, scores in (("Classes", report.classes), ("Groups", report.groups))
+            if scores
+        ],
+        noise=_noise(report),
+        spec_text=json.dumps(report.spec.model_dump(mode="json"), indent=2, ensure_ascii=False),
+    )
+
+
+def _title(report: Report, best: Candidate) -> str:
+    """The verdict's first clause where something was realised, else what is lacking."""
+    if best.realised in ("neither", "unmeasured"):
+        return REALISED[best.realised][0]
+    return typeset(re.split(r";| \(|, but ", report.verdict.sentence, maxsplit=1)[0])
+
+
+def _histograms(baseline: Candidate, best: Candidate) -> list[Histogram]:
+    timed = {m.batch_size: m for m in baseline.measurements if m.metric == "latency_ms"}
+    return [
+        histogram(
+            timed[m.batch_size].samples,
+            m.samples,
+            batch_size=m.batch_size,
+            contended=m.contended or timed[m.batch_size].contended,
+        )
+        for m in best.measurements
+        if m.metric == "latency_ms" and m.samples and m.batch_size in timed
+    ]
+
+
+def _curves(step: StepReport) -> list[Plot]:
+    """Loss and held-out score of a training step, each over its own axis."""
+    if not step.curve:
+        return []
+    titles = ((1, "Train loss"), (2, "Held-out score"))
+    return [
+        plot(title, "epoch", [(title, "candidate", [(row[0], row[column]) for row in rows])])
+        for column, title in titles
+        if (rows := [row for row in step.curve if len(row) > column])
+    ]
+
+
+def _noise(report: Report) -> Plot | None:
+    if not report.noise or report.spec.task is None:
+        return None
+    metric = report.spec.task.measured[0]
+    scale = 100.0 if metric in figures.PERCENT else 1.0
+    unit = ", %" if metric in figures.PERCENT else ""
+    return plot(
+        f"{metric_name(metric, None)}{unit}",
+        "noise over input deviation",
+        [
+            ("baseline", "baseline", [(p.sigma, scale * p.baseline) for p in report.noise]),
+            ("candidate", "candidate", [(p.sigma, scale * p.candidate) for p in report.noise]),
+        ],
+    )
