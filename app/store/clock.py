@@ -10,14 +10,14 @@ comparing text compares moments; its resolution is a millisecond.
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Float, literal
+from sqlalchemy import ColumnElement, Float, SQLColumnExpression, literal
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from app.store.rows.base import UtcDateTime
 
-Moment = datetime | ColumnElement[datetime] | ColumnElement[datetime | None]
+Moment = datetime | SQLColumnExpression[datetime | None]
 
 _SQLITE_TEXT = "%Y-%m-%d %H:%M:%f"  # milliseconds; '000' makes them six digits
 
@@ -45,7 +45,7 @@ def db_now() -> ColumnElement[datetime]:
     return _Now()
 
 
-def db_now_plus(seconds: float | ColumnElement[float]) -> ColumnElement[datetime]:
+def db_now_plus(seconds: float | SQLColumnExpression[float]) -> ColumnElement[datetime]:
     """The database's present moment moved by `seconds`; negative ones lie in the past."""
     return _NowPlus(literal(seconds, Float()) if isinstance(seconds, int | float) else seconds)
 
@@ -55,7 +55,7 @@ def seconds_between(later: Moment, earlier: Moment) -> ColumnElement[float]:
     return _SecondsBetween(_moment(later), _moment(earlier))
 
 
-def _moment(value: Moment) -> ColumnElement[Any]:
+def _moment(value: Moment) -> SQLColumnExpression[datetime | None]:
     return literal(value, UtcDateTime()) if isinstance(value, datetime) else value
 
 

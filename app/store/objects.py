@@ -21,6 +21,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
+from io import FileIO
 from pathlib import Path
 from typing import TypeVar
 
@@ -105,11 +106,10 @@ class Objects:
         """
         digest = hashlib.sha256()
         try:
-            with path.open("wb") as file:
+            with path.open("wb", buffering=0) as file:  # so that no write hides in the close
                 for window in self._windows(key):
                     digest.update(window)
-                    with object_errors():
-                        file.write(window)
+                    _write_all(file, window)
         except BaseException:  # an interrupt too: half a copy must not look like one
             path.unlink(missing_ok=True)
             raise
@@ -179,3 +179,10 @@ class Objects:
 
     def _run(self, call: Callable[[], Result]) -> asyncio.Future[Result]:
         return asyncio.get_running_loop().run_in_executor(self._threads, call)
+
+
+def _write_all(file: FileIO, data: bytes) -> None:
+    left = memoryview(data)
+    with object_errors():
+        while left:
+            left = left[file.write(left) :]
