@@ -1,0 +1,41 @@
+"""How far a run is, said often enough to be seen and seldom enough to cost nothing."""
+
+import time
+from dataclasses import dataclass, field
+
+from lathe.views import Progress
+from worker.engine.context import Report
+
+INTERVAL_S = 0.5
+
+
+@dataclass(slots=True)
+class Pace:
+    """Counts `unit`s up to `total` and reports at most every INTERVAL_S, and at the end."""
+
+    report: Report
+    total: int
+    unit: str
+    done: int = 0
+    started_s: float = field(default_factory=time.monotonic)
+    said_s: float = 0.0
+
+    def add(self, units: int) -> None:
+        """Some more is done; `eta_s` assumes the speed so far."""
+        self.done = min(self.done + units, self.total)
+        now_s = time.monotonic()
+        if now_s - self.said_s < INTERVAL_S and self.done < self.total:
+            return
+        self.said_s = now_s
+        fraction = self.done / self.total if self.total else 1.0
+        spent_s = now_s - self.started_s
+        eta_s = spent_s * (1 - fraction) / fraction if fraction else None
+        self.report(
+            Progress(
+                fraction=fraction,
+                current=self.done,
+                total=self.total,
+                unit=self.unit,
+                eta_s=eta_s,
+            )
+        )

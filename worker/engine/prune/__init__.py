@@ -1,0 +1,1 @@
+"""Removing channels together with everything that is coupled to them."""

@@ -1,0 +1,205 @@
+"""prune.channels: remove the least important coupled channels until a budget is met."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import torch
+
+from lathe.errors import BudgetUnreachable, EffectLost, StepImpossible, UnknownLayer
+from lathe.techniques.prune import PruneChannels
+from worker.engine.checkpoint import Checkpoint, Trait
+from worker.engine.context import Context
+from worker.engine.graph.layers import layers
+from worker.engine.graph.macs import macs
+from worker.engine.graph.parameters import parameters
+from worker.engine.hand_back import hand_back
+from worker.engine.outcome import FactValue, Outcome
+from worker.engine.pace import Pace
+from worker.engine.probe import random_inputs
+from worker.engine.prune.budget import Costs, mac_costs, parameter_costs, shortest
+from worker.engine.prune.coupling import Group, Kept, LeftAlone, narrowed, positions
+from worker.engine.prune.cut import cut, trimmed
+from worker.engine.prune.groups import coupled
+from worker.engine.prune.proof import computes_the_same, cuts_cleanly
+from worker.engine.prune.ranking import after, ranking
+from worker.engine.prune.score import Labelled, scores
+from worker.engine.train.objective import objective
+from worker.engine.view.torch_view import TorchView, torch_view
+
+Inputs = Mapping[str, torch.Tensor]
+NAMED = 12  # layers left alone that the facts name one by one
+PROBED_TOGETHER = 2  # examples of a probe; one would hide a mixed-up batch axis
+
+
+def prune_channels(checkpoint: Checkpoint, spec: PruneChannels, context: Context) -> Outcome:
+    """Narrow a copy of the checkpoint's model to the spec's budget.
+
+    The cost left is at most the budget, and above it before the last removal. Attention
+    heads, recurrent and embedding widths, output layers and `spec.protect` stay whole.
+    Raises UnknownLayer, StepImpossible and, before any score is taken, BudgetUnreachable.
+    """
+    view = torch_view(checkpoint.model)
+    view.module.eval()
+    inputs = _probe(checkpoint, context)
+    groups, alone = _prunable(view, inputs, _protected(view, spec), context.seed)
+    costs = _costs(checkpoint, view, groups, spec)
+    _reachable(costs, groups, alone, spec)
+    kept = _chosen(checkpoint, view, groups, costs, spec, context)
+    if not computes_the_same(view, groups, kept, inputs):
+        raise EffectLost("the channels chosen cannot be removed together; protect some layers")
+    cut(view.module, groups, kept)
+    model = hand_back(view, checkpoint.model, context.seed)
+    narrow = _narrowed_layers(view, groups, kept)
+    traits = dict(checkpoint.traits)
+    for layer, channels in narrow.items():
+        traits[layer] = replace(traits.get(layer, Trait()), channels=channels)
+    done = replace(checkpoint, model=model, traits=traits)
+    return Outcome(done, facts=_facts(checkpoint, done, groups, kept, alone, len(narrow)))
+
+
+def _probe(checkpoint: Checkpoint, context: Context) -> dict[str, torch.Tensor]:
+    arrays = random_inputs(checkpoint.model, PROBED_TOGETHER, context.seed)
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+def _protected(view: TorchView, spec: PruneChannels) -> dict[str, str]:
+    for layer in spec.protect:
+        if layer not in view.layers:
+            raise UnknownLayer(
+                f"the model has no layer {layer!r}; it has {', '.join(sorted(view.layers))}",
+                param="protect",
+            )
+    outputs = dict.fromkeys(view.output_modules(), "it makes a model output")
+    return {**{view.layers[layer]: "it is protected" for layer in spec.protect}, **outputs}
+
+
+def _prunable(
+    view: TorchView, inputs: Inputs, protected: Mapping[str, str], seed: int
+) -> tuple[list[Group], list[LeftAlone]]:
+    found, alone = coupled(view, inputs, protected)
+    groups = []
+    for group in found:
+        if group.units > 1 and cuts_cleanly(view, group, inputs, seed):
+            groups.append(group)
+            continue
+        reason = "its channels are mixed by position (attention heads, shuffles, sums)"
+        alone += [
+            LeftAlone(member.path, "it has one channel" if group.units == 1 else reason)
+            for member in group.members
+            if member.side == "out"
+        ]
+    return groups, alone
+
+
+def _costs(
+    checkpoint: Checkpoint, view: TorchView, groups: Sequence[Group], spec: PruneChannels
+) -> Costs:
+    if spec.keep_parameters is not None:
+        return parameter_costs(parameters(checkpoint.model), groups, view.module)
+    total = macs(checkpoint.model)
+    if not total:
+        raise StepImpossible(
+            "the MACs of this model cannot be counted, because a shape in it is unknown; give "
+            "keep_parameters instead",
+            param="keep_macs",
+        )
+    return mac_costs(total, layers(checkpoint.model), view.layers, view.module)
+
+
+def _budget(spec: PruneChannels) -> tuple[str, float]:
+    if spec.keep_parameters is not None:
+        return "keep_parameters", spec.keep_parameters
+    return "keep_macs", spec.keep_macs or 0.0
+
+
+def _reachable(
+    costs: Costs, groups: Sequence[Group], alone: Sequence[LeftAlone], spec: PruneChannels
+) -> None:
+    """Raise BudgetUnreachable if even the narrowest allowed model costs too much."""
+    name, keep = _budget(spec)
+    kept = [group.everything() for group in groups]
+    removals = ranking(kept, [units.astype(float) for units in kept], spec.round_to)
+    least = costs.left(groups, after(kept, removals)) / costs.total
+    if least > keep:
+        stuck = f"; left alone: {_named(alone)}" if alone else ""
+        raise BudgetUnreachable(
+            f"{name} {keep:g} cannot be reached: with at least {spec.round_to} channel(s) in "
+            f"every layer that may be narrowed, {least:.4f} is left{stuck}",
+            param=name,
+        )
+
+
+def _chosen(
+    checkpoint: Checkpoint,
+    view: TorchView,
+    groups: Sequence[Group],
+    costs: Costs,
+    spec: PruneChannels,
+    context: Context,
+) -> list[Kept]:
+    """The units that stay: each round scores what is left and goes an equal part of the way."""
+    labelled = None
+    if spec.criterion == "taylor":
+        own = objective(context.task, context.io, checkpoint.model)
+        labelled = Labelled.of(own, spec, context)
+    looks = len(labelled.rows) if labelled else 1
+    pace = Pace(context.progress, spec.rounds * looks, "examples" if labelled else "rounds")
+    _, keep = _budget(spec)
+    kept = [group.everything() for group in groups]
+    for turn in range(1, spec.rounds + 1):
+        with trimmed(view.module, groups, kept):
+            left = narrowed(groups, kept)
+            found = scores(view, left, spec, labelled, context, pace)
+        most = costs.total * (1 - (1 - keep) * turn / spec.rounds)
+        removals = ranking(kept, found, spec.round_to)
+        kept = shortest(costs, groups, kept, removals, most)
+        if labelled is None:
+            pace.add(1)
+    return kept
+
+
+def _narrowed_layers(
+    view: TorchView, groups: Sequence[Group], kept: Sequence[Kept]
+) -> dict[str, int]:
+    """Layer ids whose output channels became fewer, with the channels that are left."""
+    left = {
+        path: int(stays.sum())
+        for (path, side), stays in positions(groups, kept).items()
+        if side != "in" and not stays.all()
+    }
+    return {layer: left[path] for layer, path in view.layers.items() if path in left}
+
+
+def _facts(
+    before: Checkpoint,
+    done: Checkpoint,
+    groups: Sequence[Group],
+    kept: Sequence[Kept],
+    alone: Sequence[LeftAlone],
+    narrowed_layers: int,
+) -> dict[str, FactValue]:
+    """Counted on the ONNX graphs, not on the view. Channels are those of all groups."""
+    macs_before, macs_after = macs(before.model), macs(done.model)
+    held, left = parameters(before.model), parameters(done.model)
+    return {
+        "macs_before": macs_before,
+        "macs_after": macs_after,
+        "macs_left": macs_after / macs_before if macs_before and macs_after else None,
+        "parameters_before": held,
+        "parameters_after": left,
+        "parameters_left": left / held,
+        "channels_before": sum(group.units for group in groups),
+        "channels_after": int(sum(units.sum() for units in kept)),
+        "groups": len(groups),
+        "layers_narrowed": narrowed_layers,
+        "layers_left_alone": len({layer.path for layer in alone}),
+        "left_alone": _named(alone) or None,
+    }
+
+
+def _named(alone: Sequence[LeftAlone]) -> str:
+    """The layers left alone with their reasons, the first NAMED of them."""
+    reasons = {layer.path: layer.reason for layer in alone}
+    named = [f"{path} ({reason})" for path, reason in list(reasons.items())[:NAMED]]
+    more = len(reasons) - len(named)
+    return ", ".join(named) + (f" and {more} more" if more else "")

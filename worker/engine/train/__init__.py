@@ -1,0 +1,1 @@
+"""Gradient descent on the torch view: fine-tuning and distillation."""

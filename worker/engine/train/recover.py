@@ -1,0 +1,18 @@
+"""train.recover: fine-tune on the labels of the train split, to regain what a step cost."""
+
+from lathe.techniques.train import Recover
+from worker.engine.checkpoint import Checkpoint
+from worker.engine.context import Context
+from worker.engine.outcome import Outcome
+from worker.engine.train.objective import objective
+from worker.engine.train.retrain import retrain, trainable
+
+
+def recover(checkpoint: Checkpoint, spec: Recover, context: Context) -> Outcome:
+    """Train a copy of the checkpoint's model on its task's own loss.
+
+    Raises StepImpossible, TrainingDiverged and EffectLost.
+    """
+    view, _ = trainable(checkpoint, context)
+    lesson = objective(context.task, context.io, checkpoint.model)
+    return retrain(checkpoint, view, spec, lesson, context, {"loss": lesson.loss_name})
