@@ -17,7 +17,8 @@
     │   ├── Missing              404
     │   ├── NotReady             409     retryable
     │   ├── Conflict             409
-    │   └── TooLarge             413
+    │   ├── TooLarge             413
+    │   └── RangeNotSatisfiable  416
     ├── UnsupportedModel         422     unsupported_model    the file is the obstacle
     │   ├── NotAModel            422
     │   ├── CorruptModel         422
@@ -161,6 +162,10 @@ class Conflict(InvalidRequest):
 
 class TooLarge(InvalidRequest):
     status, code, title = 413, "too_large", "The body is over the limit"
+
+
+class RangeNotSatisfiable(InvalidRequest):
+    status, code, title = 416, "range_not_satisfiable", "The range begins behind the end"
 
 
 class UnsupportedModel(Refused):

@@ -1,0 +1,71 @@
+"""The outermost layer of every request: its id, its log line, its numbers."""
+
+import re
+import time
+from http import HTTPStatus
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.logs import log
+from app.metrics import Metrics
+from lathe import ids
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+
+
+class Edge:
+    """ASGI middleware; `X-Request-ID` is taken from the client where it is a plain word."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and note how it ended."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else ids.new("req")
+        scope.setdefault("state", {})["request_id"] = request_id
+        status = int(HTTPStatus.INTERNAL_SERVER_ERROR)  # unless an answer starts
+
+        async def with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["X-Request-ID"] = request_id
+            await send(message)
+
+        started = time.perf_counter()
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self._app(scope, receive, with_id)
+            finally:
+                self._note(scope, status, time.perf_counter() - started)
+
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "unknown")
+        self._metrics.answered(scope["method"], route, status, seconds)
+        if scope["path"] in _QUIET:
+            return
+        log("app.request").info(
+            "answered",
+            method=scope["method"],
+            path=scope["path"],
+            route=route,
+            status=status,
+            seconds=round(seconds, 4),
+            project_id=scope["state"].get("project_id"),
+            **{f"{key}_id": value for key, value in _named(scope).items()},
+        )
+
+
+def _named(scope: Scope) -> dict[str, str]:
+    """The ids in the path, such as `job` for `/v1/jobs/{job_id}`."""
+    return {
+        name.removesuffix("_id"): value for name, value in scope.get("path_params", {}).items()
+    }

@@ -1,0 +1,75 @@
+"""Every step has to find its layers, and a form of the model that it can work on."""
+
+from collections.abc import Iterator
+
+from app.fit.labels import trains_on_the_task
+from app.fit.words import listed, suggestion
+from lathe.errors import Refused, StepImpossible, UnknownLayer
+from lathe.facts import ModelFacts
+from lathe.job import JobSpec
+from lathe.techniques import AnyStep
+from lathe.techniques.prune import PruneChannels
+from lathe.techniques.train import Training
+
+_LAYER_FIELDS = ("protect", "exclude")
+
+
+def pipeline_refusals(spec: JobSpec, model: ModelFacts) -> list[Refused]:
+    """Every reason why a step cannot be taken on this model."""
+    found: list[Refused] = []
+    for index, step in enumerate(spec.pipeline):
+        where = f"pipeline.{index}"
+        found += _view_refusals(where, step, model)
+        found += _layer_refusals(where, step, model)
+        found += _training_refusals(where, step, spec)
+        found += _budget_refusals(where, step, model)
+    return found
+
+
+def _view_refusals(where: str, step: AnyStep, model: ModelFacts) -> Iterator[Refused]:
+    if step.needs.torch_view and not model.capabilities.torch_view:
+        blocking = listed(model.capabilities.blocking_operators)
+        yield StepImpossible(
+            f"{step.technique} needs a trainable form of the model, and these operators have "
+            f"none: {blocking}; replace them, or keep to optimize.* and quantize.* steps",
+            param=f"{where}.technique",
+        )
+
+
+def _layer_refusals(where: str, step: AnyStep, model: ModelFacts) -> Iterator[Refused]:
+    offered = [layer.id for layer in model.stats.layers]
+    for field in _LAYER_FIELDS:
+        for place, layer in enumerate(getattr(step, field, ())):
+            if layer not in offered:
+                yield UnknownLayer(
+                    f"the model has no layer {layer!r}; {suggestion(layer, offered)}",
+                    param=f"{where}.{field}.{place}",
+                )
+
+
+def _training_refusals(where: str, step: AnyStep, spec: JobSpec) -> Iterator[Refused]:
+    kind = spec.task.kind if spec.task else None
+    on_the_task = trains_on_the_task(step)
+    if kind == "similarity" and (on_the_task or isinstance(step, Training)):
+        yield StepImpossible(
+            f"{step.technique} cannot train on pairs; leave it out of a similarity task",
+            param=f"{where}.technique",
+        )
+    elif on_the_task and kind in {None, "none"}:
+        yield StepImpossible(
+            f"{step.technique} follows the task's loss and there is no task; set `task`, or "
+            "choose train.distill with loss.hard 0 or a criterion other than taylor",
+            param="task",
+        )
+
+
+def _budget_refusals(where: str, step: AnyStep, model: ModelFacts) -> Iterator[Refused]:
+    if (
+        isinstance(step, PruneChannels)
+        and step.keep_macs is not None
+        and model.stats.macs is None
+    ):
+        yield StepImpossible(
+            "the model's shapes do not tell its multiply-accumulates; use keep_parameters",
+            param=f"{where}.keep_macs",
+        )

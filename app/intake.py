@@ -1,0 +1,108 @@
+"""Receiving an upload: stream it into the store, check it, keep it once for each project."""
+
+import base64
+import binascii
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from fastapi import Request
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.deps import Services
+from app.store import uploads
+from app.store.objects import Written, new_key
+from app.store.rows import Blob
+from lathe.errors import Malformed
+
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+_REPR_DIGEST = re.compile(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]+):")
+
+
+@dataclass
+class Received:
+    """Bytes that lie complete under `key`; `kept` once a row of the database holds them."""
+
+    key: str
+    written: Written
+    kept: bool = False
+
+    async def blob(self, session: AsyncSession, project_id: str) -> Blob:
+        """The project's blob of this content: the one that is there already, or a new one."""
+        known = uploads.reused_blob(project_id, self.written.sha256)
+        if (existing := (await session.scalars(known)).one_or_none()) is not None:
+            return existing
+        blob = Blob(
+            project_id=project_id,
+            key=self.key,
+            sha256=self.written.sha256,
+            size_bytes=self.written.size_bytes,
+        )
+        try:
+            async with session.begin_nested():
+                session.add(blob)
+        except IntegrityError:  # the same bytes arrived twice at once, and these came second
+            return (await session.scalars(known)).one()
+        self.kept = True
+        return blob
+
+
+@asynccontextmanager
+async def received(
+    request: Request, parts: Services, kind: str, max_bytes: int
+) -> AsyncIterator[Received]:
+    """The request's body as an object; unless a blob holds it at the end it is gone.
+
+    Raises TooLarge, Malformed (an empty body, a digest that does not fit), OutOfDisk,
+    Unavailable, and ClientDisconnect; the store keeps nothing then.
+    """
+    expected = _expected_sha256(request)
+    key = new_key(kind)
+    written = await parts.objects.write(key, _body(request), max_bytes=max_bytes)
+    upload = Received(key, written)
+    try:
+        if expected not in {None, written.sha256}:
+            raise Malformed(
+                f"the bytes that arrived have the sha256 {written.sha256}, not {expected}; "
+                "send them again"
+            )
+        yield upload
+    finally:
+        if not upload.kept or not await _held(parts, key):
+            await parts.objects.adelete(key)
+
+
+async def _held(parts: Services, key: str) -> bool:
+    """Whether a committed blob holds the object: a transaction may have failed at its end."""
+    async with parts.reading() as session:
+        return await session.scalar(uploads.blob_with_key(key)) is not None
+
+
+async def _body(request: Request) -> AsyncIterator[bytes]:
+    empty = True
+    async for chunk in request.stream():
+        if chunk:
+            empty = False
+            yield chunk
+    if empty:
+        raise Malformed("the body is empty; send the file's bytes as the body")
+
+
+def _expected_sha256(request: Request) -> str | None:
+    """The promised digest: `X-Content-SHA256` in hex, or `Repr-Digest` of RFC 9530."""
+    if (in_hex := request.headers.get("x-content-sha256")) is not None:
+        if not _SHA256.fullmatch(in_hex):
+            raise Malformed("the header takes 64 hex digits", param="X-Content-SHA256")
+        return in_hex.lower()
+    if (field := request.headers.get("repr-digest")) is not None:
+        match = _REPR_DIGEST.search(field)
+        try:
+            raw = base64.b64decode(match[1], validate=True) if match else b""
+        except binascii.Error:
+            raw = b""
+        if len(raw) != 32:  # noqa: PLR2004 - bytes of a SHA-256
+            raise Malformed("the header takes sha-256=:<base64>:", param="Repr-Digest")
+        return raw.hex()
+    return None

@@ -1,0 +1,132 @@
+"""The service as one ASGI application.
+
+    uvicorn app.main:app            settings from the environment
+    create(Settings(...))           settings from the caller
+
+Importing this module reads no setting, connects to nothing and loads no model library.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.middleware import Middleware
+
+from app import logs, problems
+from app.deps import Services
+from app.edge import Edge
+from app.hints import CeleryHints, Hints
+from app.metrics import Metrics
+from app.routes import (
+    artifacts,
+    datasets,
+    events,
+    health,
+    jobs,
+    measurements,
+    models,
+    reports,
+    techniques,
+    tenants,
+)
+from app.settings import Settings
+from app.store.db import async_engine, async_sessions
+from app.store.objects import Objects
+from lathe import __version__
+from lathe.views import Problem
+
+_DESCRIPTION = """Neural-network compression as a service: upload a trained model, say what the
+result must fit into, download a smaller, faster model with the measured proof."""
+
+
+def create(settings: Settings, *, hints: Callable[[Settings], Hints] | None = None) -> FastAPI:
+    """The application; what it needs is opened when it starts. `hints` is a test's fake."""
+    metrics = Metrics()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with _running(settings, hints or _celery, metrics) as parts:
+            app.state.services = parts
+            yield
+
+    app = FastAPI(
+        title="Lathe",
+        version=__version__,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        max_body_size=settings.max_json_bytes,
+        separate_input_output_schemas=False,
+        middleware=[Middleware(Edge, metrics=metrics)],
+    )
+    problems.install(app)
+    app.include_router(models.router, max_body_size=settings.max_model_bytes)
+    app.include_router(datasets.router, max_body_size=settings.max_dataset_bytes)
+    for room in (
+        jobs,
+        events,
+        reports,
+        artifacts,
+        measurements,
+        techniques,
+        tenants,
+        health,
+    ):
+        app.include_router(room.router)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    return app
+
+
+@asynccontextmanager
+async def _running(
+    settings: Settings, hints: Callable[[Settings], Hints], metrics: Metrics
+) -> AsyncIterator[Services]:
+    engine = async_engine(settings.database_url, pool_size=settings.database_pool_size)
+    secret = settings.s3_secret_access_key
+    objects = Objects.open(
+        settings.objects_url,
+        access_key_id=settings.s3_access_key_id,
+        secret_access_key=secret.get_secret_value() if secret else None,
+    )
+    sender = hints(settings)
+    try:
+        yield Services(settings, engine, async_sessions(engine), objects, sender, metrics)
+    finally:
+        await sender.close()
+        await engine.dispose()
+
+
+def _celery(settings: Settings) -> Hints:
+    return CeleryHints(settings.broker_url, settings.broker_timeout_s)
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """FastAPI's document, with the Problem schema and without its own 422 shape."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=app.routes,
+            separate_input_output_schemas=False,
+        )
+        schemas = document["components"]["schemas"]
+        problem = Problem.model_json_schema(
+            mode="serialization", ref_template="#/components/schemas/{model}"
+        )
+        schemas |= problem.pop("$defs", {}) | {"Problem": problem}
+        for unused in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(unused, None)
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def __getattr__(name: str) -> Any:
+    """`app.main:app`: made from the environment when it is first asked for."""
+    if name != "app":
+        raise AttributeError(name)
+    settings = Settings.from_environment()
+    logs.configure(log_format=settings.log_format, level=settings.log_level)
+    globals()["app"] = create(settings)
+    return globals()["app"]

@@ -1,0 +1,102 @@
+"""Uploaded data."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import TypeAdapter, ValidationError
+
+from app import present, wording
+from app.arrival import dataset_arrives
+from app.auth import Reader, Writer
+from app.deps import Db, Paged, Parts, ReadDb, Wait
+from app.listing import page
+from app.problems import SpecRefused, refusals
+from app.retire import retire_dataset
+from app.routes.bodies import RAW_BODY
+from app.store import uploads
+from app.store.rows import Dataset
+from app.waiting import inspected
+from lathe.errors import (
+    Conflict,
+    InvalidRequest,
+    Malformed,
+    Missing,
+    OutOfDisk,
+    TooLarge,
+    Unavailable,
+)
+from lathe.facts import Transform
+from lathe.views import DatasetView, Page
+
+router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
+_TRANSFORMS = TypeAdapter(dict[str, Transform])
+
+
+def _transforms(
+    transforms: Annotated[
+        str | None,
+        Query(
+            max_length=20_000,
+            description='JSON by input, such as {"image": {"scale": 0.0039, "mean": [0.13]}}',
+        ),
+    ] = None,
+) -> dict[str, Transform]:
+    try:
+        return _TRANSFORMS.validate_json(transforms or "{}")
+    except ValidationError as error:
+        listed = wording.field_problems(error.errors(), None)
+        raise SpecRefused(
+            InvalidRequest(each.detail, param=f"transforms.{each.param}".rstrip("."))
+            for each in listed
+        ) from None
+
+
+@router.post(
+    "",
+    status_code=HTTPStatus.CREATED,
+    operation_id="upload_dataset",
+    openapi_extra=RAW_BODY,
+    responses=refusals(Malformed, TooLarge, OutOfDisk, Unavailable),
+)
+async def upload_dataset(
+    request: Request,
+    response: Response,
+    caller: Writer,
+    parts: Parts,
+    transforms: Annotated[dict[str, Transform], Depends(_transforms)],
+    name: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
+    wait: Wait = 0,
+) -> DatasetView:
+    """Send .npz or .safetensors as the raw body, with arrays named `<split>/<input>`."""
+    dataset_id = await dataset_arrives(request, parts, caller, name, transforms)
+    response.headers["Location"] = f"/v1/datasets/{dataset_id}"
+    await inspected(parts, Dataset, dataset_id, wait)
+    async with parts.reading() as session:
+        row, blob = await uploads.find_dataset(session, caller.project_id, dataset_id)
+    return present.dataset(row, blob)
+
+
+@router.get("", operation_id="list_datasets", responses=refusals(Malformed))
+async def list_datasets(caller: Reader, db: ReadDb, paging: Paged) -> Page[DatasetView]:
+    """The project's data sets, newest first."""
+    statement = uploads.datasets(caller.project_id)
+    return await page(db, statement, Dataset, paging, present.dataset)
+
+
+@router.get("/{dataset_id}", operation_id="read_dataset", responses=refusals(Missing))
+async def read_dataset(dataset_id: str, caller: Reader, db: ReadDb) -> DatasetView:
+    """A data set: its splits, their fields and counts."""
+    return present.dataset(*await uploads.find_dataset(db, caller.project_id, dataset_id))
+
+
+@router.delete(
+    "/{dataset_id}",
+    status_code=HTTPStatus.NO_CONTENT,
+    operation_id="delete_dataset",
+    responses=refusals(Missing, Conflict),
+)
+async def delete_dataset(dataset_id: str, caller: Writer, db: Db) -> None:
+    """Delete a data set; jobs that have finished stay."""
+    row, _ = await uploads.find_dataset(db, caller.project_id, dataset_id, hold=True)
+    await retire_dataset(db, caller, row)

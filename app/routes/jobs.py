@@ -1,0 +1,181 @@
+"""Compression jobs, and the inspections of uploads."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request, Response
+
+from app import present
+from app.auth import Reader, Writer
+from app.control import cancel, retry
+from app.deps import Db, Paged, Parts, ReadDb, Services, Wait
+from app.download import matches
+from app.listing import page
+from app.plan import plan
+from app.problems import refusals
+from app.routes.bodies import SPEC_BODY, json_body
+from app.store import jobs
+from app.store.rows import Job
+from app.submit import submit_once
+from app.waiting import finished
+from lathe.errors import (
+    Conflict,
+    DataMismatch,
+    InvalidSpec,
+    Malformed,
+    Missing,
+    NotReady,
+    ReusedKey,
+    StepImpossible,
+    UnknownLayer,
+)
+from lathe.job import JobSpec
+from lathe.states import JobKind, JobState
+from lathe.views import JobView, Page, PlanView
+
+router = APIRouter(prefix="/v1", tags=["jobs"])
+
+POLL_AGAIN_S = 2
+_BAD_SPEC = (InvalidSpec, DataMismatch, UnknownLayer, StepImpossible, Missing, NotReady)
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        description="Sent again with the same spec it answers with the same job.",
+    ),
+]
+
+
+@router.post(
+    "/jobs:validate",
+    operation_id="validate_job",
+    openapi_extra=SPEC_BODY,
+    responses=refusals(Malformed),
+)
+async def validate_job(request: Request, caller: Reader, db: ReadDb) -> PlanView:
+    """Say what a job would do, or everything that is wrong with its spec; queues nothing."""
+    return await plan(db, caller.project_id, await json_body(request))
+
+
+@router.post(
+    "/jobs",
+    status_code=HTTPStatus.ACCEPTED,
+    operation_id="submit_job",
+    responses=refusals(*_BAD_SPEC, ReusedKey, Malformed),
+)
+async def submit_job(
+    spec: JobSpec,
+    caller: Writer,
+    parts: Parts,
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
+) -> JobView:
+    """Queue a compression job; follow it at the returned Location."""
+    job_id, was_there = await submit_once(parts, caller, spec, idempotency_key)
+    if was_there:
+        response.headers["Idempotency-Replayed"] = "true"
+    return await _accepted(parts, caller.project_id, job_id, response)
+
+
+@router.get("/jobs", operation_id="list_jobs", responses=refusals(Malformed))
+async def list_jobs(
+    caller: Reader,
+    db: ReadDb,
+    paging: Paged,
+    state: Annotated[list[JobState] | None, Query(description="Any of these.")] = None,
+    kind: JobKind | None = None,
+    model: Annotated[str | None, Query(max_length=40)] = None,
+    label: Annotated[list[str] | None, Query(description="`name:value`; all of these.")] = None,
+) -> Page[JobView]:
+    """The project's jobs, newest first."""
+    statement = jobs.filtered(
+        jobs.jobs(caller.project_id),
+        states=state or (),
+        kind=kind,
+        model_id=model,
+        labels=_labels(label or []),
+    )
+    found: Page[Job] = await page(db, statement, Job, paging, _itself)
+    steps = await jobs.steps_of(db, [row.id for row in found.items])
+    return Page(
+        items=[present.job(row, steps[row.id]) for row in found.items],
+        next_cursor=found.next_cursor,
+    )
+
+
+@router.get(
+    "/jobs/{job_id}",
+    operation_id="read_job",
+    response_model=JobView,
+    responses={304: {"description": "As `If-None-Match` has it"}, **refusals(Missing)},
+)
+async def read_job(
+    job_id: str,
+    caller: Reader,
+    parts: Parts,
+    request: Request,
+    response: Response,
+    wait: Wait = 0,
+) -> JobView | Response:
+    """A job as it stands; with `wait` the answer comes when it has finished, or in so long."""
+    async with parts.reading() as session:
+        row = await jobs.find(session, caller.project_id, job_id)
+    if wait and not JobState(row.state).finished:
+        await finished(parts, job_id, wait)
+    async with parts.reading() as session:
+        row = await jobs.find(session, caller.project_id, job_id)
+        steps = await jobs.steps_of(session, [job_id])
+    headers = {"ETag": f'"{row.id}-{row.version}"', "Cache-Control": "private, no-cache"}
+    if not JobState(row.state).finished:
+        headers["Retry-After"] = str(POLL_AGAIN_S)
+    if matches(request.headers.get("if-none-match"), headers["ETag"]):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    response.headers.update(headers)
+    return present.job(row, steps[job_id])
+
+
+@router.post(
+    "/jobs/{job_id}/cancel", operation_id="cancel_job", responses=refusals(Missing, Conflict)
+)
+async def cancel_job(job_id: str, caller: Writer, db: Db) -> JobView:
+    """End a job: at once while it is queued, within a second while it runs."""
+    row = await cancel(db, caller, job_id)
+    steps = await jobs.steps_of(db, [job_id])
+    return present.job(row, steps[job_id])
+
+
+@router.post(
+    "/jobs/{job_id}/retry",
+    status_code=HTTPStatus.ACCEPTED,
+    operation_id="retry_job",
+    responses=refusals(*_BAD_SPEC, Conflict),
+)
+async def retry_job(job_id: str, caller: Writer, parts: Parts, response: Response) -> JobView:
+    """Queue a finished job's spec again as a new job; steps that were done are not redone."""
+    async with parts.writing() as session:
+        new_id = (await retry(session, caller, job_id)).id
+    return await _accepted(parts, caller.project_id, new_id, response)
+
+
+async def _accepted(
+    parts: Services, project_id: str, job_id: str, response: Response
+) -> JobView:
+    response.headers["Location"] = f"/v1/jobs/{job_id}"
+    response.headers["Retry-After"] = str(POLL_AGAIN_S)
+    async with parts.reading() as session:
+        row = await jobs.find(session, project_id, job_id)
+        steps = await jobs.steps_of(session, [job_id])
+    return present.job(row, steps[job_id])
+
+
+def _itself(row: Job) -> Job:
+    return row
+
+
+def _labels(given: list[str]) -> dict[str, str]:
+    pairs = [text.partition(":") for text in given]
+    if any(not colon for _, colon, _ in pairs):
+        raise Malformed("a label filter is written name:value", param="label")
+    return {name: value for name, _, value in pairs}

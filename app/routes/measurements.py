@@ -1,0 +1,30 @@
+"""Numbers across jobs."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from app import present
+from app.auth import Reader
+from app.deps import Paged, ReadDb
+from app.listing import page
+from app.problems import refusals
+from app.store import results
+from app.store.rows import MeasurementRow
+from lathe.errors import Malformed
+from lathe.views import MeasurementView, Page
+
+router = APIRouter(prefix="/v1/measurements", tags=["measurements"])
+
+
+@router.get("", operation_id="list_measurements", responses=refusals(Malformed))
+async def list_measurements(
+    caller: Reader,
+    db: ReadDb,
+    paging: Paged,
+    model: Annotated[str | None, Query(max_length=40)] = None,
+    metric: Annotated[str | None, Query(max_length=64)] = None,
+) -> Page[MeasurementView]:
+    """Every stored number, newest first, of one model or one metric where asked."""
+    statement = results.measurements(caller.project_id, model_id=model, metric=metric)
+    return await page(db, statement, MeasurementRow, paging, present.measurement)

@@ -1,0 +1,111 @@
+"""Projects and API keys; for admins of a project."""
+
+from datetime import datetime
+from typing import Annotated, Self
+
+from fastapi import APIRouter
+from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+
+from app import present
+from app.auth import Admin
+from app.deps import Db, Paged, ReadDb
+from app.listing import page
+from app.problems import refusals
+from app.store import tenants
+from app.store.rows import ApiKey, Project
+from app.store.rows.base import utc_now
+from app.store.tenants import Scope
+from lathe.errors import Conflict, Forbidden, Malformed, Missing
+from lathe.spec import Spec
+from lathe.views import KeyView, NewKeyView, Page, ProjectView
+
+router = APIRouter(prefix="/v1", tags=["projects"])
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+EVERY_SCOPE: tuple[Scope, ...] = ("read", "write", "admin")
+
+
+class NewProject(Spec):
+    """A project to make."""
+
+    name: Name
+
+
+class NewKey(Spec):
+    """A key to make in the caller's own project."""
+
+    name: Name
+    scopes: tuple[Scope, ...] = Field(("read", "write"), min_length=1, max_length=3)
+    expires_at: AwareDatetime | None = None
+
+    @model_validator(mode="after")
+    def _expires_later(self) -> Self:
+        if self.expires_at is not None and self.expires_at <= utc_now():
+            raise ValueError("expires_at: this moment has passed; name a later one")
+        return self
+
+
+class NewProjectView(ProjectView):
+    """A project just made, with its first admin key: the only time it is shown."""
+
+    key: NewKeyView
+
+
+@router.post(
+    "/projects",
+    status_code=201,
+    operation_id="create_project",
+    responses=refusals(Forbidden, Conflict),
+)
+async def create_project(body: NewProject, caller: Admin, db: Db) -> NewProjectView:
+    """Make a project and its admin key. What belongs to it is seen with its own keys only."""
+    project = await tenants.add_project(db, body.name)
+    row, printable = tenants.new_key(project.id, "admin", EVERY_SCOPE)
+    db.add_all([row, caller.audit("project.create", project.id)])
+    await db.flush()
+    return NewProjectView(
+        **present.project(project).model_dump(), key=_with_secret(row, printable)
+    )
+
+
+@router.get("/projects", operation_id="list_projects", responses=refusals(Forbidden, Malformed))
+async def list_projects(caller: Admin, db: ReadDb, paging: Paged) -> Page[ProjectView]:
+    """The projects that this key can see: its own."""
+    statement = tenants.projects(caller.project_id)
+    return await page(db, statement, Project, paging, present.project)
+
+
+@router.post("/keys", status_code=201, operation_id="create_key", responses=refusals(Forbidden))
+async def create_key(body: NewKey, caller: Admin, db: Db) -> NewKeyView:
+    """Make a key of the caller's project; its secret is shown in this answer only."""
+    expires_at: datetime | None = body.expires_at
+    row, printable = tenants.new_key(caller.project_id, body.name, body.scopes, expires_at)
+    db.add_all([row, caller.audit("key.create", row.id)])
+    await db.flush()
+    return _with_secret(row, printable)
+
+
+@router.get("/keys", operation_id="list_keys", responses=refusals(Forbidden, Malformed))
+async def list_keys(caller: Admin, db: ReadDb, paging: Paged) -> Page[KeyView]:
+    """The project's keys, without their secrets, newest first."""
+    return await page(db, tenants.keys(caller.project_id), ApiKey, paging, present.key)
+
+
+@router.delete(
+    "/keys/{key_id}",
+    status_code=204,
+    operation_id="revoke_key",
+    responses=refusals(Forbidden, Missing),
+)
+async def revoke_key(key_id: str, caller: Admin, db: Db) -> None:
+    """Revoke a key at once and for ever; the row stays for the audit."""
+    row = await db.scalar(tenants.key_of(caller.project_id, key_id))
+    if row is None:
+        raise Missing("there is no such key", param="key_id")
+    if row.revoked_at is None:
+        row.revoked_at = utc_now()
+        db.add(caller.audit("key.revoke", row.id))
+
+
+def _with_secret(row: ApiKey, printable: str) -> NewKeyView:
+    return NewKeyView.model_validate({**present.key_fields(row), "key": printable})

@@ -1,0 +1,197 @@
+"""Jobs and their steps as statements."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, Update, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql.dml import ReturningUpdate
+
+from app.store.clock import db_now, db_now_plus
+from app.store.rows import Job, Step, Worker
+from lathe import ids
+from lathe.errors import Missing
+from lathe.job import JobSpec
+from lathe.states import JobKind, JobState, Queue, StepState
+
+_UNFINISHED = [state for state in JobState if not state.finished]
+_SEEN_LATELY_S = 60
+
+
+def compress(
+    project_id: str, spec: JobSpec, queue: Queue, request_id: str, retry_of: str | None = None
+) -> tuple[Job, list[Step]]:
+    """The rows of a new compression job: the job, and one step for each of the pipeline."""
+    job = Job(
+        id=ids.new("job"),
+        project_id=project_id,
+        kind=JobKind.COMPRESS,
+        queue=queue,
+        priority=spec.resources.priority,
+        name=spec.name,
+        labels=dict(spec.labels),
+        spec=spec.model_dump(mode="json"),
+        model_id=spec.model,
+        request_id=request_id,
+        retry_of=retry_of,
+    )
+    steps = [
+        Step(
+            job_id=job.id,
+            position=position,
+            step_id=spec.step_id(position),
+            technique=step.technique,
+        )
+        for position, step in enumerate(spec.pipeline)
+    ]
+    return job, steps
+
+
+def inspect(
+    project_id: str,
+    request_id: str,
+    *,
+    model_id: str | None = None,
+    dataset_id: str | None = None,
+    retry_of: str | None = None,
+) -> Job:
+    """The row of an upload's inspection, on the queue that has a slot of its own."""
+    return Job(
+        id=ids.new("job"),
+        project_id=project_id,
+        kind=JobKind.INSPECT,
+        queue=Queue.INTAKE,
+        model_id=model_id,
+        dataset_id=dataset_id,
+        request_id=request_id,
+        retry_of=retry_of,
+    )
+
+
+def jobs(project_id: str) -> Select[Job]:
+    """The project's jobs."""
+    return select(Job).where(Job.project_id == project_id)
+
+
+def job(project_id: str, job_id: str) -> Select[Job]:
+    """One job of the project."""
+    return jobs(project_id).where(Job.id == job_id)
+
+
+def state(job_id: str) -> Select[JobState]:
+    """Only the state of a job, for polling; whether the caller may see it is asked before."""
+    return select(Job.state).where(Job.id == job_id)
+
+
+def filtered(
+    statement: Select[Job],
+    *,
+    states: Collection[JobState] = (),
+    kind: JobKind | None = None,
+    model_id: str | None = None,
+    labels: Mapping[str, str],
+) -> Select[Job]:
+    """`statement` narrowed to jobs in one of `states` and with every label."""
+    conditions: list[ColumnElement[bool]] = []
+    if states:
+        conditions.append(Job.state.in_(list(states)))
+    if kind is not None:
+        conditions.append(Job.kind == kind)
+    if model_id is not None:
+        conditions.append(Job.model_id == model_id)
+    conditions += [Job.labels[name].as_string() == value for name, value in labels.items()]
+    return statement.where(*conditions)
+
+
+async def find(session: AsyncSession, project_id: str, job_id: str) -> Job:
+    """One job of the project; raises Missing."""
+    row = await session.scalar(job(project_id, job_id))
+    if row is None:
+        raise Missing("there is no such job", param="job_id")
+    return row
+
+
+async def steps_of(session: AsyncSession, job_ids: Collection[str]) -> dict[str, list[Step]]:
+    """The steps of these jobs, each job's in order; a job without steps has an empty list."""
+    found: dict[str, list[Step]] = {job_id: [] for job_id in job_ids}
+    statement = select(Step).where(Step.job_id.in_(job_ids)).order_by(Step.position)
+    for step in await session.scalars(statement):
+        found[step.job_id].append(step)
+    return found
+
+
+def unfinished(project_id: str) -> Select[Job]:
+    """The project's jobs that may still read models and data sets."""
+    return jobs(project_id).where(Job.state.in_(_UNFINISHED))
+
+
+def cancel_queued(project_id: str, job_id: str) -> ReturningUpdate[str]:
+    """End a job that no worker has; a row comes back when it was so."""
+    return _change(
+        job_id,
+        Job.project_id == project_id,
+        Job.state == JobState.QUEUED,
+        state=JobState.CANCELLED,
+        cancel_requested=True,
+        finished_at=db_now(),
+    )
+
+
+def cancel_running(project_id: str, job_id: str) -> ReturningUpdate[str]:
+    """Ask a running job's worker to end it; a row comes back the first time it is asked."""
+    return _change(
+        job_id,
+        Job.project_id == project_id,
+        Job.state == JobState.RUNNING,
+        Job.cancel_requested.is_(False),
+        cancel_requested=True,
+    )
+
+
+def _change(job_id: str, *where: ColumnElement[bool], **values: Any) -> ReturningUpdate[str]:
+    statement: Update = update(Job).where(Job.id == job_id, *where)
+    return (
+        statement.values(version=Job.version + 1, **values)
+        .returning(Job.id)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def skip_steps(job_id: str) -> Update:
+    """The steps of a job that ended before it began."""
+    return (
+        update(Step)
+        .where(Step.job_id == job_id, Step.state == StepState.PENDING)
+        .values(state=StepState.SKIPPED)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def forget_model(project_id: str, model_id: str) -> Update:
+    """Take the reference to a model from the project's jobs, so that its row can go."""
+    return (
+        update(Job)
+        .where(Job.project_id == project_id, Job.model_id == model_id)
+        .values(model_id=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def forget_dataset(project_id: str, dataset_id: str) -> Update:
+    """Take the reference to a data set from the project's jobs, so that its row can go."""
+    return (
+        update(Job)
+        .where(Job.project_id == project_id, Job.dataset_id == dataset_id)
+        .values(dataset_id=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def living_workers() -> Select[Worker]:
+    """The workers seen within the last minute."""
+    return select(Worker).where(Worker.seen_at > db_now_plus(-_SEEN_LATELY_S))
+
+
+def counts() -> Select[str, str, int]:
+    """(state, queue, number) over every project, for the metrics."""
+    return select(Job.state, Job.queue, func.count()).group_by(Job.state, Job.queue)
