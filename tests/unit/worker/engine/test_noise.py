@@ -1,0 +1,83 @@
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from lathe.job import Task
+from worker.engine.context import Arrays
+from worker.engine.noise import Noisy, input_deviations, noise_curve
+
+X = np.array([[2.0, 0.0], [-2.0, 0.0], [6.0, 1.0], [-6.0, 1.0]] * 3, dtype=np.float32)
+
+
+class Sides:
+    """Class 0 where the first column is negative, else 1; `ids` are whole numbers."""
+
+    count = 12
+    has_labels = True
+
+    def inputs(self, rows: NDArray[np.int64]) -> Arrays:
+        return {"x": X[rows], "ids": np.ones((len(rows), 1), dtype=np.int64)}
+
+    def labels(self, rows: NDArray[np.int64]) -> NDArray[np.generic]:
+        return (X[rows, 0] > 0).astype(np.int64)
+
+
+class OnlyFloats(Sides):
+    def inputs(self, rows: NDArray[np.int64]) -> Arrays:
+        return {"x": X[rows]}
+
+
+def linear(weight: list[list[float]], path: Path) -> Path:
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])],
+        "net",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 2])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 2])],
+        [numpy_helper.from_array(np.array(weight, dtype=np.float32), "w")],
+    )
+    opset = [helper.make_opsetid("", 18)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=9), path)
+    return path
+
+
+def test_deviations_are_of_the_float_inputs_alone() -> None:
+    # mean square of (2, 0, -2, 0, 6, 1, -6, 1) is 82 / 8, its mean 2 / 8
+    deviations = input_deviations(Sides(), np.arange(12))
+    assert deviations == {"x": pytest.approx((82 / 8 - 0.25**2) ** 0.5)}
+
+
+def test_every_row_gets_the_same_noise_in_every_batch_and_it_grows_with_sigma() -> None:
+    rows = np.arange(12)
+    small = Noisy(Sides(), rows, {"x": 2.0}, 0.1, seed=7)
+    large = Noisy(Sides(), rows, {"x": 2.0}, 0.2, seed=7)
+    together = small.inputs(rows)["x"] - X
+    alone = small.inputs(np.array([5]))["x"] - X[5:6]
+    np.testing.assert_allclose(together[5:6], alone)
+    np.testing.assert_allclose(large.inputs(rows)["x"] - X, 2 * together, rtol=1e-3, atol=1e-5)
+    assert 0.1 < together.std() < 0.35
+    assert not np.allclose(together[4], together[5])
+    np.testing.assert_array_equal(small.inputs(rows)["ids"], np.ones((12, 1)))
+
+
+def test_the_curve_starts_clean_and_a_model_that_hears_only_noise_falls(tmp_path: Path) -> None:
+    right = linear([[-1, 1], [0, 0]], tmp_path / "right.onnx")
+    wrong = linear([[1, -1], [0, 0]], tmp_path / "wrong.onnx")
+    task = Task(kind="classification")
+    curve = noise_curve(right, wrong, OnlyFloats(), task, seed=1, threads=1)
+    assert [point.sigma for point in curve] == [0.0, 0.05, 0.1, 0.2]
+    assert (curve[0].baseline, curve[0].candidate) == (1.0, 0.0)
+    assert all(point.baseline + point.candidate == pytest.approx(1) for point in curve)
+
+
+def test_without_float_inputs_there_is_no_curve(tmp_path: Path) -> None:
+    class Ids(Sides):
+        def inputs(self, rows: NDArray[np.int64]) -> Arrays:
+            return {"ids": np.ones((len(rows), 1), dtype=np.int64)}
+
+    path = linear([[1, 0], [0, 1]], tmp_path / "any.onnx")
+    task = Task(kind="classification")
+    assert noise_curve(path, path, Ids(), task, seed=0, threads=1) == ()

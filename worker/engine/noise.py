@@ -1,0 +1,149 @@
+"""How the primary score holds up when inputs are noisy.
+
+    x' = x + sigma * s * e,  e ~ N(0, 1)
+
+    s  standard deviation of one float input over the examples that are looked at
+
+Baseline and candidate see the same e, and so does every sigma: it is drawn from the seed, the
+input's place and the example's row alone. Integer inputs (token ids, bytes) stay as they are.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lathe.job import Task
+from lathe.report import NoisePoint
+from worker.engine.answers import batches
+from worker.engine.context import Arrays, Samples
+from worker.engine.evaluate import Pair, evaluate
+
+SIGMAS = (0.0, 0.05, 0.1, 0.2)
+MOST_EXAMPLES = 1000
+BATCH = 32
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Noisy:
+    """Some rows of `samples` with noise on every float input; implements Samples."""
+
+    samples: Samples
+    chosen: Rows
+    deviations: dict[str, float]
+    sigma: float
+    seed: int
+
+    @property
+    def count(self) -> int:
+        """How many examples."""
+        return len(self.chosen)
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether `labels` can be called."""
+        return self.samples.has_labels
+
+    def inputs(self, rows: Rows) -> Arrays:
+        """As the samples' own, float inputs with their noise added."""
+        places = self.chosen[rows]
+        return {
+            name: self._disturbed(place, name, values, places)
+            for place, (name, values) in enumerate(self.samples.inputs(places).items())
+        }
+
+    def labels(self, rows: Rows) -> NDArray[np.generic]:
+        """As the samples' own."""
+        return self.samples.labels(self.chosen[rows])
+
+    def _disturbed(
+        self, place: int, name: str, values: NDArray[np.generic], rows: Rows
+    ) -> NDArray[np.generic]:
+        size = self.sigma * self.deviations.get(name, 0.0)
+        if size == 0:
+            return values
+        noise = np.stack(
+            [
+                np.random.default_rng([self.seed, place, int(row)]).standard_normal(
+                    values.shape[1:], dtype=np.float32
+                )
+                for row in rows
+            ]
+        )
+        return np.asarray(values.astype(np.float64) + size * noise, dtype=values.dtype)
+
+
+def noise_curve(
+    baseline: Path,
+    candidate: Path,
+    data: Samples | Pair,
+    task: Task,
+    *,
+    seed: int,
+    threads: int,
+) -> tuple[NoisePoint, ...]:
+    """The primary metric of both files at every sigma, on at most 1000 examples; empty where
+    no input holds floats."""
+    first = data.a if isinstance(data, Pair) else data
+    chosen = _chosen(first.count, seed)
+    deviations = input_deviations(first, chosen)
+    if not deviations:
+        return ()
+    metric = task.measured[0]
+    only = task.model_copy(update={"metrics": (metric,)})
+
+    def score(file: Path, sigma: float) -> float:
+        noisy = _noisy(data, chosen, deviations, sigma, seed)
+        made = evaluate(
+            file, noisy, only, reference=baseline, batch_size=BATCH, threads=threads
+        )
+        return made.scores[metric]
+
+    return tuple(
+        NoisePoint(
+            sigma=sigma, baseline=score(baseline, sigma), candidate=score(candidate, sigma)
+        )
+        for sigma in SIGMAS
+    )
+
+
+def input_deviations(samples: Samples, rows: Rows) -> dict[str, float]:
+    """Standard deviation of each float input over these rows, all positions together."""
+    totals: dict[str, tuple[float, float, int]] = {}
+    part = Noisy(samples, rows, {}, 0.0, 0)
+    for _, inputs in batches(part, BATCH):
+        for name, values in inputs.items():
+            if values.dtype.kind == "f":
+                exact = values.astype(np.float64)
+                total, squares, count = totals.get(name, (0.0, 0.0, 0))
+                totals[name] = (
+                    total + float(exact.sum()),
+                    squares + float(np.square(exact).sum()),
+                    count + exact.size,
+                )
+    return {
+        name: float(np.sqrt(max(0.0, squares / count - (total / count) ** 2)))
+        for name, (total, squares, count) in totals.items()
+    }
+
+
+def _chosen(count: int, seed: int) -> Rows:
+    if count <= MOST_EXAMPLES:
+        return np.arange(count, dtype=np.int64)
+    drawn = np.random.default_rng(seed).choice(count, MOST_EXAMPLES, replace=False)
+    return np.sort(drawn.astype(np.int64))
+
+
+def _noisy(
+    data: Samples | Pair, chosen: Rows, deviations: dict[str, float], sigma: float, seed: int
+) -> Samples | Pair:
+    """Both sides of a pair get noise of their own."""
+    if isinstance(data, Pair):
+        return Pair(
+            Noisy(data.a, chosen, deviations, sigma, seed),
+            Noisy(data.b, chosen, deviations, sigma, seed + 1),
+        )
+    return Noisy(data, chosen, deviations, sigma, seed)
