@@ -1,0 +1,64 @@
+"""The fidelity gate: does a model still compute the same function?
+
+max|dy| <= 1e-4 max|y| + 1e-5, for each output
+"""
+
+import numpy as np
+import onnx
+
+from lathe.errors import EffectLost, StepImpossible
+from worker.engine.context import Arrays
+from worker.engine.session import open_session, run
+from worker.engine.view import TorchView
+
+RELATIVE = 1e-4
+ABSOLUTE = 1e-5
+
+
+def distance(reference: Arrays, candidate: Arrays) -> float:
+    """The largest max|dy| of an output, in units of what the gate allows: at most 1 passes.
+
+    Infinite where names or shapes differ, or where one is NaN or infinite and the other is not.
+    """
+    if reference.keys() != candidate.keys():
+        return float("inf")
+    return max((_distance(y, candidate[name]) for name, y in reference.items()), default=0.0)
+
+
+def same_function(
+    reference: onnx.ModelProto, candidate: onnx.ModelProto, inputs: Arrays
+) -> None:
+    """Raises EffectLost unless both models agree on `inputs`."""
+    far = distance(run(open_session(reference), inputs), run(open_session(candidate), inputs))
+    if not far <= 1.0:
+        raise EffectLost(
+            f"the changed model computes another function: its outputs are {far:.3g} times as "
+            "far from the original's as rounding explains"
+        )
+
+
+def view_matches(view: TorchView, model: onnx.ModelProto, inputs: Arrays) -> None:
+    """Raises StepImpossible unless the torch view and onnxruntime agree on `inputs`."""
+    far = distance(run(open_session(model), inputs), view.outputs(inputs))
+    if not far <= 1.0:
+        raise StepImpossible(
+            f"the model cannot be trained or pruned: in torch its outputs are {far:.3g} times as "
+            "far from onnxruntime's as rounding explains"
+        )
+
+
+def _distance(
+    y: np.ndarray[tuple[int, ...], np.dtype[np.generic]],
+    other: np.ndarray[tuple[int, ...], np.dtype[np.generic]],
+) -> float:
+    if y.shape != other.shape:
+        return float("inf")
+    a, b = y.astype(np.float64), other.astype(np.float64)
+    finite = np.isfinite(a)
+    same_rest = np.array_equal(a[~finite], b[~finite], equal_nan=True)
+    if not same_rest or not bool(np.all(np.isfinite(b[finite]))):
+        return float("inf")
+    if not finite.any():
+        return 0.0
+    allowed = RELATIVE * np.abs(a[finite]).max() + ABSOLUTE
+    return float(np.abs(a[finite] - b[finite]).max() / allowed)

@@ -1,0 +1,39 @@
+"""Every operator that has a form in torch."""
+
+from collections.abc import Callable
+
+from worker.engine.view import (
+    activation,
+    convolution,
+    elementwise,
+    indexing,
+    joining,
+    linear,
+    making,
+    norm,
+    pool,
+    recurrent,
+    reduction,
+    reshape,
+    resize,
+)
+from worker.engine.view.builder import Builder
+from worker.engine.view.op import Op
+
+Form = Callable[[Builder, Op], None]
+
+FORMS: dict[str, Form] = {
+    **activation.FORMS,
+    **convolution.FORMS,
+    **elementwise.FORMS,
+    **indexing.FORMS,
+    **joining.FORMS,
+    **linear.FORMS,
+    **making.FORMS,
+    **norm.FORMS,
+    **pool.FORMS,
+    **recurrent.FORMS,
+    **reduction.FORMS,
+    **resize.FORMS,
+    **reshape.FORMS,
+}

@@ -1,0 +1,168 @@
+"""Normalisations with learned scales as torch modules."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from worker.engine.view.binding import Same
+from worker.engine.view.blocked import Blocked
+from worker.engine.view.builder import Builder
+from worker.engine.view.op import Op
+
+EPSILON = 1e-5
+BATCH_NORMS: dict[int, Any] = {
+    2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchNorm3d,
+}  # fmt: skip
+INSTANCE_NORMS: dict[int, Any] = {
+    3: nn.InstanceNorm1d, 4: nn.InstanceNorm2d, 5: nn.InstanceNorm3d,
+}  # fmt: skip
+SCALE_PER_CHANNEL_OPSET = 21  # GroupNormalization 18 had one scale a group
+
+
+def batch_norm(build: Builder, op: Op) -> None:
+    """Inference form: y = scale (x - mean) / sqrt(var + eps) + shift. ONNX's momentum is the
+    share of the old statistic, torch's of the new one."""
+    if op.integer("training_mode", 0) or len(op.outputs) > 1:
+        raise Blocked("training_mode")
+    rank = build.source.rank(op.inputs[0])
+    if rank not in BATCH_NORMS:
+        raise Blocked(f"rank {rank}")
+    _, scale, shift, mean, variance = op.inputs
+    if not build.weights(scale, shift):
+        raise Blocked("a shared or computed scale")
+    module = BATCH_NORMS[rank](
+        len(build.known(scale)),
+        eps=op.number("epsilon", EPSILON),
+        momentum=1.0 - op.number("momentum", 0.9),
+    )
+    module.weight, module.bias = build.parameter(scale), build.parameter(shift)
+    module.running_mean.copy_(torch.from_numpy(build.known(mean).astype("float32")))
+    module.running_var.copy_(torch.from_numpy(build.known(variance).astype("float32")))
+    fields = ("weight", "bias", "running_mean", "running_var")
+    bound = [(op, place, Same(field)) for place, field in enumerate(fields, start=1)]
+    build.put(op.outputs[0], build.layer(op, module, [build.tensor(op.inputs[0])], bound))
+
+
+def layer_norm(build: Builder, op: Op) -> None:
+    """Over the axes from `axis` to the last, which the scale spans."""
+    if any(op.outputs[1:]):
+        raise Blocked("Mean or InvStdDev")
+    scale, shift = op.input(1), op.input(2)
+    spanned = build.source.shapes.get(scale)
+    if spanned is None or _axes_from(build, op) != len(spanned):
+        raise Blocked("a scale of another rank")
+    epsilon = op.number("epsilon", EPSILON)
+    x = build.tensor(op.inputs[0])
+    if not build.weights(scale, shift):
+        weight = build.tensor(scale)
+        bias = build.tensor(shift) if shift else None
+        node = build.call(scaled_layer_norm, x, weight, bias, epsilon)
+    else:
+        module = nn.LayerNorm(build.known(scale).shape, eps=epsilon, bias=bool(shift))
+        module.weight = build.parameter(scale)
+        bound = [(op, 1, Same("weight"))]
+        if shift:
+            module.bias = build.parameter(shift)
+            bound.append((op, 2, Same("bias")))
+        node = build.layer(op, module, [x], bound)
+    build.put(op.outputs[0], node)
+
+
+def scaled_layer_norm(x: Tensor, scale: Tensor, shift: Tensor | None, epsilon: float) -> Tensor:
+    """Layer norm over as many last axes as `scale` has."""
+    return functional.layer_norm(x, scale.shape, scale, shift, epsilon)
+
+
+def rms_norm(build: Builder, op: Op) -> None:
+    """Y = scale x / sqrt(mean(x^2) + eps) over the last axes."""
+    scale = op.inputs[1]
+    spanned = build.source.shapes.get(scale)
+    if spanned is None or _axes_from(build, op) != len(spanned) or not build.weights(scale):
+        raise Blocked("a shared or computed scale")
+    module = nn.RMSNorm(build.known(scale).shape, eps=op.number("epsilon", EPSILON))
+    module.weight = build.parameter(scale)
+    x = build.tensor(op.inputs[0])
+    build.put(op.outputs[0], build.layer(op, module, [x], [(op, 1, Same("weight"))]))
+
+
+def instance_norm(build: Builder, op: Op) -> None:
+    """Per example and channel."""
+    _, scale, shift = op.inputs
+    rank = build.source.rank(op.inputs[0])
+    if rank not in INSTANCE_NORMS:
+        raise Blocked(f"rank {rank}")
+    epsilon = op.number("epsilon", EPSILON)
+    x = build.tensor(op.inputs[0])
+    if not build.weights(scale, shift):
+        weight, bias = build.tensor(scale), build.tensor(shift)
+        node = build.call(functional.instance_norm, x, weight=weight, bias=bias, eps=epsilon)
+    else:
+        module = INSTANCE_NORMS[rank](len(build.known(scale)), eps=epsilon, affine=True)
+        module.weight, module.bias = build.parameter(scale), build.parameter(shift)
+        bound = [(op, 1, Same("weight")), (op, 2, Same("bias"))]
+        node = build.layer(op, module, [x], bound)
+    build.put(op.outputs[0], node)
+
+
+def group_norm(build: Builder, op: Op) -> None:
+    """Per example and group of channels."""
+    _, scale, shift = op.inputs
+    if build.source.opset < SCALE_PER_CHANNEL_OPSET:
+        raise Blocked("one scale a group")
+    if not build.weights(scale, shift):
+        raise Blocked("a shared or computed scale")
+    channels = len(build.known(scale))
+    groups = op.integer("num_groups", 1)
+    module = nn.GroupNorm(groups, channels, eps=op.number("epsilon", EPSILON))
+    module.weight, module.bias = build.parameter(scale), build.parameter(shift)
+    bound = [(op, 1, Same("weight")), (op, 2, Same("bias"))]
+    node = build.layer(op, module, [build.tensor(op.inputs[0])], bound)
+    build.follow(op, "num_groups", node, "num_groups")
+    build.put(op.outputs[0], node)
+
+
+def local_response(build: Builder, op: Op) -> None:
+    """Y = x / (bias + alpha / size * sum of squares of `size` channels)^beta."""
+    size = op.integer("size", 0)
+    if size % 2 == 0:
+        raise Blocked("an even size")
+    alpha, beta, bias = (
+        op.number(name, default)
+        for name, default in (("alpha", 1e-4), ("beta", 0.75), ("bias", 1.0))
+    )
+    module = nn.LocalResponseNorm(size, alpha, beta, bias)
+    build.put(op.outputs[0], build.module(op, module, build.tensor(op.inputs[0])))
+
+
+def lp_normalize(build: Builder, op: Op) -> None:
+    """Y = x / ||x||_p along one axis."""
+    node = build.call(
+        functional.normalize,
+        build.tensor(op.inputs[0]),
+        p=float(op.integer("p", 2)),
+        dim=op.integer("axis", -1),
+        eps=0.0,
+    )
+    build.put(op.outputs[0], node)
+
+
+def _axes_from(build: Builder, op: Op) -> int | None:
+    """How many axes there are from `axis` on."""
+    axis = op.integer("axis", -1)
+    rank = build.source.rank(op.inputs[0])
+    if axis < 0:
+        return -axis
+    return None if rank is None else rank - axis
+
+
+FORMS = {
+    "BatchNormalization": batch_norm,
+    "LayerNormalization": layer_norm,
+    "RMSNormalization": rms_norm,
+    "InstanceNormalization": instance_norm,
+    "GroupNormalization": group_norm,
+    "LRN": local_response,
+    "LpNormalization": lp_normalize,
+}
