@@ -1,0 +1,36 @@
+"""`python -m worker --queue intake`: one worker with one slot for one queue.
+
+Start one more for each further slot. A GPU worker serves `gpu`, and `cpu` beside it only if
+it should.
+"""
+
+import argparse
+import os
+import socket
+
+from lathe.states import Queue
+from worker.celery_app import app, settings
+
+
+def main() -> None:
+    """Turn into a Celery worker; ends with its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m worker", description=__doc__)
+    names = [queue.value for queue in Queue]
+    parser.add_argument("--queue", choices=names, required=True, help="where jobs come from")
+    parser.add_argument("--name", help="unique in the cluster; default queue, host and pid")
+    options = parser.parse_args()
+    name = options.name or f"{options.queue}-{os.getpid()}"
+    app.worker_main(
+        [
+            "worker",
+            *("--queues", options.queue),
+            *("--hostname", f"{name}@{socket.gethostname()}"),
+            *("--concurrency", "1", "--pool", "prefork"),
+            *("--loglevel", settings.log_level.upper()),
+            *("--without-gossip", "--without-mingle", "--without-heartbeat", "--quiet"),
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()

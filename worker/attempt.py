@@ -1,0 +1,204 @@
+"""One attempt at a job: stage its folder, bear its child, listen until there is an outcome."""
+
+import logging
+import os
+import select
+import time
+
+from sqlalchemy.orm import Session
+
+from app.store import progress
+from app.store.queue import Claim, Standing
+from app.store.rows import Job
+from lathe.errors import Internal, Refused, RunTimeout, Unavailable
+from lathe.job import JobSpec
+from lathe.states import JobKind, Queue
+from worker.bench import Bench
+from worker.folder import Escape, JobFolder
+from worker.hearing import Hearing
+from worker.ledger import Ledger
+from worker.lines import Garbled, Lines
+from worker.nursery import NurseryBroken
+from worker.order import Died, Order
+from worker.outcome import Failed, Outcome, Stop
+from worker.post_mortem import Crash, oom_kills, post_mortem
+from worker.sandbox import Policy
+from worker.stage import Staged, stage
+from worker.wire import (
+    Compressed,
+    DatasetInspected,
+    Message,
+    ModelInspected,
+    Progressed,
+    Refusal,
+    Said,
+    StepFinished,
+    StepStarted,
+)
+
+_TICK_MS = 100
+_LOOK_S = 0.3  # between two looks at what people asked for
+_LAST_WORDS_S = 5.0
+
+log = logging.getLogger(__name__)
+
+
+class Attempt:
+    """Runs on the supervisor's main thread, which also owns the nursery."""
+
+    def __init__(self, claim: Claim, bench: Bench, ledger: Ledger, folder: JobFolder) -> None:
+        self._claim = claim
+        self._bench = bench
+        self._ledger = ledger
+        self._folder = folder
+        self._max_run_s = _max_run_s(claim, bench)
+        self._policy = _policy(claim, bench, folder, self._max_run_s)
+        self._started_s = self._looked_s = time.monotonic()
+
+    def outcome(self) -> Outcome:
+        """Do it. The child is dead when this returns, however it returns."""
+        try:
+            settings = self._bench.settings
+            staged = stage(
+                self._bench.sessions,
+                self._bench.objects,
+                self._claim,
+                self._folder.inside,
+                settings.threads,
+            )
+            self._tell_reused(staged)
+            return self._run(Hearing(self._folder, self._ledger, staged.chain))
+        except Unavailable as error:  # the store is away: another try may help
+            return Crash(error.detail)
+        except NurseryBroken as error:
+            return Crash(str(error))
+        except Refused as refused:
+            return Failed(refused.failure())
+        except (Garbled, Escape) as error:
+            log.error("job %s: its child sent %s", self._claim.fence.job_id, error)  # noqa: TRY400 - the trace says nothing more
+            return Failed(
+                Internal(f"The job's process sent what it must not: {error}").failure()
+            )
+
+    def _tell_reused(self, staged: Staged) -> None:
+        def write(session: Session, job: Job) -> None:
+            for step in staged.reused:
+                progress.step_finished(session, job, step.report, step.blob_id)
+
+        if staged.reused:
+            self._ledger.write(write)
+
+    def _run(self, hearing: Hearing) -> Outcome:
+        killed_before = oom_kills()
+        pipe = self._bear()
+        died: Died | None = None
+        try:
+            outcome = self._listen(Lines(pipe), hearing)
+            if outcome is None:  # the child let go of the pipe without an answer
+                died = self._bench.nursery.died(_LAST_WORDS_S)
+        finally:
+            os.close(pipe)
+            if died is None:
+                died = self._bench.nursery.kill()
+        if outcome is not None:
+            return outcome
+        oom_killed = oom_kills() > killed_before
+        tail = self._folder.log_tail()
+        log.warning("job %s: its child died: %s %s", self._claim.fence.job_id, died, tail)
+        verdict = post_mortem(died, self._policy, tail, oom_killed=oom_killed)
+        return verdict if isinstance(verdict, Crash) else Failed(verdict)
+
+    def _bear(self) -> int:
+        """Start the child; returns the reading end of its pipe."""
+        reading, writing = os.pipe2(os.O_CLOEXEC)
+        lock = os.open(
+            self._bench.settings.lock_path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o666
+        )
+        printed = os.open(self._folder.log, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        try:
+            order = Order(folder=self._folder.path, policy=self._policy)
+            self._bench.nursery.bear(order, (writing, lock, printed))
+        except BaseException:
+            os.close(reading)
+            raise
+        finally:
+            for descriptor in (writing, lock, printed):  # they live on in the child alone
+                os.close(descriptor)
+        return reading
+
+    def _listen(self, lines: Lines, hearing: Hearing) -> Outcome | None:
+        poll = select.poll()
+        poll.register(lines.fileno(), select.POLLIN)
+        while not lines.closed:
+            poll.poll(_TICK_MS)
+            for message in lines.read():
+                if (ending := self._hear(message, hearing)) is not None:
+                    return ending
+            hearing.flush()
+            if (stop := self._must_stop()) is not None:
+                return stop
+        return None
+
+    def _hear(self, message: Message, hearing: Hearing) -> Outcome | None:
+        match message:
+            case Progressed() | StepStarted() | StepFinished() | Said():
+                hearing.hear(message)
+                return None
+            case Refusal():
+                self._log_refusal(message)
+                return Failed(message.failure)
+            case Compressed() | ModelInspected() | DatasetInspected():
+                if type(message) is not self._expected():
+                    raise Garbled(f"an ending of another kind of task: {message.kind}")
+                return message
+
+    def _expected(self) -> type[Compressed | ModelInspected | DatasetInspected]:
+        if self._claim.kind is JobKind.COMPRESS:
+            return Compressed
+        return ModelInspected if self._claim.model_id is not None else DatasetInspected
+
+    def _log_refusal(self, refusal: Refusal) -> None:
+        if refusal.failure.code == Internal.code:
+            job_id, tail = self._claim.fence.job_id, self._folder.log_tail()
+            log.error("job %s: %s %s", job_id, refusal.failure.detail, tail)
+
+    def _must_stop(self) -> Outcome | None:
+        if self._bench.stopping.is_set():
+            return Stop.WORKER_STOPS
+        now_s = time.monotonic()
+        if now_s - self._started_s > self._max_run_s:
+            return Failed(
+                RunTimeout(
+                    f"The job ran longer than its {self._max_run_s} s. Finished steps are "
+                    "kept: a new job with a larger resources.max_run_s resumes behind them."
+                ).failure()
+            )
+        if now_s - self._looked_s < _LOOK_S:
+            return None
+        self._looked_s = now_s
+        match self._ledger.standing():
+            case Standing.HELD:
+                return None
+            case Standing.CANCELLING:
+                return Stop.CANCELLED
+            case Standing.LOST:
+                return Stop.LOST
+
+
+def _max_run_s(claim: Claim, bench: Bench) -> int:
+    if claim.kind is JobKind.INSPECT:
+        return bench.settings.inspect_max_run_s
+    return JobSpec.model_validate(claim.spec).resources.max_run_s
+
+
+def _policy(claim: Claim, bench: Bench, folder: JobFolder, max_run_s: int) -> Policy:
+    settings, inspects = bench.settings, claim.kind is JobKind.INSPECT
+    return Policy(
+        mode=settings.sandbox,
+        read=(folder.inside,),
+        write=(folder.out, folder.path / "tmp"),
+        memory_bytes=settings.inspect_memory_bytes if inspects else settings.child_memory_bytes,
+        cpu_s=max_run_s * (settings.threads + 1),
+        file_bytes=settings.child_file_bytes,
+        gpu=claim.queue is Queue.GPU,
+    )

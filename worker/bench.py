@@ -1,0 +1,42 @@
+"""What one worker process works with, made after the fork and used by one thread."""
+
+import threading
+from dataclasses import dataclass, field
+
+from app.store.db import Sessions, sessions, sync_engine
+from app.store.objects import Objects
+from worker.nursery import Nursery
+from worker.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """`stopping` is set when the worker shall end: its job is handed back at once."""
+
+    settings: Settings
+    name: str
+    sessions: Sessions
+    objects: Objects
+    nursery: Nursery
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    @classmethod
+    def set_up(cls, settings: Settings, name: str) -> "Bench":
+        """Open the database and the object store; the nursery starts with the first job."""
+        return cls(
+            settings=settings,
+            name=name,
+            sessions=sessions(sync_engine(settings.database_url)),
+            objects=open_objects(settings),
+            nursery=Nursery(),
+        )
+
+
+def open_objects(settings: Settings) -> Objects:
+    """The object store that the settings name."""
+    secret = settings.s3_secret_access_key
+    return Objects.open(
+        settings.objects_url,
+        access_key_id=settings.s3_access_key_id,
+        secret_access_key=None if secret is None else secret.get_secret_value(),
+    )

@@ -1,0 +1,85 @@
+"""The last write of an attempt: one transaction behind the fence, or nothing."""
+
+from typing import assert_never
+
+from app.store import endings, queue
+from app.store.deposit import Stored
+from app.store.endings import NewArtifact
+from lathe.errors import Internal, Refused, Unavailable
+from lathe.states import JobState
+from worker.folder import Escape, JobFolder
+from worker.ledger import Change, Ledger
+from worker.outcome import Failed, Outcome, Stop
+from worker.post_mortem import Crash
+from worker.wire import Compressed, DatasetInspected, ModelInspected, OutFile
+
+
+def finish(outcome: Outcome, folder: JobFolder, ledger: Ledger) -> bool:
+    """Write the outcome down; False when the claim was lost and all its work thrown away.
+
+    Files go to the store first, under random keys; those that no row names afterwards are
+    deleted.
+    """
+    stored: list[Stored] = []
+    try:
+        change = _change(outcome, folder, ledger, stored)
+    except Unavailable as error:  # the store is away: another try may help
+        change = _after(Crash(error.detail))
+    except Refused as refused:
+        change = _after(Failed(refused.failure()))
+    except Escape as error:
+        change = _after(Failed(Internal(f"The job's process handed over {error}").failure()))
+    written = ledger.write(change)
+    ledger.discard_strangers(stored)
+    return written
+
+
+def _change(
+    outcome: Outcome, folder: JobFolder, ledger: Ledger, stored: list[Stored]
+) -> Change:
+    """The change of the row that `outcome` asks for; what it stores is added to `stored`."""
+
+    def store(kind: str, name: str) -> Stored:
+        with folder.handed_over(name) as path:
+            stored.append(ledger.store(kind, path))
+        return stored[-1]
+
+    match outcome:
+        case Compressed(report=report):
+            files = [_artifact(file, store("artifacts", file.file)) for file in outcome.files]
+            return lambda session, job: endings.compressed(session, job, report, files)
+        case ModelInspected(facts=model):
+            canonical = store("models", outcome.canonical)
+            return lambda session, job: endings.model_ready(session, job, model, canonical)
+        case DatasetInspected(facts=data):
+            canonical = store("datasets", outcome.canonical)
+            return lambda session, job: endings.dataset_ready(session, job, data, canonical)
+        case _:
+            return _after(outcome)
+
+
+def _after(outcome: Failed | Crash | Stop) -> Change:
+    """What becomes of a job that has no result."""
+    match outcome:
+        case Failed(failure):
+            return lambda session, job: endings.close(session, job, JobState.FAILED, failure)
+        case Crash(cause):
+            return lambda session, job: queue.crash(session, job, cause)
+        case Stop.CANCELLED:
+            return lambda session, job: endings.close(session, job, JobState.CANCELLED)
+        case Stop.WORKER_STOPS:
+            return queue.hand_back
+        case Stop.LOST:
+            return lambda _session, _job: None  # never runs: the ledger finds no row
+        case _:
+            assert_never(outcome)
+
+
+def _artifact(file: OutFile, stored: Stored) -> NewArtifact:
+    return NewArtifact(
+        stored=stored,
+        kind=file.kind,
+        name=file.name,
+        media_type=file.media_type,
+        candidate=file.candidate,
+    )

@@ -1,0 +1,26 @@
+"""How an attempt at a job can come out."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lathe.errors import Failure
+from worker.post_mortem import Crash
+from worker.wire import Compressed, DatasetInspected, ModelInspected
+
+
+class Stop(StrEnum):
+    """Why a job that could go on does not."""
+
+    CANCELLED = "cancelled"
+    LOST = "lost"
+    WORKER_STOPS = "worker stops"
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The job is over, and why."""
+
+    failure: Failure
+
+
+Outcome = Compressed | ModelInspected | DatasetInspected | Failed | Crash | Stop

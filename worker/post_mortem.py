@@ -1,0 +1,66 @@
+"""Why a child died without an answer: a limit it hit, or a crash that may be tried again."""
+
+import re
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+from lathe.errors import Failure, OutOfDisk, OutOfMemory, RunTimeout
+from worker.order import Died
+from worker.sandbox import Policy
+
+_NEARLY = 0.9  # of the address space: the rest is code and what was not touched yet
+_ALLOCATION_FAILED = re.compile(r"bad_alloc|allocate memory|MemoryError")
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """Nothing that the job is known to be guilty of."""
+
+    cause: str
+
+
+def post_mortem(
+    died: Died, policy: Policy, log_tail: str, *, oom_killed: bool
+) -> Failure | Crash:
+    """Judge a child's end by its exit status, its peak memory and its last words.
+
+    `oom_killed` tells whether the kernel killed for memory in this worker's cgroup meanwhile.
+    """
+    number = -died.exit
+    full = died.max_rss_bytes >= _NEARLY * policy.memory_bytes
+    gave_up = number == signal.SIGABRT and _ALLOCATION_FAILED.search(log_tail) is not None
+    if gave_up or (number in {signal.SIGKILL, signal.SIGSEGV} and (full or oom_killed)):
+        return OutOfMemory(
+            "The job needs more memory than it may use. Use smaller batches or fewer samples, "
+            "or ask for a worker with more memory."
+        ).failure()
+    if number == signal.SIGXCPU:
+        return RunTimeout(
+            "The job used more CPU time than max_run_s allows on this worker's cores. Raise "
+            "resources.max_run_s; finished steps are kept."
+        ).failure()
+    if number == signal.SIGXFSZ:
+        return OutOfDisk("The job wrote a file over the limit for one file.").failure()
+    return Crash(_named(died.exit))
+
+
+def oom_kills() -> int:
+    """How often the kernel killed for memory in this process's cgroup; 0 where it cannot be
+    known (cgroup v2, memory.events)."""
+    try:
+        own = Path("/proc/self/cgroup").read_text().strip().rpartition(":")[2].lstrip("/")
+        events = (Path("/sys/fs/cgroup") / own / "memory.events").read_text()
+    except OSError:
+        return 0
+    counts = dict(line.split() for line in events.splitlines())
+    return int(counts.get("oom_kill", 0))
+
+
+def _named(exit_status: int) -> str:
+    if exit_status >= 0:
+        return f"it ended with status {exit_status} and no answer"
+    try:
+        return f"it died of {signal.Signals(-exit_status).name}"
+    except ValueError:
+        return f"it died of signal {-exit_status}"

@@ -1,0 +1,164 @@
+"""The walls around a child that opens what strangers uploaded.
+
+    limits     memory, CPU time, file size, open files, no core dump
+    landlock   files: only the Python it runs on, its own folder, a little of /proc and /sys
+    seccomp    no sockets, no other process, no program, nothing of the kernel's insides
+    rights     no new privileges; of root's capabilities only reading past file modes
+
+Limits always hold. What else the kernel does not have is named in `Confinement.missing`;
+`required` refuses to go on then.
+
+CUDA reserves far more address space than it uses and talks to the driver through device
+files, so with `gpu` memory is not limited here (give the worker a memory cgroup) and
+/dev/nvidia*, /proc and /sys are open for reading.
+"""
+
+import ctypes
+import logging
+import os
+import resource
+import struct
+import sys
+import sysconfig
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+from lathe.errors import Unavailable
+from lathe.spec import Fact
+from worker.landlock import SCOPES_ABI, landlock_abi, no_new_privileges, restrict_files
+
+try:
+    from worker.syscalls import restrict_syscalls
+except (ImportError, RuntimeError) as error:  # no pyseccomp, or no libseccomp below it
+    logging.getLogger(__name__).warning("seccomp cannot be used: %s", error)
+    _HAS_SECCOMP = False
+else:
+    _HAS_SECCOMP = True
+
+Mode = Literal["required", "auto", "off"]
+
+_CPU_GRACE_S = 5  # between SIGXCPU and SIGKILL
+_NPROC = 8192  # counts the user's other threads too; seccomp is what stops new processes
+_NOFILE = 1024
+_CAPABILITY_VERSION_3 = 0x20080522  # linux/capability.h
+_CAP_DAC_READ_SEARCH = 2
+
+_PYTHON = (Path(sys.prefix), Path(sys.base_prefix), Path(sysconfig.get_path("stdlib")))
+_SYSTEM = (
+    "/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/localtime", "/etc/passwd",
+    "/etc/nsswitch.conf",
+)  # fmt: skip
+_MACHINE = (
+    "/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/loadavg",
+    "/proc/pressure", "/sys/devices/system/cpu", "/sys/devices/system/node",
+    "/sys/fs/cgroup", "/sys/class/powercap", "/sys/devices/virtual/powercap",
+)  # fmt: skip
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Policy(Fact):
+    """What one child may do. `memory_bytes` is address space; CPU seconds add up threads."""
+
+    mode: Mode
+    read: tuple[Path, ...]
+    write: tuple[Path, ...]
+    memory_bytes: int
+    cpu_s: int
+    file_bytes: int
+    gpu: bool = False
+
+
+class Confinement(Fact):
+    """What the kernel gave, or would give."""
+
+    landlock_abi: int
+    seccomp: bool
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The walls that are not there, each with what they would have stopped."""
+        gaps = []
+        if self.landlock_abi == 0:
+            gaps.append("landlock (files outside the job's folder)")
+        elif self.landlock_abi < SCOPES_ABI and not self.seccomp:
+            gaps.append(f"landlock's signal scope (ABI {self.landlock_abi} has none)")
+        if not self.seccomp:
+            gaps.append("seccomp (sockets, programs, other processes)")
+        return tuple(gaps)
+
+
+def available() -> Confinement:
+    """What this machine could give a child; changes nothing."""
+    return Confinement(landlock_abi=landlock_abi(), seccomp=_HAS_SECCOMP)
+
+
+def confine(policy: Policy) -> Confinement:
+    """Build the walls around this process, for good. Call it with one thread.
+
+    Raises Unavailable where `required` walls are missing, before any was built.
+    """
+    _limit(policy)
+    if policy.mode == "off":
+        return Confinement(landlock_abi=0, seccomp=False)
+    machine = available()
+    if policy.mode == "required" and machine.missing:
+        raise Unavailable(
+            f"LATHE_SANDBOX=required, but this machine lacks {', '.join(machine.missing)}"
+        )
+    no_new_privileges()
+    _drop_capabilities()
+    if machine.landlock_abi:
+        readable = (*_readable(policy.gpu), *policy.read)
+        restrict_files(readable, policy.write, _devices(policy.gpu))
+    if machine.seccomp:
+        restrict_syscalls()
+    return machine
+
+
+def _limit(policy: Policy) -> None:
+    limits = {
+        resource.RLIMIT_CPU: (policy.cpu_s, policy.cpu_s + _CPU_GRACE_S),
+        resource.RLIMIT_FSIZE: (policy.file_bytes, policy.file_bytes),
+        resource.RLIMIT_NOFILE: (_NOFILE, _NOFILE),
+        resource.RLIMIT_NPROC: (_NPROC, _NPROC),
+        resource.RLIMIT_CORE: (0, 0),
+    }
+    if not policy.gpu:
+        limits[resource.RLIMIT_AS] = (policy.memory_bytes, policy.memory_bytes)
+    for kind, (soft, hard) in limits.items():
+        ceiling = resource.getrlimit(kind)[1]
+        if ceiling != resource.RLIM_INFINITY:  # never above what we were given
+            soft, hard = min(soft, ceiling), min(hard, ceiling)  # noqa: PLW2901 - clamped
+        resource.setrlimit(kind, (soft, hard))
+
+
+def _drop_capabilities() -> None:
+    """Root keeps the right to read past file modes, so that it can load its own code from a
+    folder of another user; everything else of root's power goes (capset(2))."""
+    if os.geteuid() != 0:
+        return
+    kept = 1 << _CAP_DAC_READ_SEARCH
+    header = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0)
+    data = struct.pack("=6I", kept, kept, 0, 0, 0, 0)
+    if _libc.capset(header, data) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def _readable(gpu: bool) -> list[Path]:  # noqa: FBT001 - the policy's word
+    packages = [Path(place) for name in ("lathe", "worker") for place in _places(name)]
+    own = [Path(path) for path in (*_SYSTEM, *_MACHINE, *(("/proc", "/sys") if gpu else ()))]
+    return [*_PYTHON, *packages, *own]
+
+
+def _places(package: str) -> list[str]:
+    spec = find_spec(package)
+    return list(spec.submodule_search_locations or ()) if spec else []
+
+
+def _devices(gpu: bool) -> list[Path]:  # noqa: FBT001 - the policy's word
+    nvidia = sorted(Path("/dev").glob("nvidia*")) if gpu else []
+    return [*(Path(path) for path in _DEVICES), *nvidia]

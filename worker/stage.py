@@ -1,0 +1,217 @@
+"""Fill a job's folder: the task, the files it names, and what the step cache already knows."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from app.store import cache, inputs
+from app.store.db import Sessions
+from app.store.deposit import Stored
+from app.store.inputs import ReadyDataset, ReadyModel, Upload
+from app.store.objects import Objects
+from app.store.queue import Claim
+from lathe.errors import Internal
+from lathe.job import JobSpec
+from lathe.report import StepReport
+from lathe.states import JobKind, Queue
+from worker.keys import Content, Ingredients, library_versions
+from worker.wire import (
+    Compress,
+    InspectDataset,
+    InspectModel,
+    StagedDataset,
+    StagedModel,
+    StagedStep,
+    Task,
+)
+
+
+@dataclass(slots=True)
+class Chain:
+    """Where a compression stands: the next step's position and what it starts from."""
+
+    ingredients: Ingredients
+    position: int
+    input_sha256: str
+
+    @property
+    def step_id(self) -> str | None:
+        """The id of the step that comes next; None behind the last."""
+        spec = self.ingredients.spec
+        return spec.step_id(self.position) if self.position < len(spec.pipeline) else None
+
+    def key(self) -> str:
+        """The cache key of the step that comes next."""
+        return self.ingredients.key(self.position, self.input_sha256)
+
+    def advance(self, checkpoint_sha256: str) -> None:
+        """The next step is done."""
+        self.position += 1
+        self.input_sha256 = checkpoint_sha256
+
+
+@dataclass(frozen=True, slots=True)
+class Reused:
+    """A step of this job that the cache answered."""
+
+    report: StepReport
+    blob_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A folder that is ready for its child. Inspections have no chain."""
+
+    task: Task
+    chain: Chain | None
+    reused: tuple[Reused, ...]
+
+
+def stage(
+    sessions: Sessions, objects: Objects, claim: Claim, folder: Path, threads: int
+) -> Staged:
+    """Write everything that the claimed job reads into `folder`, task.json last.
+
+    Raises NotReady, Missing, OutOfDisk, Unavailable, and Internal when stored bytes changed.
+    """
+    with sessions() as session:
+        session.connection(execution_options={"read_only": True})
+        if claim.kind is JobKind.INSPECT:
+            staged, files = _inspection(session, claim)
+        else:
+            staged, files = _compression(session, claim, threads)
+    for name, stored in files.items():
+        if objects.read_to_file(stored.key, folder / name) != stored.sha256:
+            raise Internal(f"the stored object behind {name} is not what was stored")
+    (folder / "task.json").write_text(staged.task.model_dump_json())
+    return staged
+
+
+def _inspection(session: Session, claim: Claim) -> tuple[Staged, dict[str, Stored]]:
+    task: InspectModel | InspectDataset
+    upload: Upload
+    if claim.model_id is not None:
+        upload = inputs.model_upload(session, claim.model_id)
+        task = InspectModel(upload="upload")
+    elif claim.dataset_id is not None:
+        upload = inputs.dataset_upload(session, claim.dataset_id)
+        task = InspectDataset(upload="upload", transforms=upload.transforms)
+    else:
+        raise Internal(f"{claim.fence.job_id} names neither a model nor a data set")
+    return Staged(task, None, ()), {"upload": upload.blob}
+
+
+def _compression(
+    session: Session, claim: Claim, threads: int
+) -> tuple[Staged, dict[str, Stored]]:
+    spec = JobSpec.model_validate(claim.spec)
+    device = "cuda" if claim.queue is Queue.GPU else "cpu"
+    model, baseline, teachers = _models(session, spec)
+    datasets = {
+        name: inputs.ready_dataset(session, name)
+        for name in sorted({split.dataset for _, split in spec.data.splits()})
+    }
+    chain = _chain(spec, device, model, baseline, teachers, datasets)
+    cached = _cached(session, claim.project_id, chain)
+    reused, files = _staged_steps(spec, cached)
+    task = Compress(
+        spec=spec,
+        model=_place(files, model, timed=model is baseline),
+        baseline=_place(files, baseline, timed=True),
+        teachers={name: _place(files, each, timed=False) for name, each in teachers.items()},
+        datasets={name: _place_data(files, each) for name, each in datasets.items()},
+        reused=reused,
+        device=device,
+        threads=threads,
+    )
+    facts = tuple(
+        Reused(step.report, hit.blob_id) for step, hit in zip(reused, cached, strict=True)
+    )
+    return Staged(task, chain, facts), files
+
+
+def _models(
+    session: Session, spec: JobSpec
+) -> tuple[ReadyModel, ReadyModel, dict[str, ReadyModel]]:
+    """The model, what it is compared with, and the teachers that are neither."""
+    model = inputs.ready_model(session, spec.model)
+    other = spec.baseline if spec.baseline != spec.model else None
+    baseline = model if other is None else inputs.ready_model(session, other)
+    wanted = {
+        teacher.model
+        for step in spec.pipeline
+        for teacher in getattr(step, "teachers", ())
+        if teacher.model != "baseline"
+    }
+    teachers = {name: inputs.ready_model(session, name) for name in sorted(wanted)}
+    return model, baseline, teachers
+
+
+def _chain(
+    spec: JobSpec,
+    device: str,
+    model: ReadyModel,
+    baseline: ReadyModel,
+    teachers: dict[str, ReadyModel],
+    datasets: dict[str, ReadyDataset],
+) -> Chain:
+    ingredients = Ingredients(
+        spec=spec,
+        device=device,
+        models={"baseline": baseline.canonical.sha256}
+        | {name: each.canonical.sha256 for name, each in teachers.items()},
+        datasets={
+            name: Content(each.canonical.sha256, each.facts.transforms)
+            for name, each in datasets.items()
+        },
+        libraries=library_versions(),
+    )
+    return Chain(ingredients, 0, model.canonical.sha256)
+
+
+def _cached(session: Session, project_id: str, chain: Chain) -> list[cache.CachedStep]:
+    """The longest beginning of the pipeline that the cache answers; moves `chain` behind it."""
+    hits: list[cache.CachedStep] = []
+    while chain.step_id is not None:
+        hit = cache.find(session, project_id, chain.key())
+        if hit is None:
+            break
+        hits.append(hit)
+        chain.advance(hit.checkpoint.sha256)
+    return hits
+
+
+def _staged_steps(
+    spec: JobSpec, cached: list[cache.CachedStep]
+) -> tuple[tuple[StagedStep, ...], dict[str, Stored]]:
+    """The last checkpoint is the one to go on from; the others matter when every step is
+    measured."""
+    every = spec.benchmark is not None and spec.benchmark.every_step
+    files: dict[str, Stored] = {}
+    steps = []
+    for position, hit in enumerate(cached):
+        name = f"step-{position + 1}.checkpoint"
+        needed = every or position + 1 == len(cached)
+        if needed:
+            files[name] = hit.checkpoint
+        report = hit.report.model_copy(update={"id": spec.step_id(position), "reused": True})
+        steps.append(StagedStep(report=report, checkpoint=name if needed else None))
+    return tuple(steps), files
+
+
+def _place(files: dict[str, Stored], model: ReadyModel, *, timed: bool) -> StagedModel:
+    """Put a model's files on the list; what is timed also comes as it was uploaded."""
+    canonical = f"{model.id}.onnx"
+    files[canonical] = model.canonical
+    uploaded = None
+    if timed and model.facts.format == "onnx":
+        uploaded = f"{model.id}.uploaded.onnx"
+        files[uploaded] = model.uploaded
+    return StagedModel(canonical=canonical, uploaded=uploaded, facts=model.facts)
+
+
+def _place_data(files: dict[str, Stored], dataset: ReadyDataset) -> StagedDataset:
+    name = f"{dataset.id}.safetensors"
+    files[name] = dataset.canonical
+    return StagedDataset(file=name, facts=dataset.facts)

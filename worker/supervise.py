@@ -1,0 +1,46 @@
+"""Run one claimed job to its end: a folder, a child, a lease, and one fenced last write.
+
+This process never loads a model library and never opens what was uploaded.
+"""
+
+import logging
+
+from app.store.queue import Claim
+from worker.attempt import Attempt
+from worker.bench import Bench
+from worker.finish import finish
+from worker.folder import job_folder
+from worker.lease import Lease
+from worker.ledger import Ledger
+from worker.outcome import Failed, Outcome
+from worker.post_mortem import Crash
+
+log = logging.getLogger(__name__)
+
+
+def supervise(claim: Claim, bench: Bench) -> None:
+    """Stage, run and finish the job. A bug is raised; then the lease runs out and the job is
+    queued again."""
+    settings, fence = bench.settings, claim.fence
+    log.info("job %s attempt %d begins", fence.job_id, fence.attempt)
+    with (
+        Lease(bench.sessions, fence, settings.lease_s) as lease,
+        job_folder(settings.work_dir, fence.job_id, fence.attempt) as folder,
+    ):
+        ledger = Ledger(bench.sessions, bench.objects, claim, lease.lost)
+        outcome = Attempt(claim, bench, ledger, folder).outcome()
+        written = finish(outcome, folder, ledger)
+    how = _named(outcome) if written else "lost, its work is thrown away"
+    log.info("job %s attempt %d ends: %s", fence.job_id, fence.attempt, how)
+
+
+def _named(outcome: Outcome) -> str:
+    match outcome:
+        case Failed(failure):
+            return f"failed, {failure.code}: {failure.detail}"
+        case Crash(cause):
+            return f"crashed, {cause}"
+        case str():
+            return str(outcome)
+        case _:
+            return "succeeded"

@@ -1,0 +1,108 @@
+"""`python -m worker.sweep`: repeat jobs whose worker went silent, re-send hints, delete what
+was doomed. Any number of copies may run; rows decide who does what.
+"""
+
+import logging
+import signal
+import threading
+import time
+from types import FrameType
+
+from celery import Celery
+from kombu.exceptions import OperationalError as BrokerDown
+from sqlalchemy.exc import DBAPIError
+
+from app.store.db import Sessions, sessions, sync_engine
+from app.store.doomed import take_doomed
+from app.store.objects import Objects
+from app.store.queue import reap, take_hints
+from lathe.errors import Unavailable
+from lathe.states import Queue
+from worker.bench import open_objects
+from worker.broker import TASK, celery_at
+from worker.logs import configure
+from worker.settings import Settings
+
+_CLEAN_EVERY_S = 300.0
+_DOOMED_FOR_S = 3600.0
+
+log = logging.getLogger(__name__)
+
+
+class Sweep:
+    """One copy of the sweep. A database or broker that is away is met again next time."""
+
+    def __init__(
+        self, sessions: Sessions, objects: Objects, broker: Celery, rehint_s: float
+    ) -> None:
+        self._sessions = sessions
+        self._objects = objects
+        self._broker = broker
+        self._rehint_s = rehint_s
+        self._cleaned_s = float("-inf")
+
+    def once(self) -> None:
+        """One round: leases, hints, and now and then doomed blobs."""
+        try:
+            with self._sessions.begin() as session:
+                reaped = reap(session)
+            if reaped:
+                log.warning("%d jobs whose worker went silent", reaped)
+            for queue in Queue:
+                self._hint(queue)
+            if time.monotonic() - self._cleaned_s >= _CLEAN_EVERY_S:
+                self._cleaned_s = time.monotonic()
+                self._clean()
+        except (DBAPIError, BrokerDown, OSError, Unavailable) as error:
+            log.warning("this round of the sweep failed: %s", error)
+
+    def _hint(self, queue: Queue) -> None:
+        """Ask for workers, once the rows say so; a hint that is lost is due again later."""
+        waiting = self._waiting(queue)
+        with self._sessions.begin() as session:
+            due = take_hints(session, queue, waiting, self._rehint_s)
+        for _ in range(due):
+            self._broker.send_task(
+                TASK, args=[queue.value], queue=queue.value, retry=False, ignore_result=True
+            )
+
+    def _waiting(self, queue: Queue) -> int:
+        """How many hints lie in the broker's queue."""
+        with self._broker.connection_for_write() as connection, connection.channel() as channel:
+            try:
+                declared = channel.queue_declare(queue=queue.value, passive=True)
+            except connection.channel_errors:  # there is no such queue: nothing waits
+                return 0
+            return int(declared.message_count)
+
+    def _clean(self) -> None:
+        with self._sessions.begin() as session:
+            keys = take_doomed(session, _DOOMED_FOR_S)
+        for key in keys:
+            self._objects.delete(key)
+
+
+def main() -> None:
+    """Sweep until SIGTERM or Ctrl-C."""
+    settings = Settings.from_environment()
+    configure(settings)
+    stop = threading.Event()
+
+    def ask_to_stop(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, ask_to_stop)
+    sweep = Sweep(
+        sessions(sync_engine(settings.database_url)),
+        open_objects(settings),
+        celery_at(settings.broker_url),
+        settings.rehint_s,
+    )
+    while not stop.is_set():
+        sweep.once()
+        stop.wait(settings.sweep_s)
+
+
+if __name__ == "__main__":
+    main()
