@@ -1,0 +1,174 @@
+"""From an uploaded file to one model in memory, with nothing outside the upload read."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+import onnx
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped] # no stubs
+
+from lathe.errors import (
+    CorruptModel,
+    ModelTooLarge,
+    NotAModel,
+    UnsafeArchive,
+    UnsafeExternalData,
+)
+from worker.engine.intake.archive import ArchiveDamagedError, ArchiveRefusedError
+from worker.engine.intake.external_data import (
+    MAX_PROTOBUF_BYTES,
+    inline,
+    is_external,
+)
+from worker.engine.intake.file_kind import FileKind, file_kind
+from worker.engine.intake.tar_archive import unpack_tar
+from worker.engine.intake.tensors import check_declared, every_tensor
+from worker.engine.intake.zip_archive import unpack_zip
+from worker.wire import Limits
+
+ModelFormat = Literal["onnx", "onnx-archive"]
+EXPORT = "export the model with torch.onnx.export(model, args, 'model.onnx', dynamo=True)"
+REMEDY: dict[FileKind, str] = {
+    "empty": "the file is empty; upload it again",
+    "pickle": f"the file is a Python pickle (.pt, .pth, .pkl), which runs code; {EXPORT}",
+    "safetensors": f"the file is safetensors: weights without a network; {EXPORT}",
+    "hdf5": "the file is HDF5 (Keras .h5); convert it with tf2onnx to .onnx",
+    "tflite": "the file is a TensorFlow Lite model; convert it with tf2onnx to .onnx",
+    "gguf": f"the file is GGUF; {EXPORT}",
+    "npy": "the file is a NumPy array; upload it as a data set in an .npz",
+    "xz": "the file is packed with xz; pack the model as .zip or .tar.gz",
+    "bzip2": "the file is packed with bzip2; pack the model as .zip or .tar.gz",
+    "zstd": "the file is packed with zstd; pack the model as .zip or .tar.gz",
+    "7z": "the file is a 7z archive; pack the model as .zip or .tar.gz",
+    "rar": "the file is a RAR archive; pack the model as .zip or .tar.gz",
+    "elf": "the file is a program; upload an .onnx file",
+    "pdf": "the file is a PDF; upload an .onnx file",
+    "image": "the file is an image; upload an .onnx file",
+    "text": "the file is text; upload the binary .onnx file itself",
+    "unknown": "the file is in no format that is known here; upload an .onnx file",
+}
+FOREIGN_MEMBERS: tuple[tuple[str, str], ...] = (
+    ("data.pkl", f"the archive is a PyTorch checkpoint or TorchScript file; {EXPORT}"),
+    ("archive_format", f"the archive is a .pt2 program of torch.export; {EXPORT}"),
+    ("saved_model.pb", "the archive is a TensorFlow SavedModel; convert it with tf2onnx"),
+    ("model.weights.h5", "the archive is a .keras file; convert it with tf2onnx"),
+    ("model.safetensors", f"the archive is a Hugging Face folder; {EXPORT}"),
+)
+JUNK = ("__MACOSX/", "._")
+
+
+def load_model(
+    upload: Path, scratch: Path, limits: Limits
+) -> tuple[onnx.ModelProto, ModelFormat]:
+    """The uploaded model, external data brought in and every tensor's size checked.
+
+    Archives are unpacked below `scratch` and removed again. Raises NotAModel, CorruptModel,
+    ModelTooLarge, UnsafeArchive or UnsafeExternalData.
+    """
+    kind = file_kind(upload)
+    match kind:
+        case "onnx":
+            return _checked(_lone(upload)), "onnx"
+        case "zip" | "tar" | "tar.gz":
+            with TemporaryDirectory(dir=scratch) as folder, _archive_errors():
+                return _checked(
+                    _from_archive(upload, Path(folder), kind, limits)
+                ), "onnx-archive"
+        case "unknown" if _reads_as_model(upload):
+            return _checked(_lone(upload)), "onnx"
+        case _:
+            raise NotAModel(REMEDY[kind])
+
+
+def parse(path: Path) -> onnx.ModelProto:
+    """A ModelProto of at most 2 GiB; external data is left where it is."""
+    if path.stat().st_size > MAX_PROTOBUF_BYTES:
+        raise ModelTooLarge(
+            "the .onnx file is larger than the 2 GiB of one protobuf; save it with external "
+            "data (onnx.save(..., save_as_external_data=True)) and upload both in a zip"
+        )
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(path.read_bytes())
+    except DecodeError as error:
+        raise CorruptModel(
+            "the ONNX file is damaged or cut short; compare its size and upload it again"
+        ) from error
+    if not model.HasField("graph") or not model.graph.node:
+        raise NotAModel("the file holds no ONNX graph with any node; upload an exported model")
+    return model
+
+
+def _reads_as_model(upload: Path) -> bool:
+    """Whether a file that does not begin as exporters begin it is ONNX after all."""
+    try:
+        parse(upload)
+    except (CorruptModel, NotAModel):
+        return False
+    return True
+
+
+def _lone(upload: Path) -> onnx.ModelProto:
+    model = parse(upload)
+    outside = next((t for t in every_tensor(model) if is_external(t)), None)
+    if outside is not None:
+        raise UnsafeExternalData(
+            f"the tensor {outside.name!r} lies in another file; upload a zip that holds the "
+            ".onnx file and its data files"
+        )
+    return model
+
+
+def _from_archive(
+    upload: Path, folder: Path, kind: Literal["zip", "tar", "tar.gz"], limits: Limits
+) -> onnx.ModelProto:
+    files = (
+        unpack_zip(upload, folder, limits)
+        if kind == "zip"
+        else unpack_tar(upload, folder, limits, gzipped=kind == "tar.gz")
+    )
+    found = [name for name in files if name.lower().endswith(".onnx") and not _is_junk(name)]
+    if not found:
+        raise NotAModel(_foreign(list(files)))
+    if len(found) > 1:
+        raise NotAModel(
+            f"the archive holds {len(found)} .onnx files ({', '.join(sorted(found)[:3])}); "
+            "upload one model at a time"
+        )
+    model = parse(files[found[0]])
+    inline(model, str(PurePosixPath(found[0]).parent), files)
+    return model
+
+
+def _is_junk(name: str) -> bool:
+    return name.startswith(JUNK[0]) or PurePosixPath(name).name.startswith(JUNK[1])
+
+
+def _foreign(names: list[str]) -> str:
+    last = {PurePosixPath(name).name for name in names}
+    told = next((said for member, said in FOREIGN_MEMBERS if member in last), None)
+    if told is None and any(name.endswith(".npy") for name in names):
+        return "the archive is an .npz of NumPy arrays; upload it as a data set"
+    return told or "the archive holds no .onnx file; put exactly one into it"
+
+
+def _checked(model: onnx.ModelProto) -> onnx.ModelProto:
+    for tensor in every_tensor(model):
+        check_declared(tensor)
+    return model
+
+
+@contextmanager
+def _archive_errors() -> Iterator[None]:
+    try:
+        yield
+    except ArchiveRefusedError as error:
+        raise UnsafeArchive(
+            f"the archive is refused: {error}; pack only the .onnx file and its data files"
+        ) from error
+    except ArchiveDamagedError as error:
+        raise CorruptModel(
+            f"the archive cannot be read to its end ({error}); upload it again"
+        ) from error
