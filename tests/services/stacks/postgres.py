@@ -89,8 +89,11 @@ def _binaries(copy_into: Path | None) -> Path:
     installed = Path(spec.origin).parent / "pginstall"
     if copy_into is None or all(_open_to_all(each) for each in installed.parents):
         return installed / "bin"
-    shutil.copytree(installed, copy_into / "pginstall")
-    return copy_into / "pginstall" / "bin"
+    package = installed.parent
+    shutil.copytree(installed, copy_into / package.name / "pginstall")
+    libraries = f"{package.name}.libs"  # the binaries look for it beside their package
+    shutil.copytree(package.parent / libraries, copy_into / libraries)
+    return copy_into / package.name / "pginstall" / "bin"
 
 
 def _open_to_all(folder: Path) -> bool:

@@ -9,6 +9,12 @@ from pathlib import Path
 from stacks.children import free_ports, start
 
 KINDS = ("account", "container", "object")
+_MODULES = {
+    "account": "swift.account.server",
+    "container": "swift.container.server",
+    "object": "swift.obj.server",
+    "proxy": "swift.proxy.server",
+}
 USER, SECRET = "test:tester", "testing"
 
 _SWIFT = """
@@ -114,13 +120,8 @@ def start_swift(folder: Path, log: Path) -> tuple[list[subprocess.Popen[bytes]],
     env = {**os.environ, "SWIFT_DIR": str(etc)}
     rings = [sys.executable, "-c", _RINGS, str(etc), *(f"{kind}={at[kind]}" for kind in KINDS)]
     subprocess.run(rings, env=env, check=True, capture_output=True)
-    scripts = Path(sys.executable).parent
     servers = [
-        start(
-            [sys.executable, f"{scripts}/swift-{kind}-server", f"{etc}/{kind}.conf"],
-            log,
-            env=env,
-        )
-        for kind in (*KINDS, "proxy")
+        start([sys.executable, "-m", module, f"{etc}/{name}.conf"], log, env=env)
+        for name, module in _MODULES.items()
     ]
     return servers, f"http://127.0.0.1:{at['proxy']}"
