@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+
+from lathe.facts import IoSpec
+from worker.engine.data import SplitSamples
+from worker.engine.evaluate import Evaluation
+from worker.engine.judgement import Classified, Regressed
+from worker.engine.run.scores import class_scores, group_scores, worst_classes
+
+LABELS = np.array([0, 0, 0, 0, 1, 1, 3])
+
+
+def judged(*predictions: int) -> Evaluation:
+    judgement = Classified(np.array(predictions), LABELS, 4, LABELS)
+    return Evaluation(7, {"accuracy": judgement.score("accuracy")}, judgement)
+
+
+BASELINE = judged(0, 0, 0, 1, 1, 1, 3)
+CANDIDATE = judged(0, 0, 1, 1, 1, 3, 3)
+
+
+def test_classes_that_occur_are_scored_before_and_after() -> None:
+    classes = class_scores(BASELINE, CANDIDATE)
+    assert [(one.name, one.examples) for one in classes] == [("0", 4), ("1", 2), ("3", 1)]
+    assert classes[0].baseline["recall"] == 0.75
+    assert classes[0].candidate == {
+        "recall": 0.5,
+        "precision": 1.0,
+        "f1": pytest.approx(2 / 3),
+    }
+
+
+def test_the_classes_that_lost_most_come_first_and_those_that_did_not_are_left_out() -> None:
+    assert worst_classes(class_scores(BASELINE, CANDIDATE)) == ("1", "0")
+    assert worst_classes(class_scores(CANDIDATE, CANDIDATE)) == ()
+
+
+def test_a_task_without_classes_has_no_class_scores() -> None:
+    values = np.zeros((3, 1))
+    made = Evaluation(3, {"mse": 0.0}, Regressed(values, values))
+    assert class_scores(made, made) == ()
+
+
+def test_groups_are_scored_on_their_own_rows() -> None:
+    samples = SplitSamples(
+        chosen=np.arange(7),
+        stored={},
+        doors=IoSpec(inputs=(), outputs=()).inputs,
+        transforms={},
+        group=np.array([5, 5, 5, 5, 5, 2, 2]),
+    )
+    scores = group_scores(samples, ("accuracy",), BASELINE, CANDIDATE)
+    assert [(one.name, one.examples) for one in scores] == [("2", 2), ("5", 5)]
+    assert scores[0].baseline == {"accuracy": 1.0}
+    assert scores[0].candidate == {"accuracy": 0.5}
+    assert scores[1].candidate == {"accuracy": 0.6}

@@ -1,0 +1,68 @@
+"""Scores a class and a group, before and after, and the classes that lost most."""
+
+import numpy as np
+
+from lathe.report import GroupScore
+from worker.engine.data import SplitSamples
+from worker.engine.evaluate import Evaluation
+from worker.engine.judgement import Classified
+
+MOST_CLASSES = 1000
+MOST_GROUPS = 200
+MOST_WORST = 5
+
+
+def class_scores(baseline: Evaluation, candidate: Evaluation) -> tuple[GroupScore, ...]:
+    """Recall, precision and F1 of every class that occurs, in class order; of more than 1000
+    classes the most frequent ones. Empty for a task without classes."""
+    before, after = baseline.judgement, candidate.judgement
+    if not isinstance(before, Classified) or not isinstance(after, Classified):
+        return ()
+    old, new = before.counts(), after.counts()
+    common = np.argsort(-old.support, kind="stable")[:MOST_CLASSES]
+    return tuple(
+        GroupScore(
+            name=str(place),
+            examples=int(old.support[place]),
+            baseline={
+                "recall": float(old.recall[place]),
+                "precision": float(old.precision[place]),
+                "f1": float(old.f1[place]),
+            },
+            candidate={
+                "recall": float(new.recall[place]),
+                "precision": float(new.precision[place]),
+                "f1": float(new.f1[place]),
+            },
+        )
+        for place in sorted(common.tolist())
+        if old.support[place] > 0
+    )
+
+
+def worst_classes(classes: tuple[GroupScore, ...]) -> tuple[str, ...]:
+    """Up to five names whose recall fell, the largest fall first."""
+    falls = [(one.candidate["recall"] - one.baseline["recall"], one.name) for one in classes]
+    fell = [(change, name) for change, name in falls if change < 0]
+    return tuple(name for _, name in sorted(fell, key=lambda pair: pair[0])[:MOST_WORST])
+
+
+def group_scores(
+    samples: SplitSamples, metrics: tuple[str, ...], baseline: Evaluation, candidate: Evaluation
+) -> tuple[GroupScore, ...]:
+    """Every metric within each group of `samples`, in the groups' order; the 200 largest."""
+    labels = samples.groups(np.arange(samples.count, dtype=np.int64)).reshape(samples.count)
+    names, counts = np.unique(labels, return_counts=True)
+    large = sorted(np.argsort(-counts, kind="stable")[:MOST_GROUPS].tolist())
+    scores = []
+    for place in large:
+        rows = np.flatnonzero(labels == names[place])
+        scores.append(
+            GroupScore(
+                name=str(names[place]),
+                examples=len(rows),
+                baseline={m: baseline.judgement.score(m, rows) for m in metrics},
+                candidate={m: candidate.judgement.score(m, rows) for m in metrics},
+            )
+        )
+    return tuple(scores)
