@@ -28,7 +28,13 @@ class Broker:
 
 
 def choose(data: Path) -> Broker:
-    """The broker for this data folder; raises InvalidRequest when LATHE_VALKEY_BIN is wrong."""
+    """The broker for this data folder; raises InvalidRequest when LATHE_VALKEY_BIN is wrong.
+
+    A person's own LATHE_BROKER_URL goes before everything: then no server is started.
+    """
+    running = os.environ.get("LATHE_BROKER_URL")
+    if running:
+        return Broker(running, f"{running} (LATHE_BROKER_URL)")
     wanted = os.environ.get("LATHE_VALKEY_BIN")
     if wanted:
         program = shutil.which(wanted)
