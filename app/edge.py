@@ -14,6 +14,7 @@ from lathe import ids
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class Edge:
@@ -49,7 +50,8 @@ class Edge:
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unknown")
-        self._metrics.answered(scope["method"], route, status, seconds)
+        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+        self._metrics.answered(method, route, status, seconds)
         if scope["path"] in _QUIET:
             return
         log("app.request").info(

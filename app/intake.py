@@ -11,6 +11,7 @@ from fastapi import Request
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.body_limit import LIMIT
 from app.deps import Services
 from app.store import uploads
 from app.store.objects import Written, new_key
@@ -59,6 +60,7 @@ async def received(
     Unavailable, and ClientDisconnect; the store keeps nothing then.
     """
     expected = _expected_sha256(request)
+    setattr(request.state, LIMIT, max_bytes)
     key = new_key(kind)
     written = await parts.objects.write(key, _body(request), max_bytes=max_bytes)
     upload = Received(key, written)

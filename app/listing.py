@@ -18,7 +18,7 @@ Rest = TypeVarTuple("Rest")
 async def page(
     session: AsyncSession,
     statement: Select[First, *Rest],
-    row_class: type[First],
+    row_class: type[Listed],
     paging: Paging,
     show: Callable[[First, *Rest], Item],
 ) -> Page[Item]:

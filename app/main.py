@@ -15,6 +15,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.middleware import Middleware
 
 from app import logs, problems
+from app.body_limit import BodyLimit
 from app.deps import Services
 from app.edge import Edge
 from app.hints import CeleryHints, Hints
@@ -56,14 +57,16 @@ def create(settings: Settings, *, hints: Callable[[Settings], Hints] | None = No
         version=__version__,
         description=_DESCRIPTION,
         lifespan=lifespan,
-        max_body_size=settings.max_json_bytes,
         separate_input_output_schemas=False,
-        middleware=[Middleware(Edge, metrics=metrics)],
+        middleware=[
+            Middleware(Edge, metrics=metrics),
+            Middleware(BodyLimit, max_bytes=settings.max_json_bytes),
+        ],
     )
     problems.install(app)
-    app.include_router(models.router, max_body_size=settings.max_model_bytes)
-    app.include_router(datasets.router, max_body_size=settings.max_dataset_bytes)
     for room in (
+        models,
+        datasets,
         jobs,
         events,
         reports,

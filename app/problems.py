@@ -7,10 +7,10 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.middleware.body_limit import MAX_BODY_SIZE_SCOPE_KEY
 from starlette.requests import ClientDisconnect
 
 from app import wording
+from app.body_limit import LIMIT
 from lathe.errors import (
     ErrorClass,
     Internal,
@@ -149,12 +149,8 @@ async def _http(request: Request, error: HTTPException) -> Response:
 
 
 def _over_limit(request: Request) -> TooLarge:
-    limit = request.scope.get(MAX_BODY_SIZE_SCOPE_KEY)
-    return TooLarge(
-        f"the body is over this service's limit of {limit} bytes; send less"
-        if limit
-        else "the body is over the limit; send less"
-    )
+    limit = getattr(request.state, LIMIT)
+    return TooLarge(f"the body is over this service's limit of {limit} bytes; send less")
 
 
 async def _cut(request: Request, _error: ClientDisconnect) -> Response:
