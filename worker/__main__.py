@@ -22,12 +22,13 @@ def main() -> None:
     name = options.name or f"{options.queue}-{os.getpid()}"
     app.worker_main(
         [
+            "--quiet",
             "worker",
             *("--queues", options.queue),
             *("--hostname", f"{name}@{socket.gethostname()}"),
             *("--concurrency", "1", "--pool", "prefork"),
             *("--loglevel", settings.log_level.upper()),
-            *("--without-gossip", "--without-mingle", "--without-heartbeat", "--quiet"),
+            *("--without-gossip", "--without-mingle", "--without-heartbeat"),
         ]
     )
 

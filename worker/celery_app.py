@@ -88,7 +88,7 @@ def _check_the_machine(**_: object) -> None:
 def _set_up_pool_process(sender: str, **_: object) -> None:
     die_with_parent(_this.main_pid)
     signal.signal(signal.SIGTERM, _stop_or_die)
-    signal.signal(signal.SIGUSR1, _stop)
+    signal.signal(signal.SIGUSR2, _stop)
     _bench(f"{sender}:{os.getpid()}")
 
 
@@ -112,7 +112,7 @@ def _appear(sender: Any, **_: object) -> None:
 def _hand_back(**_: object) -> None:
     """Runs in the main process's signal handler."""
     for pid in _this.pool.info["processes"] if _this.pool is not None else ():
-        os.kill(pid, signal.SIGUSR1)
+        os.kill(pid, signal.SIGUSR2)
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:

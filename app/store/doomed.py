@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from sqlalchemy import ColumnElement, delete, exists, or_, select, update
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import Session
 
 from app.store.clock import db_now_plus
-from app.store.rows import Artifact, Blob, Dataset, Model, Step, StepCache
+from app.store.rows import Base, Blob
 
 _BATCH = 100
 
@@ -45,14 +45,9 @@ def take_doomed(session: Session, older_than_s: float) -> list[str]:
 
 
 def _references() -> Iterator[ColumnElement[bool]]:
-    columns: tuple[InstrumentedAttribute[str] | InstrumentedAttribute[str | None], ...] = (
-        Model.upload_blob_id,
-        Model.canonical_blob_id,
-        Dataset.upload_blob_id,
-        Dataset.canonical_blob_id,
-        Artifact.blob_id,
-        Step.checkpoint_blob_id,
-        StepCache.checkpoint_blob_id,
-    )
-    for column in columns:
-        yield exists().where(column == Blob.id)
+    """One test for every column of any table that points at blobs."""
+    blob_id = Base.metadata.tables[Blob.__tablename__].c.id
+    for table in Base.metadata.tables.values():
+        for key in table.foreign_keys:
+            if key.column is blob_id:
+                yield exists().where(key.parent == Blob.id)

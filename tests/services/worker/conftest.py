@@ -1,0 +1,50 @@
+"""A worker's parts around a stand-in engine, on SQLite, a folder and real children."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.store.migrate import upgrade
+from app.store.queue import Claim, claim
+from lathe.states import Queue
+from tests.services.worker.shop import Shop
+from worker.bench import Bench
+from worker.nursery import Nursery
+from worker.settings import Settings
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    url = f"sqlite:///{tmp_path / 'lathe.db'}"
+    upgrade(url)
+    return Shop.open(url, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def rehearsals() -> Iterator[Nursery]:
+    nursery = Nursery("tests.services.worker.rehearsal:perform")
+    yield nursery
+    nursery.close()
+
+
+@pytest.fixture
+def bench(shop: Shop, rehearsals: Nursery, tmp_path: Path) -> Bench:
+    settings = Settings(
+        database_url=shop.database_url,
+        objects_url=f"file://{tmp_path / 'objects'}",
+        work_dir=tmp_path / "work",
+        lock_path=tmp_path / "timing.lock",
+        lease_s=20,
+        threads=1,
+        sandbox="auto",
+    )
+    return Bench(settings, "tester", shop.sessions, shop.objects, rehearsals)
+
+
+def take(bench: Bench, queue: Queue = Queue.CPU) -> Claim:
+    """Claim what must be there."""
+    with bench.sessions.begin() as session:
+        claimed = claim(session, queue, bench.name, bench.settings.lease_s)
+    assert claimed is not None
+    return claimed
