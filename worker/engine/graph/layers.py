@@ -7,7 +7,7 @@ import onnx
 
 from lathe.facts import Dim, LayerSpec
 from worker.engine.graph.initializers import initializers
-from worker.engine.graph.macs import examples, node_macs
+from worker.engine.graph.macs import node_macs
 from worker.engine.graph.parameters import FLOATS
 from worker.engine.graph.shapes import shapes
 from worker.engine.graph.uses import consumers, producers
@@ -46,7 +46,6 @@ class _Reader:
         self.made_by = producers(model.graph)
         self.read_by = consumers(model.graph)
         self.known: Mapping[str, tuple[Dim, ...]] = shapes(model)
-        self.examples = examples(model)
 
     def layers(self) -> list[LayerSpec]:
         found: dict[str, LayerSpec] = {}
@@ -54,8 +53,7 @@ class _Reader:
             weight = self.weight(node)
             if weight is None:
                 continue
-            macs = node_macs(node, self.known)
-            cost = None if macs is None else macs // self.examples
+            cost = node_macs(node, self.known)
             if (twin := found.get(weight.name)) is not None:
                 both = None if twin.macs is None or cost is None else twin.macs + cost
                 found[weight.name] = twin.model_copy(update={"macs": both})

@@ -17,7 +17,6 @@ from collections.abc import Mapping
 import onnx
 
 from lathe.facts import Dim
-from worker.engine.graph.io_spec import io_spec
 from worker.engine.graph.operators import every_node, subgraphs
 from worker.engine.graph.shapes import shapes
 
@@ -32,9 +31,8 @@ WEIGHT_INPUT = {  # operator -> position of its second factor
 
 
 def macs(model: onnx.ModelProto) -> int | None:
-    """MACs of the whole model for one example; None where a shape is unknown.
-
-    A fixed batch that all inputs and outputs share is divided out.
+    """MACs of the whole model for one example, for one run where no leading axis is free;
+    None where a shape is unknown.
     """
     known = shapes(model)
     total = 0
@@ -45,15 +43,7 @@ def macs(model: onnx.ModelProto) -> int | None:
         if cost is None:
             return None
         total += cost
-    return total // examples(model)
-
-
-def examples(model: onnx.ModelProto) -> int:
-    """The fixed batch that every input and output shares, else 1."""
-    io = io_spec(model)
-    leading = {tensor.shape[0] if tensor.shape else None for tensor in io.inputs + io.outputs}
-    batch = leading.pop()
-    return batch if not leading and isinstance(batch, int) and batch > 0 else 1
+    return total
 
 
 def node_macs(node: onnx.NodeProto, known: Mapping[str, tuple[Dim, ...]]) -> int | None:

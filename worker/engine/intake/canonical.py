@@ -42,8 +42,7 @@ class Canonical:
 
 
 def canonicalise(upload: onnx.ModelProto) -> Canonical:
-    """Bring a checked, loadable model into canonical form; `upload` is tidied in place."""
-    tidy(upload)
+    """Bring a tidy, loadable model into canonical form; `upload` itself is not changed."""
     trial = Trial(upload)
     free = has_free_batch(trial.io)
     canonical = Canonical(upload, "symbolic" if free else "fixed")

@@ -19,6 +19,7 @@ from worker.engine.intake.functions import inline_functions
 from worker.engine.intake.load import load_model
 from worker.engine.intake.opset import opset_of
 from worker.engine.intake.runtime import check_loadable, check_structure
+from worker.engine.intake.tidy import tidy
 from worker.engine.view.torch_view import blocking_operators
 from worker.wire import Limits
 
@@ -38,6 +39,7 @@ def inspect_model(upload: Path, out: Path, limits: Limits) -> ModelFacts:
             f"the model has no {missing}, so there is nothing to compress; export the network "
             "with the tensors it is called with and answers with"
         )
+    tidy(model)
     check_structure(model)
     check_finite(model)
     check_loadable(model)

@@ -31,8 +31,12 @@ def test_a_session_opens_from_each_source_and_answers_by_output_name(
 ) -> None:
     path = tmp_path / "own.onnx"
     path.write_bytes(_model().SerializeToString())
-    source = {"proto": _model(), "bytes": path.read_bytes(), "path": path}[kind]
-    session = open_session(source, optimise=optimise)
+    sources: dict[str, onnx.ModelProto | bytes | Path] = {
+        "proto": _model(),
+        "bytes": path.read_bytes(),
+        "path": path,
+    }
+    session = open_session(sources[kind], optimise=optimise)
     answers = run(session, {"x": np.array([[1.5, -4.0]], np.float32)})
     assert answers["twice"].tolist() == [[3.0, -8.0]]
     assert answers["minus"].tolist() == [[-3.0, 8.0]]

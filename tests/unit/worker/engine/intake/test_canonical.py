@@ -1,0 +1,258 @@
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from worker.engine.graph.initializers import initializers
+from worker.engine.graph.io_spec import io_spec
+from worker.engine.graph.operators import operators
+from worker.engine.intake.canonical import Canonical, canonicalise
+from worker.engine.intake.tidy import tidy
+from worker.engine.session import open_session, run
+
+
+def _copy(model: onnx.ModelProto) -> onnx.ModelProto:
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    return copy
+
+
+def _canonicalise(model: onnx.ModelProto) -> Canonical:
+    upload = _copy(model)
+    tidy(upload)
+    return canonicalise(upload)
+
+
+def _codes(canonical: Canonical) -> list[str]:
+    return [finding.code for finding in canonical.findings]
+
+
+def _reshapes(model: onnx.ModelProto) -> list[list[int]]:
+    tensors = initializers(model)
+    return [
+        numpy_helper.to_array(tensors[node.input[1]]).tolist()
+        for node in model.graph.node
+        if node.op_type == "Reshape"
+    ]
+
+
+def test_a_fixed_batch_is_freed_and_three_batches_at_once_answer_as_one_by_one(
+    conv_net: onnx.ModelProto,
+) -> None:
+    canonical = _canonicalise(conv_net)
+    assert canonical.batch_axis == "made_symbolic"
+    assert io_spec(canonical.model).inputs[0].shape == ("batch", 3, 4, 4)
+    assert io_spec(canonical.model).outputs[0].shape == ("batch", 5)
+    image = np.random.default_rng(9).standard_normal((6, 3, 4, 4)).astype(np.float32)
+    conv_net.graph.node[2].name = "relu"  # the runtime wants every name once
+    single = open_session(conv_net)
+    expected = np.concatenate(
+        [run(single, {"image": image[k : k + 2]})["scores"] for k in (0, 2, 4)]
+    )
+    found = run(open_session(canonical.model), {"image": image})["scores"]
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_names_of_weights_and_doors_stay_and_batchnorm_stays_trainable(
+    conv_net: onnx.ModelProto,
+) -> None:
+    model = _canonicalise(conv_net).model
+    kept = {"conv.weight", "g", "b", "m", "v", "fc.weight", "fc.bias"}
+    assert kept <= initializers(model).keys()
+    assert "unused" not in initializers(model)
+    assert operators(model) == {
+        "BatchNormalization": 1,
+        "Conv": 1,
+        "Gemm": 1,
+        "Relu": 1,
+        "Reshape": 2,
+    }
+    assert [door.name for door in io_spec(model).inputs] == ["image"]
+    assert [door.name for door in io_spec(model).outputs] == ["scores"]
+
+
+def test_literal_reshapes_become_forms_that_survive_pruning(conv_net: onnx.ModelProto) -> None:
+    assert _reshapes(_canonicalise(conv_net).model) == [[0, 0, -1], [0, -1]]
+
+
+def test_the_opset_is_raised_and_every_node_gets_one_name_that_repeats(
+    conv_net: onnx.ModelProto,
+) -> None:
+    first, again = _canonicalise(conv_net), _canonicalise(conv_net)
+    assert first.model.opset_import[0].version == 18
+    assert "opset_converted" in _codes(first)
+    names = [node.name for node in first.model.graph.node]
+    assert "conv" in names
+    assert len(set(names)) == len(names) == 6
+    assert all(names)
+    assert first.model.SerializeToString() == again.model.SerializeToString()
+
+
+def _softmax_over_the_batch() -> onnx.ModelProto:
+    graph = helper.make_graph(
+        [helper.make_node("Softmax", ["x"], ["y"], axis=0)],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [2, 3])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [2, 3])],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+
+
+def test_a_model_that_mixes_its_examples_keeps_its_batch() -> None:
+    canonical = _canonicalise(_softmax_over_the_batch())
+    assert canonical.batch_axis == "fixed"
+    assert _codes(canonical) == ["batch_fixed"]
+    assert io_spec(canonical.model).inputs[0].shape == (2, 3)
+
+
+def test_a_transposed_weight_is_folded_under_its_own_name() -> None:
+    weight = np.arange(10, dtype=np.float32).reshape(5, 2)
+    graph = helper.make_graph(
+        [
+            helper.make_node("Transpose", ["fc.weight"], ["t"], perm=[1, 0]),
+            helper.make_node("MatMul", ["x", "t"], ["y"]),
+        ],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 2])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 5])],
+        [numpy_helper.from_array(weight, "fc.weight")],
+    )
+    opset = [helper.make_opsetid("", 18)]
+    canonical = _canonicalise(helper.make_model(graph, opset_imports=opset, ir_version=10))
+    (tensor,) = canonical.model.graph.initializer
+    assert tensor.name == "fc.weight"
+    assert np.array_equal(numpy_helper.to_array(tensor), weight.T)
+    assert operators(canonical.model) == {"MatMul": 1}
+    assert canonical.batch_axis == "symbolic"
+
+
+def _tied(shape: tuple[int, ...]) -> onnx.ModelProto:
+    graph = helper.make_graph(
+        [
+            helper.make_node("Identity", ["w"], ["same"]),
+            helper.make_node("Mul", ["x", "w"], ["h"]),
+            helper.make_node("Mul", ["h", "same"], ["y"]),
+        ],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", *shape])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", *shape])],
+        [numpy_helper.from_array(np.full(shape, 3, np.float32), "w")],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+
+
+def test_tied_matrices_stay_tied_and_shared_vectors_become_two() -> None:
+    assert list(initializers(_canonicalise(_tied((4, 2))).model)) == ["w"]
+    assert sorted(initializers(_canonicalise(_tied((4,))).model)) == ["same", "w"]
+
+
+def test_a_constant_that_would_explode_is_left_to_the_runtime() -> None:
+    graph = helper.make_graph(
+        [
+            helper.make_node("ConstantOfShape", ["huge"], ["zeros"]),
+            helper.make_node("Shape", ["zeros"], ["s"]),
+            helper.make_node("Cast", ["s"], ["f"], to=TensorProto.FLOAT),
+            helper.make_node("Add", ["x", "f"], ["y"]),
+        ],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 2])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 2])],
+        [numpy_helper.from_array(np.array([1 << 20, 2], np.int64), "huge")],
+    )
+    opset = [helper.make_opsetid("", 18)]
+    canonical = _canonicalise(helper.make_model(graph, opset_imports=opset, ir_version=10))
+    assert sum(np.prod(t.dims) for t in canonical.model.graph.initializer) <= 4
+
+
+def test_a_model_that_runs_on_no_random_input_is_kept_with_a_finding() -> None:
+    graph = helper.make_graph(
+        [
+            helper.make_node("Identity", ["x"], ["i"]),
+            helper.make_node("Reshape", ["i", "s"], ["y"]),
+        ],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["m", 7])],
+        [numpy_helper.from_array(np.array([-1, 7], np.int64), "s")],
+    )
+    opset = [helper.make_opsetid("", 18)]
+    canonical = _canonicalise(helper.make_model(graph, opset_imports=opset, ir_version=10))
+    assert _codes(canonical) == ["not_tried"]
+    assert operators(canonical.model) == {"Identity": 1, "Reshape": 1}
+
+
+def test_merged_key_transposes_are_unmerged_and_free_of_the_head_count() -> None:
+    def shape(name: str, *sizes: int) -> onnx.TensorProto:
+        return numpy_helper.from_array(np.array(sizes, np.int64), name)
+
+    graph = helper.make_graph(
+        [
+            helper.make_node("Reshape", ["x", "merge"], ["a"], allowzero=1),
+            helper.make_node("Transpose", ["a"], ["b"], perm=[0, 2, 1]),
+            helper.make_node("Reshape", ["b", "split"], ["y"], allowzero=1),
+        ],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 4, 7, 5])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 4, 5, 7])],
+        [shape("merge", -1, 7, 5), shape("split", -1, 4, 5, 7)],
+    )
+    opset = [helper.make_opsetid("", 18)]
+    model = _canonicalise(helper.make_model(graph, opset_imports=opset, ir_version=10)).model
+    (node,) = model.graph.node
+    assert (node.op_type, list(node.attribute[0].ints)) == ("Transpose", [0, 1, 3, 2])
+
+
+def test_a_zero_start_state_no_longer_ties_an_lstm_to_its_batch() -> None:
+    rng = np.random.default_rng(4)
+
+    def tensor(name: str, *sizes: int) -> onnx.TensorProto:
+        return numpy_helper.from_array(rng.standard_normal(sizes).astype(np.float32), name)
+
+    graph = helper.make_graph(
+        [
+            helper.make_node("Transpose", ["x"], ["steps"], perm=[1, 0, 2]),
+            helper.make_node("ConstantOfShape", ["state"], ["zero"]),
+            helper.make_node(
+                "LSTM", ["steps", "w", "r", "", "", "zero", "zero"], ["", "h"], hidden_size=3
+            ),
+            helper.make_node("Squeeze", ["h", "axis"], ["y"]),
+        ],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 6, 2])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 3])],
+        [
+            tensor("w", 1, 12, 2),
+            tensor("r", 1, 12, 3),
+            numpy_helper.from_array(np.array([1, 1, 3], np.int64), "state"),
+            numpy_helper.from_array(np.array([0], np.int64), "axis"),
+        ],
+    )
+    opset = [helper.make_opsetid("", 18)]
+    canonical = _canonicalise(helper.make_model(graph, opset_imports=opset, ir_version=10))
+    assert canonical.batch_axis == "made_symbolic"
+    (lstm,) = (node for node in canonical.model.graph.node if node.op_type == "LSTM")
+    assert list(lstm.input) == ["steps", "w", "r"]
+
+
+def test_shape_arithmetic_of_a_free_axis_stays_and_of_a_known_one_goes() -> None:
+    graph = helper.make_graph(
+        [
+            helper.make_node("Shape", ["x"], ["all"]),
+            helper.make_node("Gather", ["all", "two"], ["width"]),
+            helper.make_node("Gather", ["all", "one"], ["length"]),
+            helper.make_node("Cast", ["width"], ["w"], to=TensorProto.FLOAT),
+            helper.make_node("Cast", ["length"], ["l"], to=TensorProto.FLOAT),
+            helper.make_node("Div", ["x", "w"], ["d"]),
+            helper.make_node("Mul", ["d", "l"], ["y"]),
+        ],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", "t", 5])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", "t", 5])],
+        [
+            numpy_helper.from_array(np.array(k, np.int64), n)
+            for k, n in ((2, "two"), (1, "one"))
+        ],
+    )
+    opset = [helper.make_opsetid("", 18)]
+    model = _canonicalise(helper.make_model(graph, opset_imports=opset, ir_version=10)).model
+    assert operators(model) == {"Cast": 1, "Div": 1, "Gather": 1, "Mul": 1, "Shape": 1}
+    assert numpy_helper.to_array(initializers(model)["w"]).item() == 5.0
