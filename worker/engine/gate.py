@@ -42,8 +42,8 @@ def view_matches(view: TorchView, model: onnx.ModelProto, inputs: Arrays) -> Non
     far = distance(run(open_session(model), inputs), view.outputs(inputs))
     if not far <= 1.0:
         raise StepImpossible(
-            f"the model cannot be trained or pruned: in torch its outputs are {far:.3g} times as "
-            "far from onnxruntime's as rounding explains"
+            f"the model cannot be trained or pruned: in torch its outputs are {far:.3g} times "
+            "as far from onnxruntime's as rounding explains"
         )
 
 

@@ -4,7 +4,6 @@ import copy
 import io
 import warnings
 from collections.abc import Callable
-from functools import cache
 
 import numpy as np
 import onnx

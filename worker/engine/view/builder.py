@@ -77,20 +77,23 @@ class Builder:
         that does not lose an axis of the result."""
         value = self.value(name)
         if isinstance(value, Known) and value.array.size == 1:
-            if value.array.ndim == 0 or value.array.ndim <= (self.source.rank(other) or 0):
-                return value.array.reshape(-1)[0].item()
+            array = value.array
+            if array.ndim <= (self.source.rank(other) or 0):
+                return array.reshape(-1)[0].item()
         return self.tensor(name)
 
     def host(self, name: str) -> Literal | fx.Node:
         """`name` as Python numbers; raises Blocked where they come out of a tensor."""
-        match self.value(name):
-            case Known(array) if array.ndim <= 1:
-                literal: Literal = array.tolist()
-                return literal
-            case Host(node):
-                return node
-            case _:
+        array = self.source.array(name)
+        if array is None:
+            value = self.value(name)
+            if isinstance(value, Host):
+                return value.node
+            if not isinstance(value, Known):
                 raise Blocked("sizes that depend on data")
+            array = value.array
+        literal: Literal = array.tolist()
+        return literal
 
     def known(self, name: str) -> NDArray[np.generic]:
         """The constant behind `name`; raises Blocked where there is none."""
@@ -179,7 +182,8 @@ class Builder:
     @property
     def anchor(self) -> fx.Node:
         """A tensor whose device new tensors take."""
-        return next(node for node in self.graph.nodes if node.op == "placeholder")
+        anchor: fx.Node = next(n for n in self.graph.nodes if n.op == "placeholder")
+        return anchor
 
     def path(self, hint: str) -> str:
         """A module path or argument name that is free."""

@@ -1,4 +1,4 @@
-"""Conv and ConvTranspose as torch modules; as functions where the weight is shared or computed."""
+"""Conv and ConvTranspose as modules; as functions where the weight is shared or computed."""
 
 from typing import Any
 

@@ -69,7 +69,8 @@ def one_hot(index: Tensor, depth: int, low: Any, high: Any, axis: int) -> Tensor
 def top_k(x: Tensor, count: Any, axis: int, *, largest: bool) -> tuple[Tensor, Tensor]:
     """Values and positions, sorted."""
     (number,) = as_list(count)
-    return tuple(torch.topk(x, number, axis, largest))
+    values, places = torch.topk(x, number, axis, largest)
+    return values, places
 
 
 def gather_form(build: Builder, op: Op) -> None:
@@ -80,7 +81,7 @@ def gather_form(build: Builder, op: Op) -> None:
     is_table = build.source.rank(table) == TABLE_RANK and axis == 0
     if isinstance(where, Device) and is_table and build.weights(table):
         weight = build.parameter(table)
-        module = nn.Embedding(*weight.shape, _weight=weight)
+        module = nn.Embedding(weight.shape[0], weight.shape[1], _weight=weight)
         module.weight = weight
         node = build.layer(op, module, [where.node], [(op, 0, Same("weight"))])
     elif isinstance(where, Known) and where.array.ndim == 0:

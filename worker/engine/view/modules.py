@@ -1,5 +1,6 @@
 """Modules of a view that torch does not have."""
 
+import torch
 from torch import Tensor, nn
 
 
@@ -24,7 +25,7 @@ class SplitLast(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """D follows the tensor, so narrower layers before it need no change here."""
-        return x.unflatten(-1, (self.h, -1))
+        return torch.unflatten(x, -1, (self.h, -1))
 
 
 class SplitSizes(nn.Module):
@@ -37,4 +38,4 @@ class SplitSizes(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Views of x."""
-        return x.split(self.sizes, self.axis)
+        return torch.split_with_sizes(x, self.sizes, self.axis)

@@ -57,7 +57,7 @@ class Recurrent(nn.Module):
                 cell if cell is not None else blank,
             )
         y, last = self.rnn(x.flip(0) if self.backwards else x, state)
-        y = y.unflatten(-1, (-1, self.rnn.hidden_size)).transpose(1, 2)
+        y = torch.unflatten(y, -1, (-1, self.rnn.hidden_size)).transpose(1, 2)
         y = y.flip(0) if self.backwards else y
         return (y, *last) if self.kind == "LSTM" else (y, last)
 
@@ -185,7 +185,7 @@ def _rnn(build: Builder, op: Op) -> nn.RNNBase:
 
 def _gates(tensor: Tensor, order: list[int]) -> Tensor:
     """(gates*H, ...) with the gates in another order."""
-    return tensor.unflatten(0, (len(order), -1))[order].flatten(0, 1)
+    return torch.unflatten(tensor, 0, (len(order), -1))[order].flatten(0, 1)
 
 
 FORMS = {"LSTM": recurrent, "GRU": recurrent, "RNN": recurrent}

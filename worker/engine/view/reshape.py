@@ -22,11 +22,6 @@ REST = -1
 HEADS_AND_WIDTH = 2
 
 
-def merge_last(x: Tensor, axes: int) -> Tensor:
-    """The last so many axes as one."""
-    return x.flatten(-axes)
-
-
 def regroup(x: Tensor, first: int, last: int, sizes: list[int]) -> Tensor:
     """The first and last so many axes stay, `sizes` take the place of those between."""
     shape = list(x.shape)
@@ -79,13 +74,13 @@ def depth_to_space(x: Tensor, block: int, *, columns_first: bool) -> Tensor:
     """(N, C b b, H, W) -> (N, C, H b, W b)."""
     if columns_first:
         return torch.nn.functional.pixel_shuffle(x, block)
-    blocks = x.unflatten(1, (block, block, -1))
+    blocks = torch.unflatten(x, 1, (block, block, -1))
     return blocks.permute(0, 3, 4, 1, 5, 2).flatten(4, 5).flatten(2, 3)
 
 
 def space_to_depth(x: Tensor, block: int) -> Tensor:
     """(N, C, H b, W b) -> (N, b b C, H, W)."""
-    parts = x.unflatten(3, (-1, block)).unflatten(2, (-1, block))
+    parts = torch.unflatten(torch.unflatten(x, 3, (-1, block)), 2, (-1, block))
     return parts.permute(0, 3, 5, 1, 2, 4).flatten(1, 3)
 
 
@@ -201,28 +196,19 @@ def _safe(build: Builder, op: Op, x: fx.Node, old: list[Dim], new: list[Dim]) ->
     last = _run(old[first:][::-1], new[first:][::-1])
     between = new[first : len(new) - last]
     merged = len(old) - first - last
-    if merged == 0 and not between:
+    if not between and not merged:
         return x
-    if not between:
-        if first == 0:
-            return None
-        first, between, merged = first - 1, [None], merged + 1
+    if not between and not last and first:  # axes of size 1 at the end go
+        return build.call(torch.flatten, x, first - 1)
     if len(between) == 1 and merged > 1:
-        if last:
-            return build.call(torch.flatten, x, first, first + merged - 1)
-        return (
-            build.call(merge_last, x, merged)
-            if first > 1
-            else build.call(torch.flatten, x, first)
-        )
+        end = first + merged - 1 if last else REST
+        return build.call(torch.flatten, x, first, end)
     sizes = [size if isinstance(size, int) else REST for size in between]
-    if sizes.count(REST) > 1:
-        return None
-    if REST not in sizes and merged:
+    if REST not in sizes and merged and sizes:
         sizes[-1] = REST
-    if merged == 1 and last == 0 and len(sizes) == HEADS_AND_WIDTH and sizes[1] == REST:
+    if merged == 1 and last == 0 and len(sizes) == HEADS_AND_WIDTH and sizes[0] != REST:
         return build.module(op, SplitLast(sizes[0]), x)
-    return build.call(regroup, x, first, last, sizes)
+    return build.call(regroup, x, first, last, sizes) if sizes.count(REST) <= 1 else None
 
 
 def _run(old: list[Dim], new: list[Dim]) -> int:

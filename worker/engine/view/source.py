@@ -104,7 +104,7 @@ class Source:
 
 
 def stored(model: onnx.ModelProto) -> dict[str, onnx.TensorProto]:
-    """Tensors in the file by name: initialisers, and the values of Constant nodes. No copies."""
+    """Tensors in the file by name: initialisers and values of Constant nodes. No copies."""
     constants = {
         node.output[0]: attribute.t
         for node in model.graph.node

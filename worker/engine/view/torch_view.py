@@ -43,12 +43,12 @@ class TorchView:
         return dict(zip(self.output_names, self.module(*args), strict=True))
 
     def outputs(self, inputs: Arrays) -> Arrays:
-        """`forward` on arrays, without gradients, on the module's device, in its present mode."""
+        """`forward` on arrays without gradients, where the module lies, in its present mode."""
         device = self.device
         tensors = {name: torch.from_numpy(array).to(device) for name, array in inputs.items()}
         with torch.no_grad():
             results = self.forward(tensors)
-        return {name: tensor.cpu().numpy() for name, tensor in results.items()}
+        return {name: tensor.detach().cpu().numpy() for name, tensor in results.items()}
 
     @property
     def device(self) -> torch.device:

@@ -1,0 +1,75 @@
+from typing import Any
+
+import numpy as np
+from onnx.helper import make_node, make_tensor
+
+from worker.engine.view import blocking_operators
+
+
+def test_sizes_that_are_computed_stay_numbers(build: Any, agree: Any) -> None:
+    nodes = [
+        make_node("Shape", ["x"], ["size"]),
+        make_node("Gather", ["size", "i"], ["pair"]),
+        make_node("ReduceProd", ["pair"], ["n"], keepdims=1),
+        make_node("Size", ["x"], ["all"]),
+        make_node("Cast", ["all"], ["float"], to=1),
+        make_node("Sqrt", ["float"], ["root"]),
+        make_node("Mul", ["x", "root"], ["z"]),
+        make_node("Concat", ["n", "rest"], ["to"], axis=0),
+        make_node("Reshape", ["z", "to"], ["y"]),
+    ]
+    constants = {"i": np.array([0, 2]), "rest": np.array([-1])}
+    agree(build(nodes, constants, ("batch", 3, 2)))
+
+
+def test_ranges_and_filled_tensors_take_their_size_from_the_input(
+    build: Any, agree: Any
+) -> None:
+    nodes = [
+        make_node("Shape", ["x"], ["size"]),
+        make_node("Gather", ["size", "one"], ["time"]),
+        make_node("Range", ["zero", "time", "one"], ["places"]),
+        make_node("Cast", ["places"], ["p"], to=1),
+        make_node("ConstantOfShape", ["size"], ["full"], value=make_tensor("v", 1, [1], [2.5])),
+        make_node("Mul", ["full", "p"], ["f"]),
+        make_node("Add", ["x", "f"], ["y"]),
+    ]
+    agree(build(nodes, {"zero": np.array(0), "one": np.array(1)}, ("batch", "time")))
+
+
+def test_an_expand_to_a_size_with_defaults_agrees(build: Any, agree: Any, rand: Any) -> None:
+    nodes = [
+        make_node("Shape", ["x"], ["n"], start=0, end=1),
+        make_node("Concat", ["n", "keep"], ["wish"], axis=0),
+        make_node("Shape", ["wish"], ["length"]),
+        make_node("ConstantOfShape", ["length"], ["ones"], value=make_tensor("v", 7, [1], [1])),
+        make_node("Mul", ["ones", "minus"], ["defaults"]),
+        make_node("Equal", ["wish", "defaults"], ["is"]),
+        make_node("Where", ["is", "ones", "wish"], ["size"]),
+        make_node("Expand", ["row", "size"], ["y"]),
+    ]
+    constants = {"keep": np.array([-1]), "minus": np.array(-1), "row": rand(1, 4)}
+    agree(build(nodes, constants, ("batch", 4)))
+
+
+def test_a_size_that_depends_on_data_is_named_as_the_obstacle(build: Any) -> None:
+    nodes = [
+        make_node("ReduceMax", ["x"], ["m"], keepdims=0),
+        make_node("Cast", ["m"], ["n"], to=7),
+        make_node("Range", ["zero", "n", "one"], ["y"]),
+    ]
+    model = build(nodes, {"zero": np.array(0), "one": np.array(1)}, made=7)
+    assert blocking_operators(model) == ("Range(sizes that depend on data)",)
+
+
+def test_constants_of_constants_are_worked_out_beforehand(build: Any, agree: Any) -> None:
+    nodes = [
+        make_node("Constant", [], ["a"], value_ints=[3, 8]),
+        make_node("Constant", [], ["b"], value_float=0.5),
+        make_node("Constant", [], ["c"], value=make_tensor("c", 7, [1], [8])),
+        make_node("Concat", ["minus", "a", "c"], ["to"], axis=0),
+        make_node("Mul", ["x", "b"], ["z"]),
+        make_node("Reshape", ["z", "to"], ["y"]),
+    ]
+    view = agree(build(nodes, {"minus": np.array([-1])}))
+    assert not any("concat" in node.name for node in view.module.graph.nodes)
