@@ -6,6 +6,11 @@ from contextlib import contextmanager
 
 from lathe.errors import OutOfDisk, OutOfMemory, Refused
 
+NO_MEMORY = (
+    "the worker's memory does not hold this; use a smaller batch size, fewer samples or a "
+    "worker with more memory"
+)
+NO_DISK = "the worker's disk is full; try again later"
 FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -26,12 +31,8 @@ def stopping(step: str | None) -> Iterator[None]:
     except Refused as refused:
         raise Stopped(refused, step) from refused
     except MemoryError as error:
-        refused = OutOfMemory(
-            "the worker's memory does not hold this; use a smaller batch size, fewer samples "
-            "or a worker with more memory"
-        )
-        raise Stopped(refused, step) from error
+        raise Stopped(OutOfMemory(NO_MEMORY), step) from error
     except OSError as error:
         if error.errno not in FULL:
             raise
-        raise Stopped(OutOfDisk("the worker's disk is full; try again later"), step) from error
+        raise Stopped(OutOfDisk(NO_DISK), step) from error

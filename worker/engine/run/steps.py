@@ -2,7 +2,6 @@
 
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,23 +9,21 @@ import numpy as np
 import onnx
 import torch
 
+from lathe.job import JobSpec
 from lathe.report import StepReport
-from lathe.techniques import AnyStep
 from lathe.techniques.optimize import OptimizeGraph
-from lathe.views import Progress
 from worker.engine.apply import apply
 from worker.engine.checkpoint import Checkpoint, load, save
-from worker.engine.context import Context
+from worker.engine.context import Context, Report
 from worker.engine.gate import same_function
-from worker.engine.locks import TimingLock
 from worker.engine.outcome import Outcome
+from worker.engine.run.desk import Desk
 from worker.engine.run.examples import example_inputs
 from worker.engine.run.materials import Materials
 from worker.engine.run.refusals import stopping
 from worker.engine.run.traits import check_kept
-from worker.wire import Compress, Message, Progressed, StepFinished, StepStarted
+from worker.wire import Compress, StepFinished, StepStarted
 
-Say = Callable[[Message], None]
 KEEPS_THE_FUNCTION = (OptimizeGraph,)
 GATE_EXAMPLES = 8
 
@@ -47,33 +44,28 @@ class Ran:
     reports: tuple[StepReport, ...]
 
 
-def run_steps(
-    task: Compress,
-    materials: Materials,
-    folder_in: Path,
-    folder_out: Path,
-    say: Say,
-    lock: TimingLock,
-) -> Ran:
+def run_steps(task: Compress, materials: Materials, desk: Desk) -> Ran:
     """Carry out the steps after the reused ones; raises Stopped with the step's id."""
     states = [
-        State(staged.report.id, folder_in / staged.checkpoint)
+        State(staged.report.id, desk.inside / staged.checkpoint)
         for staged in task.reused
         if staged.checkpoint is not None
     ]
     reports = [staged.report for staged in task.reused]
-    current = _start(task, folder_in)
+    current = _start(task, desk.inside)
     for position in range(len(task.reused), len(task.spec.pipeline)):
         step_id = task.spec.step_id(position)
-        say(StepStarted(step=step_id))
-        with stopping(step_id), tempfile.TemporaryDirectory(dir=folder_out) as scratch:
-            context = _context(task, materials, position, Path(scratch), say, lock)
-            step = task.spec.pipeline[position]
-            with lock.shared():
-                outcome, report = _timed(current, step, context, materials, step_id)
-            path = folder_out / f"checkpoint-{step_id}.zip"
+        desk.say(StepStarted(step=step_id))
+        path = desk.out / f"checkpoint-{step_id}.zip"
+        with (
+            stopping(step_id),
+            tempfile.TemporaryDirectory(dir=desk.out) as scratch,
+            desk.working(step=step_id) as progress,
+        ):
+            context = _context(task, materials, position, Path(scratch), progress)
+            outcome, report = _timed(current, context, materials, task.spec, position)
             save(outcome.checkpoint, path)
-        say(StepFinished(step=step_id, checkpoint=path.name, report=report))
+        desk.say(StepFinished(step=step_id, checkpoint=path.name, report=report))
         current = outcome.checkpoint
         states.append(State(step_id, path))
         reports.append(report)
@@ -95,19 +87,8 @@ def _start(task: Compress, folder_in: Path) -> Checkpoint:
 
 
 def _context(
-    task: Compress,
-    materials: Materials,
-    position: int,
-    folder: Path,
-    say: Say,
-    lock: TimingLock,
+    task: Compress, materials: Materials, position: int, folder: Path, progress: Report
 ) -> Context:
-    step_id = task.spec.step_id(position)
-
-    def progress(made: Progress) -> None:
-        lock.breathe()
-        say(Progressed(progress=made.model_copy(update={"step": step_id})))
-
     return Context(
         io=materials.io,
         folder=folder,
@@ -123,8 +104,9 @@ def _context(
 
 
 def _timed(
-    before: Checkpoint, step: AnyStep, context: Context, materials: Materials, step_id: str
+    before: Checkpoint, context: Context, materials: Materials, spec: JobSpec, position: int
 ) -> tuple[Outcome, StepReport]:
+    step = spec.pipeline[position]
     wall_s, cpu_s = time.perf_counter(), time.process_time()
     outcome = apply(before, step, context)
     check_kept(before, outcome.checkpoint)
@@ -133,7 +115,7 @@ def _timed(
         inputs = example_inputs(before.model, samples, GATE_EXAMPLES, seed=context.seed)
         same_function(before.model, outcome.checkpoint.model, inputs)
     return outcome, StepReport(
-        id=step_id,
+        id=spec.step_id(position),
         technique=step.technique,
         wall_s=time.perf_counter() - wall_s,
         cpu_s=time.process_time() - cpu_s,

@@ -1,0 +1,278 @@
+"""One real job in this process: a small convnet, made-up images, the engine's door."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from lathe.ids import new
+from lathe.job import JobSpec
+from lathe.report import Report
+from worker.engine.locks import TimingLock
+from worker.engine.tasks import perform
+from worker.wire import (
+    Compress,
+    Compressed,
+    DatasetInspected,
+    InspectDataset,
+    InspectModel,
+    Message,
+    ModelInspected,
+    Progressed,
+    Refusal,
+    StagedDataset,
+    StagedModel,
+    StagedStep,
+    StepFinished,
+    StepStarted,
+)
+
+CLASSES, SIDE = 3, 12
+Floats = NDArray[np.float32]
+
+
+class Bench:
+    """Folders, an ear and a lock, as a child has them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.inside, self.out = folder / "in", folder / "out"
+        self.inside.mkdir()
+        self.out.mkdir()
+        self.heard: list[Message] = []
+        self.lock = TimingLock(os.open(folder / "lock", os.O_RDWR | os.O_CREAT))
+
+    def perform(self, task: InspectModel | InspectDataset | Compress) -> object:
+        return perform(task, self.inside, self.out, self.heard.append, self.lock)
+
+
+def convnet(rng: np.random.Generator) -> onnx.ModelProto:
+    def weight(name: str, *shape: int) -> onnx.TensorProto:
+        fan_in = int(np.prod(shape[1:])) or 1
+        values = rng.standard_normal(shape) * (2 / fan_in) ** 0.5
+        return numpy_helper.from_array(values.astype(np.float32), name)
+
+    nodes = [
+        helper.make_node("Conv", ["image", "conv1.weight", "conv1.bias"], ["c1"], pads=[1] * 4),
+        helper.make_node("Relu", ["c1"], ["r1"]),
+        helper.make_node("MaxPool", ["r1"], ["p1"], kernel_shape=[2, 2], strides=[2, 2]),
+        helper.make_node("Conv", ["p1", "conv2.weight", "conv2.bias"], ["c2"], pads=[1] * 4),
+        helper.make_node("Relu", ["c2"], ["r2"]),
+        helper.make_node("GlobalAveragePool", ["r2"], ["g"]),
+        helper.make_node("Flatten", ["g"], ["f"]),
+        helper.make_node("Gemm", ["f", "fc.weight", "fc.bias"], ["logits"], transB=1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "net",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 1, SIDE, SIDE])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, CLASSES])],
+        [
+            weight("conv1.weight", 16, 1, 3, 3),
+            weight("conv1.bias", 16),
+            weight("conv2.weight", 48, 16, 3, 3),
+            weight("conv2.bias", 48),
+            weight("fc.weight", CLASSES, 48),
+            weight("fc.bias", CLASSES),
+        ],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+
+
+def images(rng: np.random.Generator, count: int) -> NDArray[np.uint8]:
+    """Stripes, checks and gradients of random strength: worth telling apart."""
+    return rng.integers(0, 256, (count, 1, SIDE, SIDE), dtype=np.uint8)
+
+
+def answers(model: onnx.ModelProto, pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
+    session = ort.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    rows = [
+        session.run(None, {"image": row[None].astype(np.float32) / 255})[0] for row in pixels
+    ]
+    return np.concatenate(rows).argmax(axis=1)
+
+
+@pytest.fixture(scope="module")
+def staged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `net.onnx`, inspected model and data; labels are the net's own answers."""
+    folder = tmp_path_factory.mktemp("upload")
+    rng = np.random.default_rng(11)
+    model = convnet(rng)
+    onnx.save(model, folder / "net.onnx")
+    arrays = {}
+    for split, count in (("train", 300), ("test", 120)):
+        pixels = images(rng, count)
+        arrays |= {f"{split}/image": pixels, f"{split}/label": answers(model, pixels)}
+        arrays[f"{split}/group"] = np.arange(count) % 2
+    np.savez(folder / "data.npz", **arrays)  # type: ignore[arg-type]
+    return folder
+
+
+def inspected(staged: Path, bench: Bench) -> tuple[StagedModel, StagedDataset]:
+    """Both uploads through inspection, then placed in the job's own folder."""
+    for name in ("net.onnx", "data.npz"):
+        (bench.inside / name).write_bytes((staged / name).read_bytes())
+    model = bench.perform(InspectModel(upload="net.onnx"))
+    assert isinstance(model, ModelInspected), model
+    data = bench.perform(
+        InspectDataset.model_validate(
+            {"upload": "data.npz", "transforms": {"image": {"scale": 1 / 255}}}
+        )
+    )
+    assert isinstance(data, DatasetInspected), data
+    for name in (model.canonical, data.canonical):
+        (bench.out / name).rename(bench.inside / name)
+    return (
+        StagedModel(canonical=model.canonical, uploaded="net.onnx", facts=model.facts),
+        StagedDataset(file=data.canonical, facts=data.facts),
+    )
+
+
+def job(**more: object) -> JobSpec:
+    dataset = new("dat")
+    return JobSpec.model_validate(
+        {
+            "name": "tiny net",
+            "model": new("mdl"),
+            "data": {
+                "train": {"dataset": dataset, "split": "train"},
+                "calibration": {"dataset": dataset, "split": "train", "samples": 64},
+                "evaluation": {"dataset": dataset, "split": "test"},
+            },
+            "task": {"kind": "classification"},
+            "pipeline": [
+                {"id": "slim", "technique": "prune.channels", "keep_macs": 0.5},
+                {"id": "learn", "technique": "train.recover", "epochs": 2},
+                {"id": "int8", "technique": "quantize.static"},
+            ],
+            "benchmark": {"batch_sizes": [1], "runs": 20, "every_step": True},
+            "constraints": [{"metric": "size_bytes", "max": 100_000}],
+            "seed": 5,
+            **more,
+        }
+    )
+
+
+def compress(
+    spec: JobSpec, model: StagedModel, data: StagedDataset, **more: object
+) -> Compress:
+    assert spec.data.train is not None
+    return Compress.model_validate(
+        {
+            "spec": spec,
+            "model": model,
+            "baseline": model,
+            "datasets": {spec.data.train.dataset: data},
+            **more,
+        }
+    )
+
+
+def test_a_job_ends_with_files_that_are_what_their_report_says(
+    staged: Path, tmp_path: Path
+) -> None:
+    bench = Bench(tmp_path)
+    model, data = inspected(staged, bench)
+    spec = job()
+    ending = bench.perform(compress(spec, model, data))
+    assert isinstance(ending, Compressed), ending
+
+    report = ending.report
+    assert [c.id for c in report.candidates] == ["slim", "learn", "int8"]
+    assert report.verdict.best == "int8"
+    assert report.verdict.constraints_met is True
+    assert report.verdict.realised in ("smaller", "smaller_and_faster")
+
+    best = bench.out / "tiny-net-int8.onnx"
+    sizes = {m.metric: m.value for m in report.candidates[-1].measurements}
+    assert sizes["size_bytes"] == best.stat().st_size
+    session = ort.InferenceSession(best, providers=["CPUExecutionProvider"])
+    (door,), (answer,) = session.get_inputs(), session.get_outputs()
+    assert (door.name, door.type, door.shape) == ("image", "tensor(float)", [1, 1, SIDE, SIDE])
+    assert (answer.name, answer.type, answer.shape) == ("logits", "tensor(float)", [1, CLASSES])
+
+    kinds = [(file.kind, file.candidate) for file in ending.files]
+    assert kinds == [
+        ("onnx", "slim"),
+        ("onnx", "learn"),
+        ("onnx", "int8"),
+        ("report.json", None),
+        ("report.html", None),
+    ]
+    assert all((bench.out / file.file).is_file() for file in ending.files)
+    assert Report.model_validate_json((bench.out / "report.json").read_bytes()) == report
+    assert report.verdict.sentence[:20].split()[0] in (
+        (bench.out / "report.html").read_text().replace("\N{MULTIPLICATION SIGN}", "x")
+    )
+
+
+def test_the_report_covers_steps_layers_classes_groups_and_noise(
+    staged: Path, tmp_path: Path
+) -> None:
+    bench = Bench(tmp_path)
+    model, data = inspected(staged, bench)
+    ending = bench.perform(compress(job(), model, data))
+    assert isinstance(ending, Compressed), ending
+    report = ending.report
+    accuracy = {m.metric: m.value for m in report.baseline.measurements}["accuracy"]
+    assert accuracy == 1.0  # the labels are the baseline's own answers
+    assert [step.id for step in report.steps] == ["slim", "learn", "int8"]
+    assert len(report.steps[1].curve) == 2
+    layers = {layer.layer: layer for layer in report.layers}
+    assert set(layers) == {"conv1.weight", "conv2.weight", "fc.weight"}
+    assert {layer.dtype for layer in layers.values()} == {"int8"}
+    assert layers["conv1.weight"].shape_after[0] < 16
+    assert sum(one.examples for one in report.classes) == 120
+    assert [(one.name, one.examples) for one in report.groups] == [("0", 60), ("1", 60)]
+    assert [point.sigma for point in report.noise] == [0.0, 0.05, 0.1, 0.2]
+
+    told = [type(message) for message in bench.heard if not isinstance(message, Progressed)]
+    assert told == [StepStarted, StepFinished] * 3
+    steps = {m.progress.step for m in bench.heard if isinstance(m, Progressed)}
+    assert {"slim", "learn", "int8", None} >= steps > {None}
+
+
+def test_a_resumed_job_gives_the_same_file_and_marks_what_was_reused(
+    staged: Path, tmp_path: Path
+) -> None:
+    first = Bench(tmp_path)
+    model, data = inspected(staged, first)
+    spec = job(benchmark=None)
+    whole = first.perform(compress(spec, model, data))
+    assert isinstance(whole, Compressed), whole
+    finished = [m for m in first.heard if isinstance(m, StepFinished)]
+    (first.out / finished[1].checkpoint).rename(first.inside / "step-2.checkpoint")
+    wanted = (first.out / "tiny-net-int8.onnx").read_bytes()
+
+    reused = [
+        StagedStep(
+            report=each.report.model_copy(update={"reused": True}),
+            checkpoint="step-2.checkpoint" if place == 1 else None,
+        )
+        for place, each in enumerate(finished[:2])
+    ]
+    first.heard.clear()
+    again = first.perform(compress(spec, model, data, reused=reused))
+    assert isinstance(again, Compressed), again
+    assert [m.step for m in first.heard if isinstance(m, StepStarted)] == ["int8"]
+    assert [step.reused for step in again.report.steps] == [True, True, False]
+    assert (first.out / "tiny-net-int8.onnx").read_bytes() == wanted
+    assert again.report.verdict.realised == "smaller"  # and nothing is said about speed
+
+
+def test_a_refused_step_is_named(staged: Path, tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    model, data = inspected(staged, bench)
+    steps = [
+        {"id": "tidy", "technique": "optimize.graph"},
+        {"id": "slim", "technique": "prune.channels", "keep_macs": 0.5, "protect": ["nowhere"]},
+    ]
+    ending = bench.perform(compress(job(pipeline=steps), model, data))
+    assert isinstance(ending, Refusal)
+    assert (ending.step, ending.failure.code) == ("slim", "unknown_layer")

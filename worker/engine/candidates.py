@@ -1,0 +1,143 @@
+"""Measuring what is downloaded: baseline and candidates as files, under one harness.
+
+Quality is judged on the same examples for every file, latency timed in turns in one process
+run. A candidate's comparisons are with the baseline of the same run.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lathe.job import JobSpec
+from lathe.report import Candidate, Comparison, Measurement
+from worker.engine.artifact import write_artifact
+from worker.engine.checkpoint import load
+from worker.engine.compare import compare_cost, compare_latency, compare_quality
+from worker.engine.evaluate import Evaluation, evaluate
+from worker.engine.run.artifact_name import artifact_name
+from worker.engine.run.desk import Desk
+from worker.engine.run.latency import latencies
+from worker.engine.run.materials import Materials
+from worker.engine.run.steps import State
+from worker.engine.run.subject import BASELINE, Subject
+from worker.engine.verdict import judged
+from worker.wire import Compress
+
+UNITS = {"psnr_db": "dB", "sqnr_db": "dB"}
+FRACTIONS = ("accuracy", "agreement", "f1_macro", "precision_macro", "recall_macro")
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """`candidates` are judged and in step order; `evaluations` and `subjects` are keyed by
+    candidate id, the baseline's among them."""
+
+    baseline: Candidate
+    candidates: tuple[Candidate, ...]
+    evaluations: dict[str, Evaluation]
+    subjects: dict[str, Subject]
+    warnings: tuple[str, ...]
+
+
+def measure(
+    task: Compress, materials: Materials, states: tuple[State, ...], desk: Desk
+) -> Measured:
+    """Write the file of every state (the last alone without `benchmark.every_step`), then
+    evaluate and time it beside the baseline."""
+    spec = task.spec
+    every = spec.benchmark is not None and spec.benchmark.every_step
+    chosen = states if every else states[-1:]
+    baseline = Subject.baseline(desk.inside / task.baseline.canonical, task.baseline.facts)
+    subjects = {BASELINE: baseline} | {
+        state.step: _subject(task, state, desk.out) for state in chosen
+    }
+    evaluations = _evaluations(task, materials, subjects, desk)
+    timed, warnings = latencies(task, materials, subjects, desk)
+    files = {
+        name: _candidate(subject, evaluations.get(name), timed.get(name, ()))
+        for name, subject in subjects.items()
+    }
+    compared = (
+        files[state.step].model_copy(
+            update={
+                "against_baseline": tuple(
+                    _comparisons(spec, subjects, state.step, evaluations, timed)
+                )
+            }
+        )
+        for state in chosen
+    )
+    candidates = tuple(judged(spec, files[BASELINE], candidate) for candidate in compared)
+    return Measured(files[BASELINE], candidates, evaluations, subjects, warnings)
+
+
+def _subject(task: Compress, state: State, folder_out: Path) -> Subject:
+    checkpoint = load(state.checkpoint)
+    output = task.spec.outputs[0]
+    path = folder_out / artifact_name(task.spec, state.step, output.opset)
+    written = write_artifact(checkpoint.model, task.model.facts.io, output, path)
+    return Subject.candidate(state.step, written, checkpoint)
+
+
+def _evaluations(
+    task: Compress, materials: Materials, subjects: Mapping[str, Subject], desk: Desk
+) -> dict[str, Evaluation]:
+    """By candidate id; empty without a task."""
+    if task.spec.task is None or materials.evaluation is None:
+        return {}
+    made = {}
+    for name, subject in subjects.items():
+        with desk.working(f"evaluating {name}") as progress:
+            made[name] = evaluate(
+                subject.path,
+                materials.evaluation,
+                task.spec.task,
+                reference=subjects[BASELINE].path,
+                threads=task.threads,
+                progress=progress,
+            )
+    return made
+
+
+def _candidate(
+    subject: Subject, evaluation: Evaluation | None, timed: tuple[Measurement, ...]
+) -> Candidate:
+    scores = {} if evaluation is None else evaluation.scores
+    quality = [
+        Measurement(metric=metric, value=value, unit=_unit(metric))
+        for metric, value in scores.items()
+    ]
+    return Candidate(
+        id=subject.id,
+        file=subject.path.name,
+        sha256=subject.sha256,
+        measurements=(*subject.costs(), *timed, *quality),
+    )
+
+
+def _unit(metric: str) -> str:
+    return "fraction" if metric in FRACTIONS else UNITS.get(metric, "")
+
+
+def _comparisons(
+    spec: JobSpec,
+    subjects: Mapping[str, Subject],
+    name: str,
+    evaluations: Mapping[str, Evaluation],
+    timed: Mapping[str, tuple[Measurement, ...]],
+) -> Iterator[Comparison]:
+    """Size first, then latency in the order of the batch sizes, then quality, then the rest."""
+    before, after = subjects[BASELINE], subjects[name]
+    yield compare_cost("size_bytes", before.size_bytes, after.size_bytes)
+    for old, new in zip(timed.get(BASELINE, ()), timed.get(name, ()), strict=True):
+        if new.metric == "latency_ms":
+            yield compare_latency(old, new, seed=spec.seed)
+    if spec.task is not None and evaluations:
+        for metric in spec.task.measured:
+            yield compare_quality(
+                metric, evaluations[BASELINE], evaluations[name], seed=spec.seed
+            )
+    if before.parameters:
+        yield compare_cost("parameters", before.parameters, after.parameters)
+    if before.macs and after.macs is not None:
+        yield compare_cost("macs", before.macs, after.macs)

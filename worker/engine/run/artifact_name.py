@@ -1,0 +1,18 @@
+"""What the downloadable file of a candidate is called."""
+
+import re
+
+from lathe.job import JobSpec
+
+MOST_LETTERS = 80
+
+
+def artifact_name(spec: JobSpec, candidate: str, opset: int | None = None) -> str:
+    """`<job name or model id>-<candidate>.onnx`, or `...-<candidate>.opset17.onnx`.
+
+    Letters that are not safe in a file name become hyphens. No step's id holds a dot, so two
+    files of one job never share a name.
+    """
+    wished = re.sub(r"[^A-Za-z0-9._-]+", "-", spec.name or "").strip("-._")[:MOST_LETTERS]
+    suffix = "" if opset is None else f".opset{opset}"
+    return f"{wished or spec.model}-{candidate}{suffix}.onnx"

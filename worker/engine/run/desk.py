@@ -1,0 +1,38 @@
+"""Where a job's work lies and who hears about it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from lathe.views import Progress
+from worker.engine.context import Report
+from worker.engine.locks import TimingLock
+from worker.wire import Message, Progressed
+
+Say = Callable[[Message], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Folder in, folder out, the supervisor's ear and the host's timing lock."""
+
+    inside: Path
+    out: Path
+    say: Say
+    lock: TimingLock
+
+    @contextmanager
+    def working(self, message: str | None = None, step: str | None = None) -> Iterator[Report]:
+        """Hold the timing lock shared; yields a progress listener that passes on what it
+        hears with `step` and `message` filled in, and lets a waiting timing go first."""
+
+        def heard(made: Progress) -> None:
+            self.lock.breathe()
+            said = made.message or message
+            self.say(
+                Progressed(progress=made.model_copy(update={"step": step, "message": said}))
+            )
+
+        with self.lock.shared():
+            yield heard

@@ -1,0 +1,152 @@
+"""The proof of a job: verdict, report and the files that are handed over."""
+
+from pathlib import Path
+
+import onnx
+
+from lathe.job import JobSpec
+from lathe.report import GroupScore, LayerReport, NoisePoint, Report
+from worker.engine.artifact import write_artifact
+from worker.engine.candidates import Measured
+from worker.engine.checkpoint import Checkpoint, load
+from worker.engine.environment import environment
+from worker.engine.executed import executed
+from worker.engine.layers_report import layer_reports
+from worker.engine.noise import noise_curve
+from worker.engine.report.page import page
+from worker.engine.run.artifact_name import artifact_name
+from worker.engine.run.desk import Desk
+from worker.engine.run.materials import Materials
+from worker.engine.run.scores import class_scores, group_scores, worst_classes
+from worker.engine.run.steps import Ran
+from worker.engine.run.subject import BASELINE
+from worker.engine.verdict import decide
+from worker.wire import Compress, Compressed, OutFile
+
+ONNX_TYPE = "application/octet-stream"
+
+
+def proof(
+    task: Compress, materials: Materials, ran: Ran, measured: Measured, desk: Desk
+) -> Compressed:
+    """Decide, look closer at the best candidate, and write report.json and report.html."""
+    spec = task.spec
+    verdict = decide(spec, measured.baseline, measured.candidates)
+    state = next(state for state in ran.states if state.step == verdict.best)
+    checkpoint = load(state.checkpoint)
+    classes, groups = _scores(spec, materials, measured, verdict.best)
+    threads = spec.benchmark.threads if spec.benchmark else task.threads
+    report = Report(
+        spec=spec,
+        verdict=verdict,
+        baseline=measured.baseline,
+        candidates=measured.candidates,
+        steps=ran.reports,
+        layers=_layers(task, materials, checkpoint, desk),
+        classes=classes,
+        groups=groups,
+        worst_classes=worst_classes(classes),
+        noise=_noise(task, materials, measured, verdict.best, desk),
+        environment=environment(threads=threads, device=task.device, seed=spec.seed),
+        warnings=(*_shared_data(spec), *measured.warnings),
+    )
+    files = [
+        _onnx(measured.subjects[candidate.id].path, candidate.id)
+        for candidate in measured.candidates
+    ]
+    files += _other_outputs(task, checkpoint, verdict.best, desk)
+    return Compressed(
+        report=report, io=task.model.facts.io, files=(*files, *_written(report, desk.out))
+    )
+
+
+def _layers(
+    task: Compress, materials: Materials, checkpoint: Checkpoint, desk: Desk
+) -> tuple[LayerReport, ...]:
+    """Against the canonical form of the job's own model, also where the baseline is another."""
+    original = onnx.load(desk.inside / task.model.canonical)
+    with desk.working("comparing layers"):
+        return layer_reports(
+            original,
+            checkpoint.model,
+            materials.any_samples,
+            executed(checkpoint.model).layers,
+            threads=task.threads,
+        )
+
+
+def _scores(
+    spec: JobSpec, materials: Materials, measured: Measured, best: str
+) -> tuple[tuple[GroupScore, ...], tuple[GroupScore, ...]]:
+    """Of classes and of groups."""
+    if spec.task is None or best not in measured.evaluations:
+        return (), ()
+    before, after = measured.evaluations[BASELINE], measured.evaluations[best]
+    grouped = materials.groups
+    groups = () if grouped is None else group_scores(grouped, spec.task.measured, before, after)
+    return class_scores(before, after), groups
+
+
+def _noise(
+    task: Compress, materials: Materials, measured: Measured, best: str, desk: Desk
+) -> tuple[NoisePoint, ...]:
+    if task.spec.task is None or materials.evaluation is None:
+        return ()
+    with desk.working("evaluating under noise"):
+        return noise_curve(
+            measured.subjects[BASELINE].path,
+            measured.subjects[best].path,
+            materials.evaluation,
+            task.spec.task,
+            seed=task.spec.seed,
+            threads=task.threads,
+        )
+
+
+def _shared_data(spec: JobSpec) -> list[str]:
+    """Whether something was chosen on what is judged."""
+    judged = spec.data.evaluation
+    return [
+        f"data.{purpose} and data.evaluation read the same split, so the scores look better "
+        "than they would on unseen examples"
+        for purpose, split in spec.data.splits()
+        if judged is not None
+        and purpose != "evaluation"
+        and (split.dataset, split.split) == (judged.dataset, judged.split)
+    ]
+
+
+def _other_outputs(
+    task: Compress, checkpoint: Checkpoint, best: str, desk: Desk
+) -> list[OutFile]:
+    """The best candidate at every further opset that was asked for."""
+    files = []
+    for output in dict.fromkeys(task.spec.outputs):
+        if output == task.spec.outputs[0]:
+            continue
+        path = desk.out / artifact_name(task.spec, best, output.opset)
+        written = write_artifact(checkpoint.model, task.model.facts.io, output, path)
+        files.append(_onnx(written.path, best))
+    return files
+
+
+def _onnx(path: Path, candidate: str) -> OutFile:
+    return OutFile(
+        file=path.name,
+        kind="onnx",
+        name=path.name,
+        media_type=ONNX_TYPE,
+        candidate=candidate,
+    )
+
+
+def _written(report: Report, folder_out: Path) -> tuple[OutFile, OutFile]:
+    json, html = folder_out / "report.json", folder_out / "report.html"
+    json.write_text(report.model_dump_json(), encoding="utf-8")
+    html.write_text(page(report), encoding="utf-8")
+    return (
+        OutFile(
+            file=json.name, kind="report.json", name=json.name, media_type="application/json"
+        ),
+        OutFile(file=html.name, kind="report.html", name=html.name, media_type="text/html"),
+    )

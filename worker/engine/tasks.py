@@ -1,0 +1,78 @@
+"""The engine's one door: a task goes in, files and an answer come out."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import assert_never
+
+from worker.engine.candidates import measure
+from worker.engine.intake.dataset import inspect_dataset
+from worker.engine.intake.model import inspect_model
+from worker.engine.locks import TimingLock
+from worker.engine.run.desk import Desk
+from worker.engine.run.materials import Materials
+from worker.engine.run.proof import proof
+from worker.engine.run.refusals import Stopped, stopping
+from worker.engine.run.steps import run_steps
+from worker.wire import (
+    Compress,
+    Compressed,
+    DatasetInspected,
+    Ending,
+    InspectDataset,
+    InspectModel,
+    Message,
+    ModelInspected,
+    Refusal,
+)
+
+CANONICAL_MODEL = "canonical.onnx"
+CANONICAL_DATA = "data.safetensors"
+
+
+def perform(
+    task: InspectModel | InspectDataset | Compress,
+    folder_in: Path,
+    folder_out: Path,
+    say: Callable[[Message], None],
+    lock: TimingLock,
+) -> Ending:
+    """Carry out `task`, whose files lie in `folder_in`; results go to `folder_out`.
+
+    What cannot be done comes back as a Refusal with the step it happened in; anything that
+    is raised is a bug.
+    """
+    desk = Desk(folder_in, folder_out, say, lock)
+    try:
+        with stopping(None):
+            return _performed(task, desk)
+    except Stopped as stopped:
+        return Refusal(failure=stopped.refused.failure(), step=stopped.step)
+
+
+def _performed(task: InspectModel | InspectDataset | Compress, desk: Desk) -> Ending:
+    match task:
+        case InspectModel():
+            model = inspect_model(
+                desk.inside / task.upload, desk.out / CANONICAL_MODEL, task.limits
+            )
+            return ModelInspected(canonical=CANONICAL_MODEL, facts=model)
+        case InspectDataset():
+            data = inspect_dataset(
+                desk.inside / task.upload,
+                desk.out / CANONICAL_DATA,
+                task.transforms,
+                task.limits,
+            )
+            return DatasetInspected(canonical=CANONICAL_DATA, facts=data)
+        case Compress():
+            return _compressed(task, desk)
+        case _:
+            assert_never(task)
+
+
+def _compressed(task: Compress, desk: Desk) -> Compressed:
+    remaining = task.spec.pipeline[len(task.reused) :]
+    materials = Materials.open(task, desk.inside, remaining)
+    ran = run_steps(task, materials, desk)
+    measured = measure(task, materials, ran.states, desk)
+    return proof(task, materials, ran, measured, desk)
