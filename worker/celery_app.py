@@ -9,11 +9,13 @@ its last finished step.
 import logging
 import os
 import signal
+import warnings
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
 from celery import signals
+from celery.platforms import SecurityWarning
 
 from app.store.db import sessions, sync_engine
 from app.store.queue import claim
@@ -45,6 +47,7 @@ settings = Settings.from_environment()
 app = celery_at(settings.broker_url)
 
 log = logging.getLogger(__name__)
+warnings.simplefilter("ignore", SecurityWarning)  # it is about pickle; only JSON is accepted
 _this = _Process()
 
 

@@ -66,7 +66,7 @@ def _udp(_wish: dict[str, Any]) -> object:
 
 
 def _read(wish: dict[str, Any]) -> object:
-    return Path(wish["path"]).read_text()
+    return Path(wish["path"]).read_text().replace("\0", " ")
 
 
 def _list(wish: dict[str, Any]) -> object:

@@ -1,0 +1,195 @@
+"""What uploaded code could try in a real child: refused inside the walls, and shown to work
+without them, so that no refusal is an accident of the test."""
+
+import json
+import os
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lathe.errors import Failure
+from worker.folder import job_folder
+from worker.lines import Lines
+from worker.nursery import Nursery
+from worker.order import Died, Order
+from worker.sandbox import Mode, Policy, available
+from worker.wire import InspectModel, Refusal
+
+pytestmark = pytest.mark.skipif(
+    bool(available().missing), reason=f"this kernel lacks {available().missing}"
+)
+
+JOB = "job_01k3aaaaaaaaaaaaaaaaaaaaaa"
+MEMORY_BYTES = 3 << 30
+
+
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    nursery = Nursery("tests.services.worker.acts:perform")
+    yield nursery
+    nursery.close()
+
+
+@dataclass(frozen=True)
+class World:
+    """Things outside the child's folder that it must not reach."""
+
+    tcp_port: int
+    unix_path: Path
+    secret: Path
+    process: int
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("w")
+    secret = folder / "secret"
+    secret.write_text("s3cret")
+    path = folder / "s"
+    listeners = [socket.create_server(("127.0.0.1", 0)), socket.socket(socket.AF_UNIX)]
+    listeners[1].bind(os.path.relpath(path))
+    listeners[1].listen()
+    for listener in listeners:
+        threading.Thread(target=_greet, args=(listener,), daemon=True).start()
+    sleeper = subprocess.Popen(["sleep", "600"])
+    yield World(listeners[0].getsockname()[1], path, secret, sleeper.pid)
+    sleeper.kill()
+    sleeper.wait()
+    for listener in listeners:
+        listener.close()
+
+
+def _greet(listener: socket.socket) -> None:
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except OSError:  # the test is over
+            return
+        with connection:
+            connection.send(b"hello")
+
+
+def attempt(
+    nursery: Nursery, folder: Path, mode: Mode, wish: dict[str, Any]
+) -> tuple[Failure | None, Died]:
+    """Let a child try one act; what it answered, and how it ended."""
+    with job_folder(folder, JOB, 1) as job:
+        (job.inside / "upload").write_text(json.dumps(wish))
+        (job.inside / "task.json").write_text(InspectModel(upload="upload").model_dump_json())
+        policy = Policy(
+            mode=mode,
+            read=(job.inside,),
+            write=(job.out, job.path / "tmp"),
+            memory_bytes=MEMORY_BYTES,
+            cpu_s=60,
+            file_bytes=1 << 20,
+        )
+        reading, writing = os.pipe()
+        lock = os.open(folder / "timing.lock", os.O_RDONLY | os.O_CREAT)
+        log = os.open(job.log, os.O_WRONLY)
+        nursery.bear(Order(folder=job.path, policy=policy), (writing, lock, log))
+        for descriptor in (writing, lock, log):
+            os.close(descriptor)
+        lines = Lines(reading)
+        os.set_blocking(reading, True)
+        heard = []
+        while not lines.closed:
+            heard += lines.read()
+        os.close(reading)
+        died = nursery.died(10)
+    assert died is not None
+    refusal = heard[-1] if heard else None
+    return refusal.failure if isinstance(refusal, Refusal) else None, died
+
+
+FORBIDDEN: dict[str, dict[str, str]] = {
+    "tcp": {"port": "tcp_port"},
+    "udp": {},
+    "unix": {"path": "unix_path"},
+    "read": {"path": "secret"},
+    "list": {"path": "home"},
+    "write": {"path": "beside"},
+    "symlink": {"path": "secret"},
+    "hardlink": {"path": "secret"},
+    "parent_environ": {},
+    "read the supervisor's settings": {"path": "environ"},
+    "exec": {},
+    "fork": {},
+    "signal": {"pid": "supervisor"},
+    "signal another": {"pid": "process"},
+}
+_YAMA = Path("/proc/sys/kernel/yama/ptrace_scope")
+if os.geteuid() == 0 or not _YAMA.exists() or _YAMA.read_text().strip() == "0":
+    FORBIDDEN["ptrace"] = {"pid": "process"}  # elsewhere it is refused outside as well
+
+
+@pytest.mark.parametrize("name", FORBIDDEN)
+def test_the_act_is_refused_inside_and_works_outside(
+    name: str, nursery: Nursery, world: World, tmp_path: Path
+) -> None:
+    values: dict[str, object] = {
+        "tcp_port": world.tcp_port,
+        "unix_path": str(world.unix_path),
+        "secret": str(world.secret),
+        "home": str(world.secret.parent),
+        "beside": str(world.secret.parent / "planted"),
+        "environ": f"/proc/{os.getpid()}/environ",
+        "supervisor": os.getpid(),
+        "process": world.process,
+    }
+    arguments = {key: values[what] for key, what in FORBIDDEN[name].items()}
+    wish = {"act": name.split(maxsplit=1)[0], **arguments}
+    outside, _ = attempt(nursery, tmp_path, "off", wish)
+    inside, _ = attempt(nursery, tmp_path, "required", wish)
+    assert outside is not None
+    assert outside.code == "act_done", outside.detail
+    assert inside is not None
+    assert inside.code in {"PermissionError", "OSError"}, inside.detail
+    assert (
+        "Errno 1]" in inside.detail
+        or "Errno 13]" in inside.detail
+        or "[Errno 18]" in (inside.detail)
+    )
+
+
+def test_its_own_folder_and_threaded_maths_work_inside(
+    nursery: Nursery, tmp_path: Path
+) -> None:
+    for act, expected in (("write_out", "8"), ("maths", "216000000.0")):
+        answer, died = attempt(nursery, tmp_path, "required", {"act": act})
+        assert answer is not None
+        assert (answer.code, answer.detail, died.exit) == ("act_done", expected, 0)
+
+
+def test_memory_over_the_limit_is_a_named_failure(nursery: Nursery, tmp_path: Path) -> None:
+    answer, _ = attempt(nursery, tmp_path, "required", {"act": "memory", "bytes": MEMORY_BYTES})
+    assert answer is not None
+    assert answer.code == "out_of_memory"
+
+
+def test_the_child_inherits_no_settings_and_no_descriptors(
+    nursery: Nursery, tmp_path: Path
+) -> None:
+    names, _ = attempt(nursery, tmp_path, "required", {"act": "own_environ"})
+    descriptors, _ = attempt(nursery, tmp_path, "required", {"act": "descriptors"})
+    assert names is not None
+    assert "ORT_DISABLE_TELEMETRY" in names.detail
+    assert "LATHE_" not in names.detail
+    assert descriptors is not None
+    assert descriptors.detail == "[0, 1, 2, 3, 4]"
+
+
+def test_a_crash_is_told_by_its_signal_and_the_nursery_lives_on(
+    nursery: Nursery, tmp_path: Path
+) -> None:
+    answer, died = attempt(nursery, tmp_path, "required", {"act": "crash"})
+    assert answer is None
+    assert died.exit == -6
+    again, _ = attempt(nursery, tmp_path, "required", {"act": "write_out"})
+    assert again is not None

@@ -1,0 +1,93 @@
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from worker.folder import Escape, JobFolder, job_folder, remove_left_overs
+
+JOB = "job_01k3aaaaaaaaaaaaaaaaaaaaaa"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> JobFolder:
+    (tmp_path / "out" / "deep").mkdir(parents=True)
+    return JobFolder(tmp_path)
+
+
+def read(folder: JobFolder, name: str) -> bytes:
+    with folder.handed_over(name) as path:
+        return path.read_bytes()
+
+
+def test_plain_files_are_handed_over(folder: JobFolder) -> None:
+    (folder.out / "a.onnx").write_bytes(b"abc")
+    (folder.out / "deep" / "b-1.bin").write_bytes(b"de")
+    assert read(folder, "a.onnx") == b"abc"
+    assert read(folder, "deep/b-1.bin") == b"de"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("../secret", "/etc/passwd", "deep/../../secret", "deep/x/y", ".", "..", ""),
+        *("a b", ".hidden", "deep", "missing", "nothing/here"),
+    ],
+)
+def test_other_paths_are_refused(folder: JobFolder, name: str) -> None:
+    (folder.path / "secret").write_bytes(b"s")
+    with pytest.raises(Escape):
+        read(folder, name)
+
+
+def test_links_and_special_files_are_refused(folder: JobFolder) -> None:
+    secret = folder.path / "secret"
+    secret.write_bytes(b"s")
+    (folder.out / "soft").symlink_to(secret)
+    (folder.out / "hard").hardlink_to(secret)
+    (folder.out / "way").symlink_to(folder.path)
+    os.mkfifo(folder.out / "fifo")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(os.path.relpath(folder.out / "sock"))
+        for name in ("soft", "hard", "way/secret", "fifo", "sock"):
+            with pytest.raises(Escape):
+                read(folder, name)
+
+
+def test_a_file_that_is_exchanged_while_it_is_read_stays_the_same(folder: JobFolder) -> None:
+    (folder.out / "a").write_bytes(b"first")
+    (folder.out / "b").write_bytes(b"second")
+    with folder.handed_over("a") as path:
+        (folder.out / "b").rename(folder.out / "a")
+        assert path.read_bytes() == b"first"
+
+
+def test_a_folder_is_gone_when_its_job_is_over_even_after_an_error(tmp_path: Path) -> None:
+    def break_inside() -> None:
+        with job_folder(tmp_path, JOB, 3) as folder:
+            assert folder.path.name.startswith(f"{JOB}-3-")
+            (folder.out / "a").write_bytes(b"x")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        break_inside()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_folders_that_nobody_holds_are_left_overs(tmp_path: Path) -> None:
+    dead = tmp_path / f"{JOB}-1-dead"
+    (dead / "out").mkdir(parents=True)
+    other = tmp_path / "somebody-elses-folder"
+    other.mkdir()
+    with job_folder(tmp_path, JOB, 2) as living:
+        assert remove_left_overs(tmp_path) == 1
+        assert not dead.exists()
+        assert other.exists()
+        assert living.out.exists()
+
+
+def test_the_end_of_a_long_log_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("a" * 9000 + "the end")
+    tail = JobFolder(tmp_path).log_tail()
+    assert tail.endswith("the end")
+    assert len(tail) == 4096

@@ -1,0 +1,52 @@
+from pathlib import Path
+
+import pytest
+
+from worker.order import Died
+from worker.post_mortem import Crash, post_mortem
+from worker.sandbox import Policy
+
+POLICY = Policy(
+    mode="auto",
+    read=(Path("/in"),),
+    write=(Path("/out"),),
+    memory_bytes=1000,
+    cpu_s=9,
+    file_bytes=50,
+)
+SIGABRT, SIGKILL, SIGSEGV, SIGXCPU, SIGXFSZ = 6, 9, 11, 24, 25
+
+
+@pytest.mark.parametrize(
+    ("exit_status", "rss_bytes", "oom_killed", "log", "code"),
+    [
+        (-SIGKILL, 900, False, "", "out_of_memory"),
+        (-SIGKILL, 10, True, "", "out_of_memory"),
+        (-SIGSEGV, 950, False, "", "out_of_memory"),
+        (-SIGABRT, 10, False, "what():  std::bad_alloc", "out_of_memory"),
+        (-SIGXCPU, 10, False, "", "run_timeout"),
+        (-SIGXFSZ, 10, False, "", "out_of_disk"),
+    ],
+)
+def test_a_limit_that_was_hit_is_named(
+    exit_status: int, rss_bytes: int, oom_killed: bool, log: str, code: str
+) -> None:
+    died = Died(exit=exit_status, max_rss_bytes=rss_bytes)
+    failure = post_mortem(died, POLICY, log, oom_killed=oom_killed)
+    assert not isinstance(failure, Crash)
+    assert failure.code == code
+
+
+@pytest.mark.parametrize(
+    ("exit_status", "cause"),
+    [
+        (-SIGKILL, "it died of SIGKILL"),
+        (-SIGABRT, "it died of SIGABRT"),
+        (-64, "it died of SIGRTMAX"),
+        (-99, "it died of signal 99"),
+        (3, "it ended with status 3 and no answer"),
+    ],
+)
+def test_anything_else_is_a_crash_that_may_be_tried_again(exit_status: int, cause: str) -> None:
+    died = Died(exit=exit_status, max_rss_bytes=899)
+    assert post_mortem(died, POLICY, "", oom_killed=False) == Crash(cause)
