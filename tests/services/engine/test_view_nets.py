@@ -1,9 +1,10 @@
 """Twelve nets, exported as people export them, through the torch view and back."""
 
 import copy
-import io
 import warnings
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -32,13 +33,9 @@ class LeNet300(nn.Sequential):
 class LeNet5(nn.Sequential):
     def __init__(self) -> None:
         super().__init__(
-            nn.Conv2d(1, 6, 5), nn.MaxPool2d(2), nn.Conv2d(6, 8, 3), nn.MaxPool2d(2), nn.Flatten(),
-            nn.Linear(32, 20), nn.ReLU(), nn.Linear(20, 5),
+            nn.Conv2d(1, 6, 5), nn.MaxPool2d(2), nn.Conv2d(6, 8, 3), nn.MaxPool2d(2),
+            nn.Flatten(), nn.Linear(32, 20), nn.ReLU(), nn.Linear(20, 5),
         )  # fmt: skip
-
-
-def normed(*layers: nn.Module, relu: nn.Module | None = None) -> nn.Sequential:
-    return nn.Sequential(*layers, *([relu] if relu is not None else []))
 
 
 class Basic(nn.Module):
@@ -55,7 +52,7 @@ class Basic(nn.Module):
             else nn.Sequential(nn.Conv2d(i, o, 1, stride, bias=False), nn.BatchNorm2d(o))
         )
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         return F.relu(self.main(x) + self.side(x))
 
 
@@ -75,7 +72,7 @@ class ResNet(nn.Module):
         self.body = nn.Sequential(*layers)
         self.head = nn.Linear(8, 5)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         return self.head(torch.flatten(F.adaptive_avg_pool2d(self.body(x), 1), 1))
 
 
@@ -90,7 +87,7 @@ class Inverted(nn.Module):
             nn.Conv2d(h, o, 1, bias=False), nn.BatchNorm2d(o),
         )  # fmt: skip
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         return x + self.body(x) if self.skip else self.body(x)
 
 
@@ -99,11 +96,12 @@ class MobileNet(nn.Module):
         super().__init__()
         self.body = nn.Sequential(
             nn.Conv2d(3, 6, 3, 1, 1, bias=False), nn.BatchNorm2d(6), nn.ReLU6(),
-            Inverted(6, 4, 1, 1), Inverted(4, 6, 2, 3), Inverted(6, 6, 1, 3), Inverted(6, 8, 2, 3),
+            Inverted(6, 4, 1, 1), Inverted(4, 6, 2, 3), Inverted(6, 6, 1, 3),
+            Inverted(6, 8, 2, 3),
         )  # fmt: skip
         self.head = nn.Linear(8, 5)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         return self.head(self.body(x).mean([2, 3]))
 
 
@@ -111,14 +109,15 @@ class AlexNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.features = nn.Sequential(
-            nn.Conv2d(3, 8, 5, 2, 2), nn.ReLU(), nn.MaxPool2d(3, 2), nn.Conv2d(8, 12, 5, padding=2),
-            nn.ReLU(), nn.MaxPool2d(3, 2), nn.Conv2d(12, 10, 3, padding=1), nn.ReLU(),
+            nn.Conv2d(3, 8, 5, 2, 2), nn.ReLU(), nn.MaxPool2d(3, 2),
+            nn.Conv2d(8, 12, 5, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2),
+            nn.Conv2d(12, 10, 3, padding=1), nn.ReLU(),
         )  # fmt: skip
         self.head = nn.Sequential(
             nn.Dropout(), nn.Linear(90, 24), nn.ReLU(), nn.Dropout(), nn.Linear(24, 5)
         )
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         return self.head(torch.flatten(self.features(x), 1))
 
 
@@ -129,9 +128,9 @@ class Attention(nn.Module):
         self.heads = heads
 
     def split(self, t: Tensor) -> Tensor:
-        return t.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return torch.unflatten(t, -1, (self.heads, -1)).transpose(1, 2)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         q, k, v = self.split(self.q(x)), self.split(self.k(x)), self.split(self.v(x))
         y = F.scaled_dot_product_attention(q, k, v)
         return self.o(y.transpose(1, 2).flatten(2))
@@ -144,7 +143,7 @@ class Block(nn.Module):
         self.attention = Attention(d, heads)
         self.up, self.down = nn.Linear(d, 2 * d), nn.Linear(2 * d, d)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         x = x + self.attention(self.n1(x))
         return x + self.down(F.gelu(self.up(self.n2(x))))
 
@@ -157,7 +156,7 @@ class ViT(nn.Module):
         self.blocks = nn.Sequential(Block(12, 3), Block(12, 3))
         self.norm, self.head = nn.LayerNorm(12), nn.Linear(12, 5)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         x = self.patch(x).flatten(2).transpose(1, 2) + self.position
         return self.head(self.norm(self.blocks(x)).mean(1))
 
@@ -170,18 +169,20 @@ class Bert(nn.Module):
         self.blocks = nn.Sequential(Block(12, 3), Block(12, 3))
         self.head = nn.Linear(12, 2)
 
-    def forward(self, ids: Tensor) -> Tensor:
+    def forward(self, ids: Tensor) -> Any:
         x = self.norm(self.words(ids) + self.position[:, : ids.shape[1]])
         return self.head(torch.tanh(self.blocks(x)[:, 0]))
 
 
 class Reader(nn.Module):
-    def __init__(self, rnn: type[nn.RNNBase], *, both: bool = False, layers: int = 1) -> None:
+    def __init__(
+        self, rnn: Callable[..., nn.Module], *, both: bool = False, layers: int = 1
+    ) -> None:
         super().__init__()
         self.rnn = rnn(7, 6, num_layers=layers, batch_first=True, bidirectional=both)
         self.head = nn.Linear(12 if both else 6, 5)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         y, _ = self.rnn(x)
         return self.head(y[:, -1])
 
@@ -201,7 +202,7 @@ class UNet(nn.Module):
         self.u1, self.x1 = nn.ConvTranspose2d(6, 4, 2, 2), pair(8, 4)
         self.out = nn.Conv2d(4, 2, 1)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Any:
         a = self.d1(x)
         b = self.d2(F.max_pool2d(a, 2))
         y = self.x2(torch.cat([self.u2(self.middle(F.max_pool2d(b, 2))), b], 1))
@@ -228,7 +229,7 @@ NETS: dict[str, tuple[Callable[[], nn.Module], Callable[[], Tensor]]] = {
 }
 
 
-def exported(name: str, *, dynamo: bool) -> onnx.ModelProto:
+def exported(name: str, path: Path, *, dynamo: bool) -> onnx.ModelProto:
     """The net with random weights and, as if trained, no tensor that equals another."""
     torch.manual_seed(17)
     make, example = NETS[name]
@@ -237,32 +238,31 @@ def exported(name: str, *, dynamo: bool) -> onnx.ModelProto:
         for tensor in (*net.parameters(), *net.buffers()):
             if tensor.is_floating_point():
                 tensor.add_(torch.rand_like(tensor) * 0.1)
-    buffer = io.BytesIO()
+    axes: dict[str, Any] = {"dynamic_axes": {"x": {0: "batch"}, "y": {0: "batch"}}}
+    if dynamo:
+        axes = {"dynamic_shapes": ({0: torch.export.Dim("batch")},), "verbose": False}
+        axes["external_data"] = False
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
-        if dynamo:
-            torch.onnx.export(
-                net.eval(), (x,), dynamo=True, opset_version=18, input_names=["x"],
-                output_names=["y"], dynamic_shapes=({0: torch.export.Dim("batch")},), verbose=False,
-            ).save(buffer)  # fmt: skip
-        else:
-            torch.onnx.export(
-                net.eval(), (x,), buffer, dynamo=False, opset_version=18, input_names=["x"],
-                output_names=["y"], dynamic_axes={"x": {0: "batch"}, "y": {0: "batch"}},
-            )  # fmt: skip
-    return onnxslim.slim(onnx.load_from_string(buffer.getvalue()))
+        torch.onnx.export(
+            net.eval(), (x,), path, dynamo=dynamo, opset_version=18, input_names=["x"],
+            output_names=["y"], **axes,
+        )  # fmt: skip
+    slim: onnx.ModelProto = onnxslim.slim(onnx.load(path))
+    return slim
 
 
 @pytest.mark.parametrize("dynamo", [True, False], ids=["dynamo", "legacy"])
 @pytest.mark.parametrize("name", NETS)
 def test_a_net_is_the_same_in_torch_trains_a_step_and_comes_back(
-    name: str, dynamo: bool
+    tmp_path: Path, name: str, dynamo: bool
 ) -> None:
-    model = exported(name, dynamo=dynamo)
+    model = exported(name, tmp_path / "net.onnx", dynamo=dynamo)
     assert blocking_operators(model) == ()
     view = torch_view(model)
     inputs = random_inputs(model, 3, seed=1)
-    expected, found = run(open_session(model), inputs)["y"], view.outputs(inputs)["y"]
+    expected: Any = run(open_session(model), inputs)["y"]
+    found: Any = view.outputs(inputs)["y"]
     assert np.abs(expected - found).max() <= 1e-5 * np.abs(expected).max()
 
     trained = copy.deepcopy(view)

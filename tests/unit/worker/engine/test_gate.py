@@ -5,6 +5,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from lathe.errors import EffectLost, StepImpossible
 from worker.engine import gate
+from worker.engine.context import Arrays
 from worker.engine.view import torch_view
 
 
@@ -42,14 +43,14 @@ def test_what_cannot_be_compared_is_infinitely_far() -> None:
 
 
 def test_models_within_rounding_pass_and_others_are_refused() -> None:
-    x = {"x": np.array([[1.0, -2.0]], np.float32)}
+    x: Arrays = {"x": np.array([[1.0, -2.0]], np.float32)}
     gate.same_function(scaled(1.0), scaled(1.00005), x)
     with pytest.raises(EffectLost, match="another function"):
         gate.same_function(scaled(1.0), scaled(1.0003), x)
 
 
 def test_a_view_of_another_model_is_refused() -> None:
-    x = {"x": np.array([[1.0, -2.0]], np.float32)}
+    x: Arrays = {"x": np.array([[1.0, -2.0]], np.float32)}
     gate.view_matches(torch_view(scaled(2.0)), scaled(2.0), x)
     with pytest.raises(StepImpossible, match="in torch its outputs"):
         gate.view_matches(torch_view(scaled(2.0)), scaled(2.1), x)

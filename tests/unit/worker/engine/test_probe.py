@@ -10,7 +10,7 @@ Door = tuple[str, int, Sequence[int | str | None]]
 
 
 def net(doors: Sequence[Door]) -> onnx.ModelProto:
-    """Ids reach a table of 7 rows through a cast and one of 5 directly; nothing else is read."""
+    """Ids reach a table of 7 rows through a cast and one of 5 directly."""
     nodes = [
         helper.make_node("Cast", ["ids"], ["long"], to=TensorProto.INT64),
         helper.make_node("Gather", ["words", "long"], ["a"]),

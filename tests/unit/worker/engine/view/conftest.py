@@ -1,6 +1,7 @@
 """Small hand-written graphs, and the comparison of their views with onnxruntime."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import onnx
@@ -69,7 +70,8 @@ def agree() -> Agree:
         assert blocking_operators(model) == ()
         view = torch_view(model)
         inputs = probe.random_inputs(model, batch, seed=5)
-        expected, found = run(open_session(model), inputs), view.outputs(inputs)
+        expected: dict[str, Any] = dict(run(open_session(model), inputs))
+        found: dict[str, Any] = dict(view.outputs(inputs))
         assert list(expected) == list(found)
         for name, y in expected.items():
             assert y.shape == found[name].shape

@@ -22,7 +22,7 @@ from worker.engine.view import blocking_operators
 def test_a_pool_agrees_whatever_its_pads(
     build: Any, agree: Any, kind: str, attributes: Any
 ) -> None:
-    extra = {"count_include_pad": 1} if kind.startswith("padded") else {}
+    extra: dict[str, Any] = {"count_include_pad": 1} if kind.startswith("padded") else {}
     node = make_node(kind.rsplit(maxsplit=1)[-1], ["x"], ["y"], **attributes, **extra)
     agree(build([node], {}, ("batch", 3, 8, 7), opset=22))
 

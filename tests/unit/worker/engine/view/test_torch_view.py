@@ -36,7 +36,7 @@ def test_inputs_and_outputs_go_by_their_names(build: Any, rand: Any) -> None:
     model = build(
         nodes, {}, ("batch", 2), outputs=("b/0", "a"), more={"input.2": (1, ("batch", 2))}
     )
-    view = torch_view(model)
+    view: Any = torch_view(model)
     given = {"input.2": torch.tensor([[1.0, 5.0]]), "x": torch.tensor([[4.0, 7.0]])}
     found = {name: y.tolist() for name, y in forward(view, given).items()}
     assert found == {"b/0": [[-3.0, -2.0]], "a": [[3.0, 2.0]]}
@@ -56,7 +56,7 @@ def test_the_layers_before_the_outputs_are_known(build: Any, rand: Any) -> None:
     constants = {"words": rand(9, 4), "first": rand(4, 4), "left": rand(4, 2)}
     more = {"right": rand(4, 3), "shift": rand(7, 4)}
     model = build(nodes, {**constants, **more}, ("batch", 7), kind=7, outputs=("l", "y"))
-    view = torch_view(model)
+    view: Any = torch_view(model)
     assert view.output_modules() == ("left", "right")
     assert list(view.free_parameters()) == ["free_shift"]
     assert view.layers == {n: n for n in ("words", "first", "left", "right")}
@@ -64,7 +64,7 @@ def test_the_layers_before_the_outputs_are_known(build: Any, rand: Any) -> None:
 
 def test_a_copy_trains_alone(build: Any, rand: Any) -> None:
     model = build([make_node("MatMul", ["x", "w"], ["y"])], {"w": rand(4, 2)}, ("batch", 4))
-    view = torch_view(model)
+    view: Any = torch_view(model)
     twin = copy.deepcopy(view)
     with torch.no_grad():
         twin.module.w.weight.zero_()
