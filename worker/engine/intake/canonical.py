@@ -54,6 +54,14 @@ def canonicalise(upload: onnx.ModelProto) -> Canonical:
             "uploaded",
         )
         return canonical
+    if not trial.repeats:
+        canonical.find(
+            "not_deterministic",
+            "warning",
+            "the model answers differently to the same input (a Dropout in training mode?), so "
+            "it is kept as uploaded; export it in evaluation mode: model.eval()",
+        )
+        return canonical
     _convert_opset(canonical, trial)
     _keep_if_faithful(canonical, trial, (_clean,), "not_simplified")
     if not free:

@@ -24,7 +24,9 @@ def unmerge_transposes(model: onnx.ModelProto, trial: Trial) -> None:
     names = [n.input[0] for n, *_ in triples] + [
         n.output[0] for triple in triples for n in triple
     ]
-    runs = [observed_shapes(model, names, inputs) for inputs in trial.inputs]
+    if not names:
+        return
+    runs = observed_shapes(model, names, trial.inputs)
     for merge, turn, split in triples:
         seen = [
             (run[merge.input[0]], run[merge.output[0]], run[split.output[0]]) for run in runs

@@ -26,7 +26,9 @@ def fix_shapes(model: onnx.ModelProto, trial: Trial) -> None:
     if not trial.others_vary:
         return
     names = _shape_values(model)
-    runs = [observe(model, names, inputs) for inputs in trial.inputs]
+    if not names:
+        return
+    runs = observe(model, names, trial.inputs)
     fixed = {
         name: runs[0][name]
         for name in names
@@ -60,7 +62,9 @@ def _rewrite(
     model: onnx.ModelProto, nodes: list[onnx.NodeProto], trial: Trial, form: Form
 ) -> None:
     names = list(dict.fromkeys(n for node in nodes for n in (node.input[0], node.output[0])))
-    runs = [observed_shapes(model, names, inputs) for inputs in trial.inputs]
+    if not names:
+        return
+    runs = observed_shapes(model, names, trial.inputs)
     constants = initializers(model)
     taken = constants.keys() | {name for node in model.graph.node for name in node.output}
     for node in nodes:

@@ -1,5 +1,7 @@
 """A model tried on random inputs: its answers are what every rewriting must keep."""
 
+from collections.abc import Sequence
+
 import onnx
 import onnxruntime as ort
 from onnx import helper
@@ -27,6 +29,7 @@ class Trial:
 
     `sizes` has batch 2, 3 and 1; the other symbolic axes have two different sizes where two
     of them run (`others_vary`). It is empty, and `why_not` says why, where none runs.
+    `repeats` is false where the same inputs give other answers the second time.
     """
 
     def __init__(self, model: onnx.ModelProto) -> None:
@@ -45,6 +48,7 @@ class Trial:
             works = next((s for s in sizes if self._try(session, s)), None)
             if free and works is not None and works.other in untried:
                 untried = untried[untried.index(works.other) + 1 :]
+        self.repeats = not self.sizes or faithful(self.answers[0], run(session, self.inputs[0]))
         self.others_vary = not free or len({s.other for s in self.sizes}) > 1
 
     def _try(self, session: ort.InferenceSession, sizes: Sizes) -> bool:
@@ -71,8 +75,8 @@ class Trial:
             return False
 
 
-def observe(model: onnx.ModelProto, names: list[str], inputs: Arrays) -> Arrays:
-    """The values of these names in one run, whether they are outputs or not."""
+def observe(model: onnx.ModelProto, names: list[str], inputs: Sequence[Arrays]) -> list[Arrays]:
+    """The values of these names in one run for each of `inputs`, outputs or not."""
     graph = model.graph
     count = len(graph.output)
     present = {output.name for output in graph.output}
@@ -81,13 +85,13 @@ def observe(model: onnx.ModelProto, names: list[str], inputs: Arrays) -> Arrays:
         session = open_session(model, optimise=False)
     finally:
         del graph.output[count:]
-    return dict(zip(names, session.run(names, inputs), strict=True)) if names else {}
+    return [dict(zip(names, session.run(names, values), strict=True)) for values in inputs]
 
 
 def observed_shapes(
-    model: onnx.ModelProto, names: list[str], inputs: Arrays
-) -> dict[str, tuple[int, ...]]:
-    """The shapes that these values have in one run."""
+    model: onnx.ModelProto, names: list[str], inputs: Sequence[Arrays]
+) -> list[dict[str, tuple[int, ...]]]:
+    """The shapes that these values have in one run for each of `inputs`."""
     graph = model.graph
     count = len(graph.node)
     probes = {f"lathe_shape_of_{k}": name for k, name in enumerate(names)}
@@ -95,7 +99,10 @@ def observed_shapes(
         helper.make_node("Shape", [name], [probe]) for probe, name in probes.items()
     )
     try:
-        seen = observe(model, list(probes), inputs)
+        runs = observe(model, list(probes), inputs)
     finally:
         del graph.node[count:]
-    return {probes[probe]: tuple(int(d) for d in array) for probe, array in seen.items()}
+    return [
+        {probes[probe]: tuple(int(d) for d in shape) for probe, shape in run.items()}
+        for run in runs
+    ]

@@ -6,6 +6,7 @@ from worker.engine.graph.initializers import initializers
 from worker.engine.graph.io_spec import io_spec
 from worker.engine.graph.operators import operators
 from worker.engine.intake.canonical import Canonical, canonicalise
+from worker.engine.intake.fidelity import faithful
 from worker.engine.intake.tidy import tidy
 from worker.engine.session import open_session, run
 
@@ -49,7 +50,7 @@ def test_a_fixed_batch_is_freed_and_three_batches_at_once_answer_as_one_by_one(
         [run(single, {"image": image[k : k + 2]})["scores"] for k in (0, 2, 4)]
     )
     found = run(open_session(canonical.model), {"image": image})["scores"]
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+    assert faithful({"scores": expected}, {"scores": found})
 
 
 def test_names_of_weights_and_doors_stay_and_batchnorm_stays_trainable(
@@ -256,3 +257,23 @@ def test_shape_arithmetic_of_a_free_axis_stays_and_of_a_known_one_goes() -> None
     model = _canonicalise(helper.make_model(graph, opset_imports=opset, ir_version=10)).model
     assert operators(model) == {"Cast": 1, "Div": 1, "Gather": 1, "Mul": 1, "Shape": 1}
     assert numpy_helper.to_array(initializers(model)["w"]).item() == 5.0
+
+
+def test_a_model_that_answers_at_random_is_kept_and_told_apart() -> None:
+    graph = helper.make_graph(
+        [
+            helper.make_node("Identity", ["x"], ["i"]),
+            helper.make_node("Dropout", ["i", "half", "training"], ["y"]),
+        ],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 30])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 30])],
+        [
+            numpy_helper.from_array(np.array(0.5, np.float32), "half"),
+            numpy_helper.from_array(np.array(1, bool), "training"),
+        ],
+    )
+    opset = [helper.make_opsetid("", 18)]
+    canonical = _canonicalise(helper.make_model(graph, opset_imports=opset, ir_version=10))
+    assert _codes(canonical) == ["not_deterministic"]
+    assert operators(canonical.model) == {"Dropout": 1, "Identity": 1}

@@ -3,7 +3,9 @@ import json
 import struct
 import tracemalloc
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,9 +24,9 @@ LIMITS = Limits(max_bytes=1 << 24, max_members=8)
 Arrays = dict[str, np.ndarray]
 
 
-def _npz(arrays: Arrays, *, packed: bool = False) -> bytes:
+def _npz(arrays: Mapping[str, Any], *, packed: bool = False) -> bytes:
     held = io.BytesIO()
-    (np.savez_compressed if packed else np.savez)(held, **arrays)  # type: ignore[arg-type]
+    (np.savez_compressed if packed else np.savez)(held, **arrays)
     return held.getvalue()
 
 
