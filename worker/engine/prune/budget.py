@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import nn
 
 from lathe.facts import LayerSpec
@@ -59,19 +60,19 @@ def mac_costs(
 
 
 def parameter_costs(total: int, groups: Sequence[Group], module: nn.Module) -> Costs:
-    """Parameters of every tensor that a group touches."""
-    axes: dict[tuple[str, str], list[Axis]] = {}
+    """Parameters of every tensor that a group touches; a shared one counts once."""
+    axes: dict[str, list[Axis]] = {}
+    tensors: dict[str, int] = {}
+    first: dict[int, str] = {}
     for path, side in positions(groups, [group.everything() for group in groups]):
-        for strip in strips(module.get_submodule(path), side):
-            if strip.trained:
-                axes.setdefault((path, strip.name), []).append((path, side))
-    return Costs(
-        total,
-        tuple(
-            Term(getattr(module.get_submodule(path), name).numel(), tuple(cut))
-            for (path, name), cut in axes.items()
-        ),
-    )
+        part = module.get_submodule(path)
+        for strip in strips(part, side):
+            tensor: torch.Tensor = getattr(part, strip.name)
+            name = f"{path}.{strip.name}"
+            if strip.trained and first.setdefault(id(tensor), name) == name:
+                axes.setdefault(name, []).append((path, side))
+                tensors[name] = tensor.numel()
+    return Costs(total, tuple(Term(tensors[name], tuple(cut)) for name, cut in axes.items()))
 
 
 def shortest(

@@ -24,9 +24,9 @@ from worker.engine.prune.proof import computes_the_same, cuts_cleanly
 from worker.engine.prune.ranking import after, ranking
 from worker.engine.prune.score import Labelled, scores
 from worker.engine.train.objective import objective
-from worker.engine.view.torch_view import TorchView, torch_view
+from worker.engine.view import TorchView, torch_view
 
-Inputs = Mapping[str, torch.Tensor]
+Inputs = dict[str, torch.Tensor]
 NAMED = 12  # layers left alone that the facts name one by one
 PROBED_TOGETHER = 2  # examples of a probe; one would hide a mixed-up batch axis
 
@@ -42,6 +42,8 @@ def prune_channels(checkpoint: Checkpoint, spec: PruneChannels, context: Context
     view.module.eval()
     inputs = _probe(checkpoint, context)
     groups, alone = _prunable(view, inputs, _protected(view, spec), context.seed)
+    ids = {path: layer for layer, path in view.layers.items()}
+    alone = [replace(layer, path=ids.get(layer.path, layer.path)) for layer in alone]
     costs = _costs(checkpoint, view, groups, spec)
     _reachable(costs, groups, alone, spec)
     kept = _chosen(checkpoint, view, groups, costs, spec, context)

@@ -39,7 +39,8 @@ class Member:
 
     def keeps(self, kept: Kept) -> Kept:
         """Which positions stay when the units `kept` stay."""
-        return (self.unit == ELSEWHERE) | kept[self.unit]
+        stays: Kept = (self.unit == ELSEWHERE) | kept[self.unit]
+        return stays
 
 
 @dataclass(frozen=True, slots=True)

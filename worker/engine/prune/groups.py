@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import torch
 import torch_pruning
-from torch import nn
+from torch import fx, nn
 
 from worker.engine.prune.anatomy import side_of, strips
 from worker.engine.prune.coupling import ELSEWHERE, Group, LeftAlone, Member
+from worker.engine.view import TorchView
 from worker.engine.view.modules import Free
-from worker.engine.view.torch_view import TorchView, forward
 
 NO_WEIGHTS = (
     torch_pruning.ops.OPTYPE.CONCAT,
@@ -35,7 +35,7 @@ class _NotCuttable(Exception):  # noqa: N818 - a reason, caught in this file
 
 
 def coupled(
-    view: TorchView, inputs: Mapping[str, torch.Tensor], protected: Mapping[str, str]
+    view: TorchView, inputs: dict[str, torch.Tensor], protected: Mapping[str, str]
 ) -> tuple[list[Group], list[LeftAlone]]:
     """Every group of coupled channels that may be cut, and the layers that may not.
 
@@ -44,8 +44,8 @@ def coupled(
     """
     graph = torch_pruning.DependencyGraph().build_dependency(
         view.module,
-        example_inputs=dict(inputs),
-        forward_fn=lambda _, example: _with_gradient(forward(view, example)),
+        example_inputs=inputs,
+        forward_fn=lambda _, example: _with_gradient(view.forward(example)),
         verbose=False,
     )
     reader = _Reader(view.module, protected)
@@ -64,14 +64,17 @@ def _with_gradient(outputs: Mapping[str, torch.Tensor]) -> list[torch.Tensor]:
 
 
 class _Reader:
-    def __init__(self, module: nn.Module, protected: Mapping[str, str]) -> None:
+    def __init__(self, module: fx.GraphModule, protected: Mapping[str, str]) -> None:
         self.paths = {m: path for path, m in module.named_modules() if path}
         self.owners = {
             id(m.value): path for m, path in self.paths.items() if isinstance(m, Free)
         }
         self.protected = protected
-        tensors = [t for m in module.modules() for t in m.parameters(recurse=False)]
-        self.shared = {key for key, uses in Counter(map(id, tensors)).items() if uses > 1}
+        self.module = module
+        self.holders: dict[int, set[str]] = {}
+        for path, part in module.named_modules():
+            for tensor in part.parameters(recurse=False):
+                self.holders.setdefault(id(tensor), set()).add(path)
         self.called = Counter(
             str(node.target) for node in module.graph.nodes if node.op == "call_module"
         )
@@ -85,7 +88,19 @@ class _Reader:
             for item in found
             if item.dep.target.type not in NO_WEIGHTS
         ]
+        for member in members:
+            self.shared_alike(member, members)
         return Group(units, tuple(members))
+
+    def shared_alike(self, member: Member, members: list[Member]) -> None:
+        """Raises _NotCuttable unless all that share a tensor are cut alike, so that they can
+        go on sharing it."""
+        module = self.module.get_submodule(member.path)
+        alike = {m.path for m in members if np.array_equal(m.unit, member.unit)}
+        for strip in strips(module, member.side):
+            others = self.holders.get(id(getattr(module, strip.name)), set()) - alike
+            if others:
+                raise _NotCuttable(f"{member.path} shares its {strip.name} with {min(others)}")
 
     def outputs(
         self, graph: torch_pruning.DependencyGraph, found: torch_pruning.Group
@@ -114,9 +129,7 @@ class _Reader:
         along = strips(module, side)
         if not along:
             raise _NotCuttable(f"{path} ({type(module).__name__}) cannot be narrowed")
-        if self.called[path] > 1 or any(
-            id(getattr(module, strip.name)) in self.shared for strip in along
-        ):
+        if self.called[path] > 1:
             raise _NotCuttable(f"{path} is used in several places")
         length = getattr(module, along[0].name).shape[along[0].axis]
         unit = np.full(length, ELSEWHERE, np.int64)

@@ -5,20 +5,20 @@ removing a channel is the same as not reading it. Anything else (a head cut unev
 shuffle, a sum over channels, an index that went wrong) differs in shape or in value.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 
 from worker.engine.prune.coupling import Group, Kept
 from worker.engine.prune.cut import silenced, trimmed
-from worker.engine.view.torch_view import TorchView, forward
+from worker.engine.view import TorchView
 
 RELATIVE, ABSOLUTE = 1e-4, 1e-5  # the fidelity gate of the design
 
 
 def cuts_cleanly(
-    view: TorchView, group: Group, inputs: Mapping[str, torch.Tensor], seed: int
+    view: TorchView, group: Group, inputs: dict[str, torch.Tensor], seed: int
 ) -> bool:
     """Whether a random half of the group's units can be cut out."""
     drawn = np.random.default_rng(seed).permutation(group.units)
@@ -31,15 +31,15 @@ def computes_the_same(
     view: TorchView,
     groups: Sequence[Group],
     kept: Sequence[Kept],
-    inputs: Mapping[str, torch.Tensor],
+    inputs: dict[str, torch.Tensor],
 ) -> bool:
     """Whether cutting and not hearing agree: max|dy| <= 1e-4 max|y| + 1e-5, every output."""
     with torch.no_grad():
         with silenced(view.module, groups, kept):
-            wanted = forward(view, inputs)
+            wanted = view.forward(inputs)
         try:
             with trimmed(view.module, groups, kept):
-                given = forward(view, inputs)
+                given = view.forward(inputs)
         except (RuntimeError, ValueError, IndexError):  # torch's words for shapes that clash
             return False
     return all(_close(wanted[name], given[name]) for name in wanted)

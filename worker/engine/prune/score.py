@@ -14,7 +14,7 @@ from worker.engine.prune.coupling import Group
 from worker.engine.prune.importance import Scores, Taylor, magnitude
 from worker.engine.train.batches import batches
 from worker.engine.train.objective import Objective
-from worker.engine.view.torch_view import TorchView, forward
+from worker.engine.view import TorchView
 
 BATCH = 32  # examples whose gradients are added up before |w dL/dw| is taken
 
@@ -72,7 +72,7 @@ def _taylor(
     taylor = Taylor(view.module, groups)
     reads = labelled.objective.reads_labels
     for batch in batches(labelled.samples, labelled.rows, BATCH, context.device, labels=reads):
-        taylor.add(labelled.objective.loss(forward(view, batch.inputs), batch))
+        taylor.add(labelled.objective.loss(view.forward(batch.inputs), batch))
         pace.add(batch.examples)
     view.module.zero_grad(set_to_none=True)
     view.module.to("cpu")

@@ -7,6 +7,7 @@ for every other task. Hinton, Vinyals and Dean, arXiv:1503.02531, section 2; the
 weights of the two terms add up to 1, here both are free.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -14,20 +15,21 @@ import torch
 from lathe.errors import StepImpossible
 from lathe.techniques.train import Distill, LogitsLoss
 from worker.engine.checkpoint import Checkpoint
-from worker.engine.context import Context
+from worker.engine.context import Context, Samples
 from worker.engine.losses import distillation, logits_of, squared_error
 from worker.engine.outcome import Outcome
-from worker.engine.train.batches import Batch
+from worker.engine.train.batches import Batch, Rows
 from worker.engine.train.objective import Objective, Outputs, objective
 from worker.engine.train.retrain import retrain, trainable
 from worker.engine.train.teachers import Teacher, remember, teacher
-from worker.engine.view.torch_view import TorchView, forward
+from worker.engine.view import TorchView
 
 
 @dataclass(frozen=True, slots=True)
 class Imitation:
     """The lesson: `objective` is None where nothing but the teachers is to be learnt."""
 
+    samples: Samples
     objective: Objective | None
     hard: float
     soft: LogitsLoss
@@ -40,6 +42,11 @@ class Imitation:
     def reads_labels(self) -> bool:
         """Whether batches must carry labels."""
         return self.objective is not None and self.objective.reads_labels
+
+    def prepare(self, rows: Rows, tick: Callable[[], None]) -> None:
+        """Ask the teachers about rows that they have not been asked about."""
+        for one in self.teachers:
+            one.study(self.samples, rows, tick)
 
     def loss(self, outputs: Outputs, batch: Batch) -> torch.Tensor:
         """Hard L_task + weight D, a scalar with a gradient."""
@@ -87,27 +94,9 @@ def distill(checkpoint: Checkpoint, spec: Distill, context: Context) -> Outcome:
     Without labels `spec.loss.hard` must be 0. Raises StepImpossible, TrainingDiverged and
     EffectLost.
     """
-    view, example = trainable(checkpoint, context)
-    lesson = _lesson(checkpoint, spec, context, view, example)
-    facts = {
-        "loss": f"{spec.loss.hard:g} hard + {spec.loss.logits.weight:g} soft",
-        "hard_loss": lesson.objective.loss_name if lesson.objective and lesson.hard else None,
-        "soft_loss": "kullback_leibler" if lesson.classifies else "mean_squared_error",
-        "temperature": spec.loss.logits.temperature if lesson.classifies else None,
-        "teachers": len(lesson.teachers),
-    }
-    return retrain(checkpoint, view, spec, lesson, context, facts)
-
-
-def _lesson(
-    checkpoint: Checkpoint, spec: Distill, context: Context, view: TorchView, example: Batch
-) -> Imitation:
-    classifies = context.task is not None and context.task.kind == "classification"
-    own = _objective(checkpoint, spec, context)
-    names = _imitated(context)
-    with torch.no_grad():
-        answer = forward(view, example.inputs)
-    student = {name: answer[name] for name in names}
+    view, samples, example = trainable(checkpoint, context)
+    own = _objective(checkpoint, spec, context, samples)
+    student = _answers(view, example, context)
     total = sum(one.weight for one in spec.teachers)
     teachers = [
         teacher(
@@ -120,28 +109,46 @@ def _lesson(
         )
         for one in spec.teachers
     ]
-    if context.train is not None:
-        remember(teachers, example, context.train.count)
+    remember(teachers, example, samples.count)
+    classifies = context.task is not None and context.task.kind == "classification"
     form = objective(context.task, context.io, checkpoint.model).form if classifies else None
-    return Imitation(
+    lesson = Imitation(
+        samples=samples,
         objective=own,
         hard=spec.loss.hard,
         soft=spec.loss.logits,
         teachers=tuple(teachers),
-        outputs=names,
+        outputs=tuple(student),
         classifies=classifies,
         probabilities=form == "probabilities",
     )
+    facts = {
+        "loss": f"{spec.loss.hard:g} hard + {spec.loss.logits.weight:g} soft",
+        "hard_loss": lesson.objective.loss_name if lesson.objective and lesson.hard else None,
+        "soft_loss": "kullback_leibler" if lesson.classifies else "mean_squared_error",
+        "temperature": spec.loss.logits.temperature if lesson.classifies else None,
+        "teachers": len(lesson.teachers),
+    }
+    return retrain(checkpoint, view, spec, lesson, context, facts)
 
 
-def _objective(checkpoint: Checkpoint, spec: Distill, context: Context) -> Objective | None:
+def _answers(view: TorchView, example: Batch, context: Context) -> dict[str, torch.Tensor]:
+    """What the student says, as it came, for the outputs that are to be imitated."""
+    with torch.no_grad():
+        answer = view.forward(example.inputs)
+    return {name: answer[name] for name in _imitated(context)}
+
+
+def _objective(
+    checkpoint: Checkpoint, spec: Distill, context: Context, samples: Samples
+) -> Objective | None:
     """The task's own objective where the train split can answer it; it also gives the score."""
     if context.task is not None and context.task.kind == "similarity":
         objective(context.task, context.io, checkpoint.model)  # says why not
     trained = context.task is not None and context.task.kind != "none"
-    if trained and context.train is not None:
+    if trained:
         own = objective(context.task, context.io, checkpoint.model)
-        if context.train.has_labels or not own.reads_labels:
+        if samples.has_labels or not own.reads_labels:
             return own
     if spec.loss.hard:
         raise StepImpossible(

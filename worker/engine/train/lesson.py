@@ -1,10 +1,11 @@
 """What the training loop is told: a loss to lower, a score to choose the epoch by."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
 
-from worker.engine.train.batches import Batch
+from worker.engine.train.batches import Batch, Rows
 from worker.engine.train.objective import Outputs
 
 
@@ -14,6 +15,10 @@ class Lesson(Protocol):
     @property
     def reads_labels(self) -> bool:
         """Whether batches must carry labels."""
+        ...
+
+    def prepare(self, rows: Rows, tick: Callable[[], None]) -> None:
+        """These rows come next; `tick` is to be called at least once a second."""
         ...
 
     def loss(self, outputs: Outputs, batch: Batch) -> torch.Tensor:

@@ -6,7 +6,7 @@ far; only a run whose first step already has none is refused as diverged.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -25,7 +25,7 @@ from worker.engine.train.lesson import Lesson
 from worker.engine.train.optimizer import optimizer
 from worker.engine.train.schedule import rate_factor
 
-Forward = Callable[[Mapping[str, torch.Tensor]], Mapping[str, torch.Tensor]]
+Forward = Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]]
 Stopped = Literal["epochs", "patience", "loss_not_finite"]
 JUDGED_TOGETHER = 256  # examples a forward pass of the held-out part, where a batch is smaller
 
@@ -146,9 +146,11 @@ class _Run:
 
     def learn(self, epoch: int) -> float | None:
         """One epoch; its mean loss, or None where a step's loss was not finite."""
+        order = self.order(epoch)
+        self.lesson.prepare(order, self.tick)
         self.module.train()
         total, seen = 0.0, 0
-        for batch in self.read(self.order(epoch), self.spec.batch_size, lone_too=self.lone_too):
+        for batch in self.read(order, self.spec.batch_size, lone_too=self.lone_too):
             factor = rate_factor(self.spec.schedule, self.step, self.steps)
             for group in self.optimizer.param_groups:
                 group["lr"] = self.spec.optimizer.lr * factor
@@ -178,6 +180,7 @@ class _Run:
 
     def judge(self, rows: Rows) -> tuple[float, float]:
         """Mean loss and score over `rows`, in eval mode."""
+        self.lesson.prepare(rows, self.tick)
         self.module.eval()
         loss, score = 0.0, 0.0
         with torch.no_grad():
@@ -187,6 +190,9 @@ class _Run:
                 loss += self.lesson.loss(outputs, batch).item() * share
                 score += self.lesson.score(outputs, batch) * share
         return loss, score
+
+    def tick(self) -> None:
+        self.pace.add(0)
 
     def read(self, rows: Rows, size: int, *, lone_too: bool = True) -> Iterator[Batch]:
         labels = self.lesson.reads_labels

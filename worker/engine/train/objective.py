@@ -1,6 +1,6 @@
 """What a task asks of a model's output, as a loss to lower and a score to raise."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
@@ -12,7 +12,7 @@ from lathe.facts import IoSpec
 from lathe.job import Task
 from worker.engine.graph.uses import producers
 from worker.engine.losses import cross_entropy, logits_of, squared_error
-from worker.engine.train.batches import Batch
+from worker.engine.train.batches import Batch, Rows
 
 Outputs = Mapping[str, torch.Tensor]
 Form = Literal["logits", "log_probabilities", "probabilities", "regression", "reconstruction"]
@@ -46,6 +46,9 @@ class Objective:
                 return "mean_squared_error_to_input"
             case _:
                 assert_never(self.form)
+
+    def prepare(self, rows: Rows, tick: Callable[[], None]) -> None:
+        """Nothing: labels come with their examples."""
 
     def loss(self, outputs: Outputs, batch: Batch) -> torch.Tensor:
         """Mean loss of a batch, a scalar with a gradient."""

@@ -13,6 +13,6 @@ def recover(checkpoint: Checkpoint, spec: Recover, context: Context) -> Outcome:
 
     Raises StepImpossible, TrainingDiverged and EffectLost.
     """
-    view, _ = trainable(checkpoint, context)
+    view, _, _ = trainable(checkpoint, context)
     lesson = objective(context.task, context.io, checkpoint.model)
     return retrain(checkpoint, view, spec, lesson, context, {"loss": lesson.loss_name})

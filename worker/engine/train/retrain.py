@@ -8,7 +8,7 @@ import numpy as np
 from lathe.errors import EffectLost, StepImpossible
 from lathe.techniques.train import Training
 from worker.engine.checkpoint import Checkpoint
-from worker.engine.context import Context
+from worker.engine.context import Context, Samples
 from worker.engine.graph.initializers import initializers
 from worker.engine.graph.io_spec import io_spec
 from worker.engine.hand_back import hand_back
@@ -16,13 +16,13 @@ from worker.engine.outcome import FactValue, Outcome
 from worker.engine.train.batches import Batch, batches
 from worker.engine.train.lesson import Lesson
 from worker.engine.train.loop import fit
-from worker.engine.view.torch_view import TorchView, forward, torch_view
+from worker.engine.view import TorchView, torch_view
 
 EXAMPLES = 2  # one would hide which axis is the batch
 
 
-def trainable(checkpoint: Checkpoint, context: Context) -> tuple[TorchView, Batch]:
-    """The view to train, and the first EXAMPLES of the train split, without labels.
+def trainable(checkpoint: Checkpoint, context: Context) -> tuple[TorchView, Samples, Batch]:
+    """The view to train, the train split, and its first EXAMPLES without labels.
 
     Raises StepImpossible where there is nothing to train on, an operator has no trainable
     form, or the model fixes its batch size.
@@ -39,7 +39,7 @@ def trainable(checkpoint: Checkpoint, context: Context) -> tuple[TorchView, Batc
     example = next(batches(context.train, rows, EXAMPLES, context.device, labels=False))
     view = torch_view(checkpoint.model)
     view.module.to(context.device).eval()
-    return view, example
+    return view, context.train, example
 
 
 def retrain(
@@ -54,7 +54,7 @@ def retrain(
 
     Raises EffectLost where a layer that an earlier step narrowed has another width now.
     """
-    fitted = fit(view.module, lambda inputs: forward(view, inputs), spec, lesson, context)
+    fitted = fit(view.module, view.forward, spec, lesson, context)
     model = hand_back(view, checkpoint.model, context.seed)
     before, after = initializers(checkpoint.model), initializers(model)
     for layer in checkpoint.layers():

@@ -1,9 +1,12 @@
 """Teachers: models whose outputs are imitated, asked once for every example they are shown.
 
 No example is augmented, so what a teacher says about a row never changes within a run and
-is kept in a table, as long as all tables together stay under TABLE_BYTES.
+is kept in a table, as long as all tables together stay under TABLE_BYTES. Rows are asked
+about before the epoch that needs them and many at a time: onnxruntime's threads and
+torch's would otherwise take turns at every step and wait for each other.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,11 +16,12 @@ import torch
 from numpy.typing import NDArray
 
 from lathe.errors import StepImpossible
-from worker.engine.context import Arrays, Context
+from worker.engine.context import Arrays, Context, Samples
 from worker.engine.session import open_session, run
-from worker.engine.train.batches import Batch
+from worker.engine.train.batches import Batch, Rows
 
 TABLE_BYTES = 512 << 20
+ASKED_TOGETHER = 256
 Table = dict[str, NDArray[np.float32]]
 
 
@@ -30,26 +34,35 @@ class Teacher:
     session: ort.InferenceSession
     outputs: tuple[str, ...]
     known: NDArray[np.bool_]
-    table: Table | None
+    table: Table | None = None
 
     def says(self, batch: Batch) -> dict[str, torch.Tensor]:
         """The outputs for a batch, on its device, without a gradient."""
         device = next(iter(batch.inputs.values())).device
-        said = self._answer(batch) if self.table is None else self._recall(self.table, batch)
+        if self.table is not None and self.known[batch.rows].all():
+            said = {name: array[batch.rows] for name, array in self.table.items()}
+        else:
+            said = self.ask({name: t.cpu().numpy() for name, t in batch.inputs.items()})
         return {name: torch.from_numpy(array).to(device) for name, array in said.items()}
 
-    def _recall(self, table: Table, batch: Batch) -> Table:
-        if not self.known[batch.rows].all():
-            for name, array in self._answer(batch).items():
-                table[name][batch.rows] = array
-            self.known[batch.rows] = True
-        return {name: array[batch.rows] for name, array in table.items()}
-
-    def _answer(self, batch: Batch) -> Table:
+    def ask(self, inputs: Arrays) -> Table:
+        """Run the model."""
         wanted = {i.name for i in self.session.get_inputs()}
-        feeds: Arrays = {n: t.cpu().numpy() for n, t in batch.inputs.items() if n in wanted}
-        said = run(self.session, feeds)
+        said = run(self.session, {n: array for n, array in inputs.items() if n in wanted})
         return {name: said[name].astype(np.float32, copy=False) for name in self.outputs}
+
+    def study(self, samples: Samples, rows: Rows, tick: Callable[[], None]) -> None:
+        """Fill the table, if there is one, for those of `rows` that are not in it yet;
+        `tick` is called now and then."""
+        if self.table is None:
+            return
+        rows = rows[~self.known[rows]]
+        for start in range(0, len(rows), ASKED_TOGETHER):
+            piece = rows[start : start + ASKED_TOGETHER]
+            for name, array in self.ask(samples.inputs(piece)).items():
+                self.table[name][piece] = array
+            self.known[piece] = True
+            tick()
 
 
 def teacher(
@@ -80,7 +93,7 @@ def teacher(
             "cannot be asked about batches",
             param="teachers",
         )
-    opened = Teacher(name, share, session, tuple(student), np.zeros(0, bool), None)
+    opened = Teacher(name, share, session, tuple(student), np.zeros(0, bool))
     offered = {o.name for o in session.get_outputs()}
     if not set(student) <= offered:
         raise StepImpossible(

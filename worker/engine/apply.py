@@ -1,0 +1,49 @@
+"""The registry: which function carries out which step.
+
+A technique of the union without a case here is a type error.
+"""
+
+from typing import assert_never
+
+from lathe.techniques import AnyStep
+from lathe.techniques.optimize import OptimizeGraph
+from lathe.techniques.prune import PruneChannels
+from lathe.techniques.quantize import QuantizeDynamic, QuantizeFloat, QuantizeStatic
+from lathe.techniques.train import Distill, Recover
+from worker.engine.checkpoint import Checkpoint
+from worker.engine.context import Context
+from worker.engine.optimize.graph import optimize_graph
+from worker.engine.outcome import Outcome
+from worker.engine.prune.channels import prune_channels
+from worker.engine.quantize.dynamic import quantize_dynamic
+from worker.engine.quantize.float16 import quantize_float
+from worker.engine.quantize.static import quantize_static
+from worker.engine.train.distill import distill
+from worker.engine.train.recover import recover
+
+
+def apply(  # noqa: PLR0911 - one return a technique
+    checkpoint: Checkpoint, step: AnyStep, context: Context
+) -> Outcome:
+    """Carry out one step on a copy of the checkpoint.
+
+    Raises what the technique raises: StepImpossible and UnknownLayer before any work,
+    BudgetUnreachable, TrainingDiverged, EffectLost.
+    """
+    match step:
+        case OptimizeGraph():
+            return optimize_graph(checkpoint, step, context)
+        case PruneChannels():
+            return prune_channels(checkpoint, step, context)
+        case Recover():
+            return recover(checkpoint, step, context)
+        case Distill():
+            return distill(checkpoint, step, context)
+        case QuantizeStatic():
+            return quantize_static(checkpoint, step, context)
+        case QuantizeDynamic():
+            return quantize_dynamic(checkpoint, step, context)
+        case QuantizeFloat():
+            return quantize_float(checkpoint, step, context)
+        case _:
+            assert_never(step)
