@@ -4,8 +4,8 @@ from fastapi import Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.auth import Caller
-from app.deps import Services, hint_later
 from app.intake import Received, received
+from app.services import Services, hint_later
 from app.store import feed, jobs
 from app.store.rows import Dataset, Job, Model
 from lathe import ids

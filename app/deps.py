@@ -1,64 +1,13 @@
 """What routes ask for: the service's parts, and one transaction a request."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
-from sqlalchemy import update
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.hints import Hints
-from app.metrics import Metrics
-from app.settings import Settings
-from app.store.clock import db_now
-from app.store.db import AsyncSessions
-from app.store.objects import Objects
-from app.store.rows import Job
-
-_UNSENT = "hints"  # key of `session.info`
-
-
-@dataclass(frozen=True)
-class Services:
-    """The parts that live as long as the process."""
-
-    settings: Settings
-    engine: AsyncEngine
-    sessions: AsyncSessions
-    objects: Objects
-    hints: Hints
-    metrics: Metrics
-
-    @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncSession]:
-        """One transaction, committed when the block ends; then its hints are sent."""
-        async with self.sessions() as session:
-            async with session.begin():
-                yield session
-            unsent: list[Job] = session.info.get(_UNSENT, [])
-        for job in unsent:
-            await self._hint(job.id, job.queue)
-
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncSession]:
-        """One transaction that takes no lock and writes nothing."""
-        async with self.sessions() as session, session.begin():
-            await session.connection(execution_options={"read_only": True})
-            yield session
-
-    async def _hint(self, job_id: str, queue: str) -> None:
-        if await self.hints.send(queue):
-            async with self.sessions.begin() as session:
-                await session.execute(
-                    update(Job).where(Job.id == job_id).values(hinted_at=db_now())
-                )
-
-
-def hint_later(session: AsyncSession, job: Job) -> None:
-    """Send a hint for this job's queue once the session's transaction has committed."""
-    session.info.setdefault(_UNSENT, []).append(job)
+from app.services import Services
 
 
 def services(request: Request) -> Services:

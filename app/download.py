@@ -15,9 +15,8 @@ from app.store.rows import Blob
 from lathe.errors import RangeNotSatisfiable
 
 PAGE_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
-    "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-    "sandbox allow-scripts"
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
 )
 _RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
 _UNQUOTED = re.compile(r"[^A-Za-z0-9._-]+")

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 
 from app import present
-from app.deps import Services
+from app.services import Services
 from app.store import feed, jobs
 from app.store.rows import Event
 from lathe.states import JobState

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.body_limit import LIMIT
-from app.deps import Services
+from app.services import Services
 from app.store import uploads
 from app.store.objects import Written, new_key
 from app.store.rows import Blob

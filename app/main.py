@@ -16,7 +16,6 @@ from starlette.middleware import Middleware
 
 from app import logs, problems
 from app.body_limit import BodyLimit
-from app.deps import Services
 from app.edge import Edge
 from app.hints import CeleryHints, Hints
 from app.metrics import Metrics
@@ -32,9 +31,8 @@ from app.routes import (
     techniques,
     tenants,
 )
+from app.services import opened
 from app.settings import Settings
-from app.store.db import async_engine, async_sessions
-from app.store.objects import Objects
 from lathe import __version__
 from lathe.views import Problem
 
@@ -48,7 +46,7 @@ def create(settings: Settings, *, hints: Callable[[Settings], Hints] | None = No
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with _running(settings, hints or _celery, metrics) as parts:
+        async with opened(settings, hints or _celery, metrics) as parts:
             app.state.services = parts
             yield
 
@@ -79,25 +77,6 @@ def create(settings: Settings, *, hints: Callable[[Settings], Hints] | None = No
         app.include_router(room.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
-
-
-@asynccontextmanager
-async def _running(
-    settings: Settings, hints: Callable[[Settings], Hints], metrics: Metrics
-) -> AsyncIterator[Services]:
-    engine = async_engine(settings.database_url, pool_size=settings.database_pool_size)
-    secret = settings.s3_secret_access_key
-    objects = Objects.open(
-        settings.objects_url,
-        access_key_id=settings.s3_access_key_id,
-        secret_access_key=secret.get_secret_value() if secret else None,
-    )
-    sender = hints(settings)
-    try:
-        yield Services(settings, engine, async_sessions(engine), objects, sender, metrics)
-    finally:
-        await sender.close()
-        await engine.dispose()
 
 
 def _celery(settings: Settings) -> Hints:

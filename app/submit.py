@@ -8,10 +8,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.auth import Caller
-from app.deps import Services, hint_later
 from app.fit.check import refusals
 from app.fit.known import KnownFacts, named_datasets, named_models
 from app.problems import SpecRefused
+from app.services import Services, hint_later
 from app.store import feed, jobs, tenants, uploads
 from app.store.rows import Dataset, IdempotencyKey, Job, Model
 from lathe.errors import Missing, NotADataset, NotReady, Refused, ReusedKey, UnsupportedModel

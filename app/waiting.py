@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from sqlalchemy import select
 
-from app.deps import Services
+from app.services import Services
 from app.store import jobs
 from app.store.rows import Dataset, Model
 from lathe.states import JobState, UploadState

@@ -1,7 +1,7 @@
 """Pydantic's errors in Lathe's words: the field as a dotted path, and what would be right."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
@@ -40,7 +40,7 @@ def field_problems(
     mixes into the place, are told from keys. Values are never shown.
     """
     details: dict[str, list[str]] = {}
-    for error in errors:
+    for error in _own(list(errors)):
         place = error["loc"][skip:]
         param, detail = _param(error, place, body), _detail(error)
         if match := _NAMED_FIELD.fullmatch(detail) if error["type"] == "value_error" else None:
@@ -53,6 +53,21 @@ def field_problems(
         FieldProblem(param=param, detail=shortened("; or: ".join(said)))
         for param, said in listed
     ]
+
+
+def _own(errors: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Without "too short" where it only counts the members that were refused themselves."""
+    for error in errors:
+        place = error["loc"]
+        deeper = (len(o["loc"]) > len(place) == _shared(o["loc"], place) for o in errors)
+        if error["type"] != "too_short" or not any(deeper):
+            yield error
+
+
+def _shared(one: Sequence[str | int], other: Sequence[str | int]) -> int:
+    """How many parts two places have in common from their beginning."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((n for n, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def _joined(place: str, named: str) -> str:

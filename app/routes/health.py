@@ -9,7 +9,8 @@ from pydantic import BaseModel
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.deps import Parts, Services
+from app.deps import Parts
+from app.services import Services
 from app.store import jobs
 from lathe import __version__
 from lathe.errors import Unavailable

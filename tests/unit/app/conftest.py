@@ -1,6 +1,7 @@
 """The whole service in one process: a real SQLite file, a real folder of objects, and hints
 that are only remembered. What workers would do is written through the store."""
 
+import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -13,8 +14,9 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import update
 
-from app.deps import Services
 from app.main import create
+from app.metrics import Metrics
+from app.services import Services, opened
 from app.settings import Settings
 from app.store import feed, tenants
 from app.store.db import sessions, sync_engine
@@ -84,9 +86,11 @@ class Remembered:
     def __init__(self) -> None:
         self.queues: list[str] = []
         self.down = False
+        self.sent = asyncio.Event()
 
     async def send(self, queue: str) -> bool:
         self.queues.append(queue)
+        self.sent.set()
         return not self.down
 
     async def trouble(self) -> str | None:
@@ -247,9 +251,15 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session")
-def document() -> dict[str, Any]:
+def app() -> FastAPI:
+    """One for every test, as routes are built at their first use; the parts are each test's."""
+    return create(Settings(max_json_bytes=4000))
+
+
+@pytest.fixture(scope="session")
+def document(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI document; making it is slow."""
-    return create(Settings()).openapi()
+    return app.openapi()
 
 
 @dataclass(frozen=True)
@@ -296,22 +306,20 @@ def settings(tmp_path: Path, template: Template) -> Settings:
 
 @pytest.fixture
 async def world(
-    settings: Settings, template: Template, tmp_path: Path, anyio_backend: str
+    app: FastAPI, settings: Settings, template: Template, tmp_path: Path
 ) -> AsyncIterator[World]:
     hints = Remembered()
-    app = create(settings, hints=lambda _: hints)
-    async with AsyncExitStack() as opened:
-        await opened.enter_async_context(app.router.lifespan_context(app))
-        client = await opened.enter_async_context(_client(app, template.key))
-        stranger = await opened.enter_async_context(_client(app, template.stranger_key))
+    async with AsyncExitStack() as stack:
+        opening = opened(settings, lambda _: hints, Metrics())
+        app.state.services = await stack.enter_async_context(opening)
         yield World(
             app=app,
             parts=app.state.services,
             hints=hints,
             project_id=template.project_id,
             key=template.key,
-            client=client,
-            stranger=stranger,
+            client=await stack.enter_async_context(_client(app, template.key)),
+            stranger=await stack.enter_async_context(_client(app, template.stranger_key)),
             objects=tmp_path / "objects",
-            opened=opened,
+            opened=stack,
         )

@@ -238,8 +238,7 @@ async def test_a_failed_commit_is_no_201_and_sends_no_hint(world: Any) -> None:
 
 async def test_wait_answers_once_the_inspection_is_over(world: Any) -> None:
     async def inspect() -> None:
-        while not world.hints.queues:
-            await asyncio.sleep(0.005)
+        await world.hints.sent.wait()
         async with world.parts.writing() as session:
             await session.execute(update(Model).values(state="rejected"))
 

@@ -1,0 +1,79 @@
+"""The parts of the running service, and how a transaction with its hints is made of them."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from app.hints import Hints
+from app.metrics import Metrics
+from app.settings import Settings
+from app.store.clock import db_now
+from app.store.db import AsyncSessions, async_engine, async_sessions
+from app.store.objects import Objects
+from app.store.rows import Job
+
+_UNSENT = "hints"  # key of `session.info`
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts that live as long as the process."""
+
+    settings: Settings
+    engine: AsyncEngine
+    sessions: AsyncSessions
+    objects: Objects
+    hints: Hints
+    metrics: Metrics
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncSession]:
+        """One transaction, committed when the block ends; then its hints are sent."""
+        async with self.sessions() as session:
+            async with session.begin():
+                yield session
+            unsent: list[Job] = session.info.get(_UNSENT, [])
+        for job in unsent:
+            await self._hint(job.id, job.queue)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """One transaction that takes no lock and writes nothing."""
+        async with self.sessions() as session, session.begin():
+            await session.connection(execution_options={"read_only": True})
+            yield session
+
+    async def _hint(self, job_id: str, queue: str) -> None:
+        if await self.hints.send(queue):
+            async with self.sessions.begin() as session:
+                await session.execute(
+                    update(Job).where(Job.id == job_id).values(hinted_at=db_now())
+                )
+
+
+def hint_later(session: AsyncSession, job: Job) -> None:
+    """Send a hint for this job's queue once the session's transaction has committed."""
+    session.info.setdefault(_UNSENT, []).append(job)
+
+
+@asynccontextmanager
+async def opened(
+    settings: Settings, hints: Callable[[Settings], Hints], metrics: Metrics
+) -> AsyncIterator[Services]:
+    """Everything the service needs, until the block ends. Nothing is connected to yet."""
+    engine = async_engine(settings.database_url, pool_size=settings.database_pool_size)
+    secret = settings.s3_secret_access_key
+    objects = Objects.open(
+        settings.objects_url,
+        access_key_id=settings.s3_access_key_id,
+        secret_access_key=secret.get_secret_value() if secret else None,
+    )
+    sender = hints(settings)
+    try:
+        yield Services(settings, engine, async_sessions(engine), objects, sender, metrics)
+    finally:
+        await sender.close()
+        await engine.dispose()

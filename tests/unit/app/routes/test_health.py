@@ -1,0 +1,106 @@
+"""Liveness, readiness, metrics, request ids, and the OpenAPI document."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_readiness_names_what_is_down(world: Any) -> None:
+    anyone = {"Authorization": ""}
+    ready = await world.client.get("/readyz", headers=anyone)
+    assert (ready.status_code, ready.json()["status"]) == (200, "ready")
+    world.hints.down = True
+    degraded = await world.client.get("/readyz")
+    assert (degraded.status_code, degraded.json()["status"]) == (200, "degraded")
+    assert degraded.json()["broker"] == {
+        "ok": False,
+        "why": "the broker does not answer (played)",
+    }
+    world.objects.rename(world.objects.with_name("moved"))
+    down = await world.client.get("/readyz")
+    assert (down.status_code, down.json()["status"]) == (503, "unavailable")
+    assert (down.json()["objects"]["ok"], down.json()["database"]["ok"]) == (False, True)
+
+
+async def test_a_database_without_tables_is_not_ready(world: Any) -> None:
+    async with world.parts.writing() as session:
+        await session.execute(text("ALTER TABLE projects RENAME TO gone"))
+    answer = await world.client.get("/readyz")
+    assert (answer.status_code, answer.json()["database"]["ok"]) == (503, False)
+    alive = await world.client.get("/healthz")
+    assert (alive.status_code, alive.json()["status"]) == (200, "ok")
+
+
+async def test_metrics_count_jobs_by_state_and_queue(world: Any) -> None:
+    await world.job()
+    await world.ends(await world.job(), "failed")
+    await world.client.post("/v1/models", content=b"abc")
+    lines = (await world.client.get("/metrics")).text.splitlines()
+    assert 'lathe_jobs{queue="cpu",state="queued"} 1.0' in lines
+    assert 'lathe_jobs{queue="cpu",state="failed"} 1.0' in lines
+    assert 'lathe_jobs{queue="intake",state="queued"} 1.0' in lines
+
+
+async def test_a_request_id_is_taken_where_it_is_plain_and_made_where_not(world: Any) -> None:
+    given = await world.client.get("/healthz", headers={"X-Request-ID": "trace-7.a"})
+    assert given.headers["x-request-id"] == "trace-7.a"
+    for odd in ("a b", "x" * 65, "new\tline"):
+        answer = await world.client.get("/healthz", headers={"X-Request-ID": odd})
+        assert answer.headers["x-request-id"].startswith("req_")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nowhere", 404, "not_found"),
+        ("GET", "/v1/models/" + "x" * 900, 404, "not_found"),
+        ("PUT", "/v1/jobs", 405, "method_not_allowed"),
+    ],
+)
+async def test_what_is_not_there_is_a_problem_too(
+    world: Any, method: str, path: str, status: int, code: str
+) -> None:
+    answer = await world.client.request(method, path)
+    body = answer.json()
+    assert answer.status_code == body["status"] == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (body["code"], body["class"]) == (code, "invalid_request")
+    assert body["instance"].startswith(path[:200])
+    assert len(answer.content) < 1500
+    assert body["request_id"] == answer.headers["x-request-id"]
+
+
+def test_the_document_names_every_operation_once_and_its_problems(
+    document: dict[str, Any],
+) -> None:
+    assert document["openapi"].startswith("3.1")
+    operations = [
+        (path, operation)
+        for path, item in document["paths"].items()
+        for operation in item.values()
+    ]
+    names = [operation["operationId"] for _, operation in operations]
+    assert len(set(names)) == len(names)
+    assert all(name.isidentifier() and name.islower() for name in names)
+    for path, operation in operations:
+        if path.startswith("/v1/"):
+            problem = operation["responses"]["401"]["content"]["application/problem+json"]
+            assert problem["schema"] == {"$ref": "#/components/schemas/Problem"}
+            assert operation["security"] == [{"HTTPBearer": []}]
+    schemas = document["components"]["schemas"]
+    assert "HTTPValidationError" not in schemas
+    assert {"class", "code", "retryable", "param"} <= schemas["Problem"]["properties"].keys()
+    body = document["paths"]["/v1/jobs:validate"]["post"]["requestBody"]
+    assert body["content"]["application/json"]["schema"]["$ref"].endswith("/JobSpec")
+    for reference in references(document):
+        assert reference.removeprefix("#/components/schemas/") in schemas
+
+
+def references(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        own = [value["$ref"]] if isinstance(value.get("$ref"), str) else []
+        return own + [r for each in value.values() for r in references(each)]
+    return [r for each in value for r in references(each)] if isinstance(value, list) else []
