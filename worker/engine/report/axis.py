@@ -30,11 +30,13 @@ class Axis:
         share = (inside - self.low) / (self.high - self.low)
         return round(self.start + share * (self.end - self.start), 1)
 
-    def ticks(self, count: int = 5) -> list[Tick]:
-        """About `count` ticks at 1, 2, 2.5 or 5 times a power of ten, within the range."""
+    def ticks(self, count: int = 5, *, whole: bool = False) -> list[Tick]:
+        """About `count` ticks at 1, 2, 2.5 or 5 times a power of ten, within the range; only
+        at whole numbers where `whole`."""
         rough = (self.high - self.low) / count
         power = 10.0 ** math.floor(math.log10(rough))
-        step = next(power * s for s in STEPS if power * s >= rough * 0.999)
+        steps = (power * s for s in STEPS if not whole or power * s == int(power * s))
+        step = next(s for s in (*steps, 1.0) if s >= rough * 0.999)
         first = math.ceil(self.low / step - 1e-9)
         last = math.floor(self.high / step + 1e-9)
         return [Tick(self.at(k * step), _label(k * step, step)) for k in range(first, last + 1)]

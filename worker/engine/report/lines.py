@@ -45,5 +45,4 @@ def plot(title: str, x_title: str, series: Sequence[tuple[str, str, Points]]) ->
         path = " ".join(f"{x},{y}" for x, y in pixels)
         lines.append(Line(name, style, path, pixels if len(pixels) <= MARKED_UP_TO else []))
     whole = all(x == int(x) for x, _ in every)
-    x_ticks = [tick for tick in x_axis.ticks() if not whole or "." not in tick.label]
-    return Plot(title, x_title, lines, x_ticks, y_axis.ticks())
+    return Plot(title, x_title, lines, x_axis.ticks(whole=whole), y_axis.ticks())

@@ -29,7 +29,7 @@ class Desk:
 
         def heard(made: Progress) -> None:
             self.lock.breathe()
-            said = made.message or message
+            said = message or made.message
             self.say(
                 Progressed(progress=made.model_copy(update={"step": step, "message": said}))
             )

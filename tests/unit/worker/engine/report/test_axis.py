@@ -20,3 +20,8 @@ def test_ticks_are_round_and_carry_the_decimals_of_their_step() -> None:
 def test_a_single_value_still_gets_an_axis() -> None:
     assert spanning([5.0], 0, 100).at(5.0) == 50.0
     assert spanning([0.0], 0, 100).at(0.0) == 50.0
+
+
+def test_epochs_are_ticked_at_whole_numbers() -> None:
+    assert [t.label for t in Axis(0.67, 12.33, 0, 1).ticks(whole=True)] == ["5", "10"]
+    assert [t.label for t in Axis(0.97, 2.03, 0, 1).ticks(whole=True)] == ["1", "2"]
