@@ -32,8 +32,8 @@ class CeleryHints:
 
     def __init__(self, broker_url: str, timeout_s: float) -> None:
         self._timeout_s = timeout_s
-        self._celery = Celery("lathe", broker=broker_url, set_as_current=False)
-        self._celery.conf.update(
+        self.celery = Celery("lathe", broker=broker_url, set_as_current=False)
+        self.celery.conf.update(
             task_ignore_result=True,
             task_serializer="json",
             broker_connection_timeout=timeout_s,
@@ -59,13 +59,13 @@ class CeleryHints:
 
     async def close(self) -> None:
         """Close the pooled connections."""
-        await asyncio.to_thread(self._celery.close)
+        await asyncio.to_thread(self.celery.close)
 
     def _send(self, queue: str) -> None:
-        self._celery.send_task(TASK, args=[queue], queue=queue, retry=False, ignore_result=True)
+        self.celery.send_task(TASK, args=[queue], queue=queue, retry=False, ignore_result=True)
 
     def _connect(self) -> None:
-        with self._celery.connection_for_write() as connection:
+        with self.celery.connection_for_write() as connection:
             connection.ensure_connection(max_retries=0, timeout=self._timeout_s)
 
 

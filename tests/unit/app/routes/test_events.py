@@ -96,10 +96,9 @@ async def test_a_silent_stream_shows_that_it_lives(
 
 async def test_numbers_have_no_gap_when_a_writer_fails(world: Any) -> None:
     job_id = await world.job()
-    with pytest.raises(RuntimeError):
-        async with world.parts.writing() as session:
-            assert await feed.append_async(session, job_id, "said", {}) == 2
-            raise RuntimeError("the worker died")
+    async with world.parts.sessions() as session:
+        assert await feed.append_async(session, job_id, "said", {}) == 2
+        await session.rollback()
     await say(world, job_id, "after")
     assert (await world.get(Job, job_id)).last_seq == 2
     assert (await world.get(Event, (job_id, 2))).data == {"text": "after"}
