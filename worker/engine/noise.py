@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from lathe.job import Task
 from lathe.report import NoisePoint
 from worker.engine.answers import batches
-from worker.engine.context import Arrays, Samples
+from worker.engine.context import Arrays, Report, Samples, silent
 from worker.engine.evaluate import Pair, evaluate
 
 SIGMAS = (0.0, 0.05, 0.1, 0.2)
 MOST_EXAMPLES = 1000
 BATCH = 32
+AGAINST_THE_ORIGINAL = {"agreement", "sqnr_db"}
 
 Rows = NDArray[np.int64]
 
@@ -84,6 +85,7 @@ def noise_curve(
     *,
     seed: int,
     threads: int,
+    progress: Report = silent,
 ) -> tuple[NoisePoint, ...]:
     """The primary metric of both files at every sigma, on at most 1000 examples; empty where
     no input holds floats."""
@@ -96,9 +98,14 @@ def noise_curve(
     only = task.model_copy(update={"metrics": (metric,)})
 
     def score(file: Path, sigma: float) -> float:
-        noisy = _noisy(data, chosen, deviations, sigma, seed)
         made = evaluate(
-            file, noisy, only, reference=baseline, batch_size=BATCH, threads=threads
+            file,
+            _noisy(data, chosen, deviations, sigma, seed),
+            only,
+            reference=baseline if metric in AGAINST_THE_ORIGINAL else None,
+            batch_size=BATCH,
+            threads=threads,
+            progress=progress,
         )
         return made.scores[metric]
 

@@ -92,7 +92,7 @@ def _noise(
 ) -> tuple[NoisePoint, ...]:
     if task.spec.task is None or materials.evaluation is None:
         return ()
-    with desk.working("evaluating under noise"):
+    with desk.working("evaluating under noise") as progress:
         return noise_curve(
             measured.subjects[BASELINE].path,
             measured.subjects[best].path,
@@ -100,6 +100,7 @@ def _noise(
             task.spec.task,
             seed=task.spec.seed,
             threads=task.threads,
+            progress=progress,
         )
 
 
