@@ -7,7 +7,7 @@ import onnxruntime as ort
 
 from worker.engine.context import Arrays
 
-ERRORS_ONLY = 3  # onnxruntime's log severities: 0 verbose, 1 info, 2 warning, 3 error, 4 fatal
+FATAL_ONLY = 4  # of onnxruntime's log severities: an error is raised, so not logged as well
 
 
 def open_session(
@@ -22,7 +22,7 @@ def open_session(
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-    options.log_severity_level = ERRORS_ONLY
+    options.log_severity_level = FATAL_ONLY
     options.graph_optimization_level = (
         ort.GraphOptimizationLevel.ORT_ENABLE_ALL
         if optimise

@@ -53,39 +53,44 @@ def node_macs(node: onnx.NodeProto, known: Mapping[str, tuple[Dim, ...]]) -> int
     left = _sizes(node.input[0], known)
     right = _sizes(node.input[WEIGHT_INPUT[node.op_type]], known)
     out = _sizes(next(name for name in node.output if name), known)
-    if left is None or right is None:
+    if left is None or right is None or not left:
         return None
     if node.op_type in RECURRENT_GATES:
         return _recurrent(node, left, right)
     return None if out is None else _product(node, left, right, out)
 
 
-def _product(node: onnx.NodeProto, left: Sizes, right: Sizes, out: Sizes) -> int:
+def _product(node: onnx.NodeProto, left: Sizes, right: Sizes, out: Sizes) -> int | None:
     match node.op_type:
         case "Conv" | "ConvInteger" | "QLinearConv" | "FusedConv":  # right (O, I/g, *k)
             return math.prod(out) * math.prod(right[1:])
         case "ConvTranspose":  # right (I, O/g, *k)
             return math.prod(left) * math.prod(right[1:])
         case "Gemm" | "QGemm":
-            return math.prod(out) * right[_flag(node, "transB")]
+            outer = _flag(node, "transB")
+            return math.prod(out) * right[outer] if len(right) > outer else None
         case "Einsum":
             return _einsum(node, left, right)
         case _:
             return math.prod(out) * left[-1]
 
 
-def _recurrent(node: onnx.NodeProto, left: Sizes, right: Sizes) -> int:
+def _recurrent(node: onnx.NodeProto, left: Sizes, right: Sizes) -> int | None:
     """Left (T, B, I), right (directions, gates*H, I)."""
+    if len(left) != len(right) or len(right) != 3:  # noqa: PLR2004 - as above
+        return None
     directions, rows, width = right
     hidden = rows // RECURRENT_GATES[node.op_type]
     steps = left[0] * left[1]  # batch_first (layout 1) only swaps the two
     return steps * directions * rows * (width + hidden)
 
 
-def _einsum(node: onnx.NodeProto, left: Sizes, right: Sizes) -> int:
+def _einsum(node: onnx.NodeProto, left: Sizes, right: Sizes) -> int | None:
     equation = onnx.helper.get_node_attr_value(node, "equation").decode().replace(" ", "")
-    first, second = equation.split("->")[0].split(",")[:2]
-    sizes = {**dict(zip(first, left, strict=True)), **dict(zip(second, right, strict=True))}
+    factors = equation.split("->")[0].split(",")
+    if [len(factor) for factor in factors] != [len(left), len(right)]:
+        return None  # an ellipsis, or not two factors
+    sizes = dict(zip("".join(factors), left + right, strict=True))
     return math.prod(sizes.values())
 
 

@@ -25,6 +25,7 @@ from worker.engine.intake.external_data import (
 from worker.engine.intake.file_kind import FileKind, file_kind
 from worker.engine.intake.tar_archive import unpack_tar
 from worker.engine.intake.tensors import check_declared, every_tensor
+from worker.engine.intake.text import check_text
 from worker.engine.intake.zip_archive import unpack_zip
 from worker.wire import Limits
 
@@ -155,6 +156,7 @@ def _foreign(names: list[str]) -> str:
 
 
 def _checked(model: onnx.ModelProto) -> onnx.ModelProto:
+    check_text(model)
     for tensor in every_tensor(model):
         check_declared(tensor)
     return model

@@ -1,5 +1,6 @@
 """Zip files: the directory is checked before it is read, then each member's name and kind."""
 
+import errno
 import stat
 import struct
 import zipfile
@@ -36,6 +37,10 @@ def damage_named() -> Iterator[None]:
         yield
     except DAMAGE as error:
         raise ArchiveDamagedError(str(error) or type(error).__name__) from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # an offset before the start of the file
+            raise
+        raise ArchiveDamagedError("a member does not lie where it must") from error
 
 
 @contextmanager
