@@ -87,7 +87,7 @@ class QuantizeDynamic(Step):
     phase: ClassVar[Phase] = Phase.LOWER
 
     technique: Literal["quantize.dynamic"] = "quantize.dynamic"
-    weights: WeightGrid = Field(default_factory=lambda: WeightGrid(granularity=PerTensor()))
+    weights: WeightGrid = Field(default_factory=WeightGrid)
     exclude: tuple[LayerId, ...] = Field((), description="Layers that stay float, by layer id.")
 
 

@@ -24,16 +24,15 @@ def answers(
     """
     fixed = fixed_batch(session)
     for rows, inputs in batches(samples, fixed or batch_size):
-        fed = inputs if fixed is None else {n: _filled(a, fixed) for n, a in inputs.items()}
         size = fixed or len(rows)
-        answers = run(session, fed)
-        for name, answer in answers.items():
+        said = run(session, inputs if fixed is None else filled(inputs, fixed))
+        for name, answer in said.items():
             if answer.ndim == 0 or answer.shape[0] != size:
                 raise DataMismatch(
                     f"output {name!r} has the shape {answer.shape} for {size} examples; "
                     "its first axis must be the examples"
                 )
-        yield rows, {name: answer[: len(rows)] for name, answer in answers.items()}
+        yield rows, {name: answer[: len(rows)] for name, answer in said.items()}
 
 
 def batches(samples: Samples, batch_size: int) -> Iterator[tuple[Rows, Arrays]]:
@@ -49,6 +48,11 @@ def fixed_batch(session: ort.InferenceSession) -> int | None:
     return shape[0] if shape and isinstance(shape[0], int) else None
 
 
-def _filled(array: NDArray[np.generic], size: int) -> NDArray[np.generic]:
-    missing = size - len(array)
-    return np.concatenate([array, np.repeat(array[-1:], missing, axis=0)]) if missing else array
+def filled(inputs: Arrays, size: int) -> Arrays:
+    """Inputs for exactly `size` examples: the last one is repeated where some are missing."""
+    return {
+        name: np.concatenate([array, np.repeat(array[-1:], size - len(array), axis=0)])
+        if len(array) < size
+        else array
+        for name, array in inputs.items()
+    }

@@ -1,0 +1,1 @@
+"""Lowering: from floats to the integer or half-precision types that the runtime executes."""

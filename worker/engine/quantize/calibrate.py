@@ -1,0 +1,182 @@
+"""The range of every activation over the calibration examples, in bounded memory.
+
+Pass 1 asks the runtime for the minimum and maximum of each tensor, so only two numbers a
+tensor come back. Percentile and entropy make a second pass that adds each batch to one
+histogram a tensor and forgets it: memory is one batch's activations, however many examples.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import assert_never
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, shape_inference
+
+from lathe.errors import StepImpossible
+from lathe.techniques.quantize import Calibration, Entropy, MinMax, Percentile
+from lathe.views import Progress
+from worker.engine.answers import batches, filled, fixed_batch
+from worker.engine.context import Arrays, Report, Samples
+from worker.engine.quantize.histogram import Counts, entropy_threshold, percentile_range
+from worker.engine.session import open_session, run
+
+Ranges = dict[str, tuple[float, float]]
+
+BINS = 4096  # over [-m, m]
+BATCH = 32
+BATCH_BYTES = 256 << 20
+LEVELS = 128  # of |x| where x has both signs
+LEVELS_ONE_SIGN = 255
+
+
+@dataclass(frozen=True, slots=True)
+class _Feed:
+    """The calibration examples, and who hears how far they are."""
+
+    samples: Samples
+    threads: int
+    progress: Report
+    passes: int
+
+    def run(self, model: onnx.ModelProto, batch_size: int, done: int) -> Iterator[Arrays]:
+        """The model's outputs, batch by batch; `done` passes came before."""
+        session = open_session(model, threads=self.threads)
+        fixed = fixed_batch(session)
+        for rows, inputs in batches(self.samples, fixed or batch_size):
+            yield run(session, inputs if fixed is None else filled(inputs, fixed))
+            fraction = (done + (rows[-1] + 1) / self.samples.count) / self.passes
+            self.progress(Progress(fraction=fraction, message="calibrating"))
+
+
+def calibrate(
+    model: onnx.ModelProto,
+    operators: Iterable[str],
+    method: Calibration,
+    samples: Samples,
+    *,
+    threads: int = 1,
+    progress: Report,
+) -> Ranges:
+    """(low, high) of every float32 tensor that a node of these operators reads or writes.
+
+    `method` clips the range that was seen; the ranges of a fixed-batch model may count the
+    last example more than once. Raises StepImpossible where an activation is not finite.
+    """
+    tensors = activations(model, frozenset(operators))
+    feed = _Feed(samples, threads, progress, 1 if isinstance(method, MinMax) else 2)
+    seen = _extremes(model, tensors, feed)
+    match method:
+        case MinMax():
+            return seen
+        case Percentile():
+            counts = _histograms(model, seen, feed)
+            return {
+                name: _inside(
+                    percentile_range(counts[name], _largest(ends), method.percentile), ends
+                )
+                if _largest(ends) > 0
+                else ends
+                for name, ends in seen.items()
+            }
+        case Entropy():
+            counts = _histograms(model, seen, feed)
+            return {name: _clipped(counts[name], ends) for name, ends in seen.items()}
+        case _:
+            assert_never(method)
+
+
+def activations(model: onnx.ModelProto, operators: frozenset[str]) -> tuple[str, ...]:
+    """Names of the float32 tensors that nodes of these operators read or write, constants
+    left out, in graph order."""
+    inferred = shape_inference.infer_shapes(model).graph
+    floats = {
+        value.name
+        for value in (*inferred.value_info, *inferred.input, *inferred.output)
+        if value.type.tensor_type.elem_type == TensorProto.FLOAT
+    }
+    floats -= {tensor.name for tensor in inferred.initializer}
+    touched = (
+        name
+        for node in model.graph.node
+        if node.op_type in operators
+        for name in (*node.input, *node.output)
+    )
+    return tuple(dict.fromkeys(name for name in touched if name in floats))
+
+
+def _extremes(model: onnx.ModelProto, tensors: tuple[str, ...], feed: _Feed) -> Ranges:
+    probed = onnx.ModelProto()
+    probed.CopyFrom(model)
+    del probed.graph.output[:]
+    for place, name in enumerate(tensors):
+        for kind in ("Min", "Max"):
+            output = f"lathe_{kind}_{place}"
+            probed.graph.node.append(
+                helper.make_node(f"Reduce{kind}", [name], [output], keepdims=0)
+            )
+            probed.graph.output.append(
+                helper.make_tensor_value_info(output, TensorProto.FLOAT, [])
+            )
+    low = np.full(len(tensors), np.inf)
+    high = np.full(len(tensors), -np.inf)
+    for answer in feed.run(probed, BATCH, done=0):
+        numbers = np.array(list(answer.values()), np.float64).reshape(-1, 2)
+        low, high = np.minimum(low, numbers[:, 0]), np.maximum(high, numbers[:, 1])
+    for place, name in enumerate(tensors):
+        if not (np.isfinite(low[place]) and np.isfinite(high[place])):
+            raise StepImpossible(
+                f"the activation {name!r} is NaN or infinite on calibration data",
+                param="data.calibration",
+            )
+    return {n: (float(a), float(b)) for n, a, b in zip(tensors, low, high, strict=True)}
+
+
+def _histograms(model: onnx.ModelProto, seen: Ranges, feed: _Feed) -> dict[str, Counts]:
+    """Of each tensor over [-m, m], m its largest absolute value; (BINS,)."""
+    probed = onnx.ModelProto()
+    probed.CopyFrom(model)
+    del probed.graph.output[:]
+    probed.graph.output.extend(
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in seen
+    )
+    counts = {name: np.zeros(BINS, np.int64) for name in seen}
+    first = np.zeros(1, np.int64)
+    session = open_session(probed, threads=feed.threads)
+    fixed = fixed_batch(session)
+    one = feed.samples.inputs(first)
+    example = run(session, one if fixed is None else filled(one, fixed))
+    size = max(1, min(BATCH, BATCH_BYTES // max(1, sum(a.nbytes for a in example.values()))))
+    for answer in feed.run(probed, size, done=1):
+        for name, values in answer.items():
+            counts[name] += _counted(values, _largest(seen[name]))
+    return counts
+
+
+def _counted(values: NDArray[np.generic], largest: float) -> Counts:
+    if largest == 0:
+        return np.zeros(BINS, np.int64)
+    scaled = (values.astype(np.float32).ravel() + np.float32(largest)) * np.float32(
+        BINS / (2 * largest)
+    )
+    places = np.clip(scaled.astype(np.int32), 0, BINS - 1)
+    return np.bincount(places, minlength=BINS).astype(np.int64)
+
+
+def _clipped(counts: Counts, ends: tuple[float, float]) -> tuple[float, float]:
+    if _largest(ends) == 0:
+        return ends
+    one_sign = ends[0] >= 0 or ends[1] <= 0
+    threshold = entropy_threshold(
+        counts, _largest(ends), LEVELS_ONE_SIGN if one_sign else LEVELS
+    )
+    return _inside((-threshold, threshold), ends)
+
+
+def _largest(ends: tuple[float, float]) -> float:
+    return max(abs(ends[0]), abs(ends[1]))
+
+
+def _inside(wanted: tuple[float, float], seen: tuple[float, float]) -> tuple[float, float]:
+    return max(wanted[0], seen[0]), min(wanted[1], seen[1])

@@ -1,0 +1,79 @@
+"""Which layers a lowering really put on integers, read from the lowered file itself."""
+
+import math
+
+import numpy as np
+import onnx
+from onnx import TensorProto, numpy_helper
+
+from lathe.facts import LayerSpec
+from worker.engine.checkpoint import Checkpoint, QuantizedWeights, Trait
+from worker.engine.graph.initializers import initializers
+from worker.engine.outcome import FactValue
+
+INTEGERS = {TensorProto.INT8, TensorProto.UINT8}
+NAMED = 8  # layers that a fact lists by name
+
+
+def weight_grids(
+    before: tuple[LayerSpec, ...], lowered: onnx.ModelProto
+) -> dict[str, QuantizedWeights]:
+    """The grid of every layer whose weight is stored as integers only, by layer id.
+
+    onnxruntime's quantizer names what it makes of the weight W `W_quantized`, `W_scale` and
+    `W_zero_point`; a layer that keeps its float weight as well counts as float.
+    """
+    tensors = initializers(lowered)
+    grids = {}
+    for layer in before:
+        weight = tensors.get(f"{layer.id}_quantized")
+        if weight is None or weight.data_type not in INTEGERS or layer.id in tensors:
+            continue
+        zero_points = numpy_helper.to_array(tensors[f"{layer.id}_zero_point"])
+        scales = math.prod(tensors[f"{layer.id}_scale"].dims)
+        grids[layer.id] = QuantizedWeights(
+            bits=8,
+            symmetric=weight.data_type == TensorProto.INT8 and not np.any(zero_points),
+            axis=_axis(tuple(weight.dims), scales, layer),
+        )
+    return grids
+
+
+def lowered_checkpoint(
+    checkpoint: Checkpoint, model: onnx.ModelProto, grids: dict[str, QuantizedWeights]
+) -> Checkpoint:
+    """The checkpoint after lowering: earlier traits are kept, the grids added."""
+    traits = dict(checkpoint.traits)
+    for layer, grid in grids.items():
+        earlier = traits.get(layer, Trait())
+        traits[layer] = Trait(channels=earlier.channels, grid=grid)
+    return Checkpoint(model=model, traits=traits, lowered=True)
+
+
+def lowering_facts(
+    checkpoint: Checkpoint,
+    after: onnx.ModelProto,
+    before: tuple[LayerSpec, ...],
+    lowered: frozenset[str],
+) -> dict[str, FactValue]:
+    """Counts and bytes that every lowering reports, and which layers stayed float."""
+    stayed = [layer.id for layer in before if layer.id not in lowered]
+    more = f" and {len(stayed) - NAMED} more" if len(stayed) > NAMED else ""
+    return {
+        "layers_quantized": len(before) - len(stayed),
+        "layers_float": len(stayed),
+        "float_layers": ", ".join(stayed[:NAMED]) + more or None,
+        "bytes_before": checkpoint.model.ByteSize(),
+        "bytes_after": after.ByteSize(),
+    }
+
+
+def _axis(shape: tuple[int, ...], scales: int, layer: LayerSpec) -> int | None:
+    """The axis that has a scale for each entry; of several that fit, the output channels'."""
+    if scales == 1:
+        return None
+    preferred = {"Conv": 0, "ConvTranspose": 1, "MatMul": 1}.get(layer.operator)
+    if preferred is not None and shape[preferred] == scales:
+        return preferred
+    fitting = [axis for axis, size in enumerate(shape) if size == scales]
+    return fitting[0] if fitting else None

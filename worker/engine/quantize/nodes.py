@@ -1,0 +1,45 @@
+"""Layers as the runtime's quantizer knows them: by the names of nodes."""
+
+from collections.abc import Iterable
+
+import onnx
+
+from lathe.errors import UnknownLayer
+from worker.engine.graph.layers import SEEN_THROUGH, layers
+from worker.engine.graph.uses import consumers
+
+
+def named(model: onnx.ModelProto) -> None:
+    """Give every node of the main graph a name of its own, in place.
+
+    A name that a node already has alone is kept: the quantizer addresses nodes by name.
+    """
+    taken: set[str] = set()
+    for place, node in enumerate(model.graph.node):
+        if not node.name or node.name in taken:
+            node.name = f"{node.op_type}_{place}"
+            while node.name in taken:
+                node.name += "_"
+        taken.add(node.name)
+
+
+def nodes_of(model: onnx.ModelProto, ids: Iterable[str]) -> list[str]:
+    """Names of all nodes that compute with the weights `ids`, directly or through a cast or
+    transpose. Raises UnknownLayer for an id that the model does not have."""
+    known = {layer.id for layer in layers(model)}
+    readers = consumers(model.graph)
+    found: dict[str, None] = {}
+    for wanted in ids:
+        if wanted not in known:
+            raise UnknownLayer(
+                f"there is no layer {wanted!r}; the model's layers are listed in its facts",
+                param="exclude",
+            )
+        waiting = [wanted]
+        while waiting:
+            for node in readers.get(waiting.pop(), []):
+                if node.op_type in SEEN_THROUGH:
+                    waiting.extend(node.output)
+                else:
+                    found[node.name] = None
+    return list(found)
