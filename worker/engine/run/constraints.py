@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from lathe.job import LOWER_IS_BETTER, Constraint
 from lathe.report import Candidate
+from worker.engine.run import figures
 from worker.engine.run.measured import measured
 
 ROUNDING = 1e-9  # 0.9912 - 0.9862 is 4e-18 more than 0.005: such a drop still holds
@@ -68,11 +69,17 @@ def _bound(constraint: Constraint, baseline: float) -> tuple[float, bool]:
 def _words(constraint: Constraint, before: float, after: float) -> str:
     metric = constraint.metric
     if constraint.max is not None:
-        return f"{metric} is {after:.6g}, at most {constraint.max:.6g} was allowed"
+        return f"{metric} is {after:.6g}, at most {constraint.max:.6g} allowed"
     if constraint.min is not None:
-        return f"{metric} is {after:.6g}, at least {constraint.min:.6g} was asked for"
+        return f"{metric} is {after:.6g}, at least {constraint.min:.6g} wanted"
     word = "rose" if metric in LOWER_IS_BETTER else "dropped"
+    allowed = constraint.max_drop or 0.0
+    if metric in figures.PERCENT:
+        return (
+            f"{metric} {word} by {100 * abs(after - before):.4g} points "
+            f"({100 * before:.4g} -> {100 * after:.4g} %), at most {100 * allowed:.4g} allowed"
+        )
     return (
         f"{metric} {word} by {abs(after - before):.6g} ({before:.6g} -> {after:.6g}), "
-        f"at most {constraint.max_drop:.6g} was allowed"
+        f"at most {allowed:.6g} allowed"
     )

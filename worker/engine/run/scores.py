@@ -41,10 +41,11 @@ def class_scores(baseline: Evaluation, candidate: Evaluation) -> tuple[GroupScor
 
 
 def worst_classes(classes: tuple[GroupScore, ...]) -> tuple[str, ...]:
-    """Up to five names whose recall fell, the largest fall first."""
+    """Names whose recall fell, the largest fall first: five, or a quarter of few classes."""
     falls = [(one.candidate["recall"] - one.baseline["recall"], one.name) for one in classes]
+    most = min(MOST_WORST, max(1, len(classes) // 4))
     fell = [(change, name) for change, name in falls if change < 0]
-    return tuple(name for _, name in sorted(fell, key=lambda pair: pair[0])[:MOST_WORST])
+    return tuple(name for _, name in sorted(fell, key=lambda pair: pair[0])[:most])
 
 
 def group_scores(

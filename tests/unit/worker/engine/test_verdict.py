@@ -75,7 +75,7 @@ def test_where_no_limit_holds_the_least_relative_violation_is_returned_and_named
     verdict = decide(job, BASELINE, tuple(judged(job, BASELINE, c) for c in (near, far)))
     assert verdict.best == "near"
     assert verdict.constraints_met is False
-    assert "Limits missed: size_bytes is 240, at most 200 was allowed; accuracy is 0.89" in (
+    assert "Limits missed: size_bytes is 240, at most 200 allowed; accuracy is 0.89" in (
         verdict.sentence
     )
 

@@ -18,7 +18,7 @@ def test_a_drop_is_baseline_minus_candidate_where_higher_is_better() -> None:
     limit = (Constraint(metric="accuracy", max_drop=0.01),)
     (broken,) = violations(limit, candidate(accuracy=0.9), candidate(accuracy=0.8))
     assert round(broken.excess, 6) == round(0.09 / 0.89, 6)
-    assert broken.text == "accuracy dropped by 0.1 (0.9 -> 0.8), at most 0.01 was allowed"
+    assert broken.text == "accuracy dropped by 10 points (90 -> 80 %), at most 1 allowed"
     assert violations(limit, candidate(accuracy=0.9), candidate(accuracy=0.95)) == ()
 
 
@@ -26,7 +26,7 @@ def test_a_drop_is_an_increase_where_lower_is_better() -> None:
     limit = (Constraint(metric="mse", max_drop=0.5),)
     (broken,) = violations(limit, candidate(mse=2.0), candidate(mse=3.5))
     assert broken.excess == 1.0 / 2.5
-    assert broken.text == "mse rose by 1.5 (2 -> 3.5), at most 0.5 was allowed"
+    assert broken.text == "mse rose by 1.5 (2 -> 3.5), at most 0.5 allowed"
     assert violations(limit, candidate(mse=2.0), candidate(mse=0.1)) == ()
 
 
@@ -41,8 +41,8 @@ def test_upper_and_lower_bounds_look_at_the_candidate_alone() -> None:
     limits = (Constraint(metric="size_bytes", max=400), Constraint(metric="accuracy", min=0.8))
     broken = violations(limits, candidate(), candidate(size_bytes=500, accuracy=0.6))
     assert [round(each.excess, 6) for each in broken] == [0.25, 0.25]
-    assert broken[0].text == "size_bytes is 500, at most 400 was allowed"
-    assert broken[1].text == "accuracy is 0.6, at least 0.8 was asked for"
+    assert broken[0].text == "size_bytes is 500, at most 400 allowed"
+    assert broken[1].text == "accuracy is 0.6, at least 0.8 wanted"
     assert violations(limits, candidate(), candidate(size_bytes=400, accuracy=0.8)) == ()
 
 
