@@ -15,10 +15,12 @@ from worker.settings import Settings
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Shop:
+def shop(tmp_path: Path) -> Iterator[Shop]:
     url = f"sqlite:///{tmp_path / 'lathe.db'}"
     upgrade(url)
-    return Shop.open(url, tmp_path)
+    shop = Shop.open(url, tmp_path)
+    yield shop
+    shop.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,8 @@
 """A stand-in engine that obeys its model: quick, and it waits or dies where it is told to.
 
 The canonical model is JSON: {"hang": step id}, {"die": step id}, or {"hang_at_first": step id}
-for a job that nothing is known of yet. Steps write a checkpoint made from the one before.
+for a job that nothing is known of yet; "pause_s" lengthens every step. Steps write a checkpoint
+made from the one before.
 """
 
 import hashlib
@@ -41,7 +42,7 @@ def perform(
     """Go through the motions."""
     if isinstance(task, InspectModel):
         data = (folder_in / task.upload).read_bytes()
-        (folder_out / "canonical.onnx").write_bytes(b"canonical " + data)
+        (folder_out / "canonical.onnx").write_bytes(data)
         return ModelInspected(canonical="canonical.onnx", facts=FACTS)
     if isinstance(task, InspectDataset):
         data = (folder_in / task.upload).read_bytes()
@@ -64,6 +65,7 @@ def _compress(task: Compress, folder_in: Path, folder_out: Path, say: Say) -> En
         first = wish.get("hang_at_first") == name and not task.reused
         if first or wish.get("hang") == name:
             time.sleep(60)
+        time.sleep(float(wish.get("pause_s", 0)))
         state = hashlib.sha256(state + name.encode()).hexdigest().encode()
         (folder_out / f"{position}.checkpoint").write_bytes(state)
         technique = task.spec.pipeline[position].technique
@@ -72,6 +74,7 @@ def _compress(task: Compress, folder_in: Path, folder_out: Path, say: Say) -> En
     (folder_out / "model.onnx").write_bytes(state)
     report = _report(task, tuple(steps), hashlib.sha256(state).hexdigest())
     (folder_out / "report.json").write_text(report.model_dump_json())
+    (folder_out / "report.html").write_text("<p>ok")
     files = (
         OutFile(
             file="model.onnx",
@@ -85,6 +88,9 @@ def _compress(task: Compress, folder_in: Path, folder_out: Path, say: Say) -> En
             kind="report.json",
             name="report.json",
             media_type="application/json",
+        ),
+        OutFile(
+            file="report.html", kind="report.html", name="report.html", media_type="text/html"
         ),
     )
     return Compressed(report=report, io=IO, files=files)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from app.store import feed, jobs
@@ -58,6 +58,7 @@ class Shop:
 
     database_url: str
     folder: Path
+    engine: Engine
     sessions: Sessions
     objects: Objects
     project_id: str
@@ -65,13 +66,19 @@ class Shop:
     @classmethod
     def open(cls, database_url: str, folder: Path) -> "Shop":
         """A project of its own in a migrated database; objects go below `folder`."""
-        made = sessions(sync_engine(database_url, pool_size=4))
+        engine = sync_engine(database_url, pool_size=4)
+        made = sessions(engine)
         with made.begin() as session:
             project = Project(id=ids.new("prj"), name=ids.new("prj"))
             session.add(project)
         objects = folder / "objects"
         objects.mkdir(parents=True, exist_ok=True)
-        return cls(database_url, folder, made, Objects.open(f"file://{objects}"), project.id)
+        store = Objects.open(f"file://{objects}")
+        return cls(database_url, folder, engine, made, store, project.id)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.engine.dispose()
 
     def stored(self, data: bytes) -> Stored:
         """Bytes in the store."""

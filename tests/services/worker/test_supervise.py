@@ -71,7 +71,7 @@ def test_an_inspected_model_is_ready_and_its_files_are_what_the_child_wrote(
     (blob,) = shop.rows(Blob, id=model.canonical_blob_id)
     path = shop.folder / "canonical"
     assert shop.objects.read_to_file(blob.key, path) == blob.sha256
-    assert path.read_bytes() == b"canonical abc"
+    assert path.read_bytes() == b"abc"
     assert not list((shop.folder / "work").iterdir())
 
 
@@ -85,7 +85,7 @@ def test_a_compression_leaves_its_files_numbers_and_steps(shop: Shop, bench: Ben
     assert [step.state for step in shop.steps(job_id)] == [StepState.SUCCEEDED] * 3
     assert [step.fraction for step in shop.steps(job_id)] == [1.0] * 3
     artifacts = shop.rows(Artifact, job_id=job_id)
-    assert sorted(a.kind for a in artifacts) == ["onnx", "report.json"]
+    assert sorted(a.kind for a in artifacts) == ["onnx", "report.html", "report.json"]
     roles = sorted(m.role for m in shop.rows(MeasurementRow, job_id=job_id))
     assert roles == ["baseline", "candidate", "candidate"]
     types = [event.type for event in shop.events(job_id)]

@@ -1,0 +1,178 @@
+"""Thirty real jobs under kill -9, SIGSTOP and an emptied broker: none lost, none done twice."""
+
+import os
+import random
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.store.migrate import upgrade
+from app.store.rows import Artifact, Blob, Model
+from lathe.job import JobSpec
+from lathe.states import JobKind, JobState, UploadState
+from lathe.techniques.optimize import OptimizeGraph
+from lathe.techniques.quantize import QuantizeDynamic
+from stacks.valkey import Valkey
+from tests.services.worker.crew import Crew
+from tests.services.worker.nets import perceptron
+from tests.services.worker.shop import Shop
+
+INSPECTIONS, COMPRESSIONS = 12, 18
+LEASE_S = 2.0
+CHAOS_S = 20.0
+WITHIN_S = 110.0
+FILES = {"onnx": 1, "report.json": 1, "report.html": 1}
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "postgres":
+        url: str = request.getfixturevalue("postgres_database_url")
+        return url
+    url = f"sqlite:///{tmp_path / 'lathe.db'}"
+    upgrade(url)
+    return url
+
+
+@pytest.fixture
+def crew(database_url: str, valkey: Valkey, tmp_path: Path) -> Iterator[Crew]:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    valkey.flush()
+    crew = Crew(
+        {
+            "LATHE_DATABASE_URL": database_url,
+            "LATHE_OBJECTS_URL": f"file://{tmp_path / 'objects'}",
+            "LATHE_BROKER_URL": valkey.url,
+            "LATHE_WORK_DIR": str(tmp_path / "work"),
+            "LATHE_LOCK_PATH": str(tmp_path / "timing.lock"),
+            "LATHE_LEASE_S": str(LEASE_S),
+            "LATHE_SWEEP_S": "0.3",
+            "LATHE_REHINT_S": "1.5",
+            "LATHE_THREADS": "1",
+            "LATHE_SANDBOX": "auto",
+        },
+        logs,
+    )
+    yield crew
+    crew.dismiss()
+
+
+@pytest.fixture
+def stock(database_url: str, tmp_path: Path) -> Iterator[Shop]:
+    shop = Shop.open(database_url, tmp_path)
+    yield shop
+    shop.close()
+
+
+def ready_model(shop: Shop) -> str:
+    model_id, job_id = shop.upload_model(perceptron(0))
+    deadline = time.monotonic() + 60
+    while shop.job(job_id).state != JobState.SUCCEEDED:
+        assert time.monotonic() < deadline, shop.job(job_id).failure
+        time.sleep(0.1)
+    return model_id
+
+
+def submit_all(shop: Shop, model_id: str) -> list[str]:
+    jobs = [shop.upload_model(perceptron(1 + n))[1] for n in range(INSPECTIONS)]
+    for seed in range(COMPRESSIONS):
+        spec = JobSpec(
+            model=model_id,
+            pipeline=(OptimizeGraph(id="clean"), QuantizeDynamic(id="int8")),
+            seed=seed,
+        )
+        jobs.append(shop.submit(spec))
+    return jobs
+
+
+def wreak_havoc(crew: Crew, shop: Shop, valkey: Valkey) -> dict[str, int]:
+    """Hurt a random worker every second or so; returns what was done."""
+    dice = random.Random(7)
+    done = {"children": 0, "workers": 0, "freezes": 0, "flushes": 0}
+    begin_s = time.monotonic()
+    while (spent_s := time.monotonic() - begin_s) < CHAOS_S:
+        time.sleep(dice.uniform(0.4, 0.9))
+        if not done["flushes"] and spent_s > CHAOS_S / 4:
+            valkey.flush()
+            done["flushes"] += 1
+        name = dice.choice(crew.names)
+        match dice.choices(["children", "workers", "freezes"], [6, 3, 2])[0]:
+            case "children":
+                done["children"] += kill_a_child(crew, shop)
+            case "workers":
+                crew.kill(name)
+                done["workers"] += 1
+            case _:
+                crew.freeze(name, for_s=1.5 * LEASE_S)
+                done["freezes"] += 1
+    return done
+
+
+def kill_a_child(crew: Crew, shop: Shop) -> int:
+    """Kill the first child found whose job may crash once more without failing."""
+    for name in crew.names:
+        found = crew.child_of(name)
+        if found is not None and shop.job(found[1]).crashes == 0:
+            os.kill(found[0], signal.SIGKILL)
+            return 1
+    return 0
+
+
+def finished_rightly(shop: Shop, job_id: str) -> int:
+    """How often the job succeeded, having checked that what it left is whole."""
+    job = shop.job(job_id)
+    if job.state != JobState.SUCCEEDED:
+        return 0
+    if job.kind == JobKind.INSPECT:
+        (model,) = shop.rows(Model, id=job.model_id)
+        assert model.state == UploadState.READY
+        blobs = [model.canonical_blob_id]
+    else:
+        artifacts = shop.rows(Artifact, job_id=job_id)
+        kinds = [artifact.kind for artifact in artifacts]
+        assert {kind: kinds.count(kind) for kind in set(kinds)} == FILES
+        assert all(step.fraction == 1.0 for step in shop.steps(job_id))
+        blobs = [artifact.blob_id for artifact in artifacts]
+    for blob_id in blobs:
+        (blob,) = shop.rows(Blob, id=blob_id)
+        assert shop.objects.read_to_file(blob.key, shop.folder / "check") == blob.sha256
+    return [event.type for event in shop.events(job_id)].count("succeeded")
+
+
+def test_no_job_is_lost_or_done_twice(
+    database_url: str,
+    crew: Crew,
+    valkey: Valkey,
+    stock: Shop,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shop = stock
+    for name, queue in (("a", "intake"), ("b", "cpu"), ("c", "cpu")):
+        crew.hire(name, queue)
+    for _ in range(2):
+        crew.sweep()
+    jobs = submit_all(shop, ready_model(shop))
+    begin_s = time.monotonic()
+    done = wreak_havoc(crew, shop, valkey)
+    while shop.in_state(JobState.QUEUED) + shop.in_state(JobState.RUNNING):
+        assert time.monotonic() - begin_s < WITHIN_S, crew.log()
+        time.sleep(0.2)
+    successes = [finished_rightly(shop, job_id) for job_id in jobs]
+    lost, twice = successes.count(0), sum(count > 1 for count in successes)
+    attempts = sum(shop.job(job_id).attempt for job_id in jobs)
+    with capsys.disabled():
+        database = database_url.split(":", maxsplit=1)[0]
+        spent_s = time.monotonic() - begin_s
+        print(  # noqa: T201 - the line people look for
+            f"\n{database} + valkey: {len(jobs)} jobs, {attempts} attempts, killed "
+            f"{done['children']} children and {done['workers']} workers, froze "
+            f"{done['freezes']}, emptied the broker {done['flushes']}x, {spent_s:.0f} s: "
+            f"lost={lost} twice={twice}"
+        )
+    assert (lost, twice) == (0, 0), crew.log()
+    assert attempts > len(jobs), "the faults hit nobody"
+    assert min(done.values()) >= 1, done
