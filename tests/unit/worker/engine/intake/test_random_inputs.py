@@ -42,7 +42,8 @@ def test_values_fit_their_kind_and_sizes() -> None:
         image=TensorSpec(name="image", dtype="uint8", shape=(1, 500)),
     )
     made = random_inputs(io, {"ids": 7}, Sizes(batch=2, other=9), seed=1)
-    assert (made["x"].shape, made["x"].dtype) == ((2, 3, 9), np.float16)
+    assert made["x"].shape == (2, 3, 9)
+    assert made["x"].dtype.name == "float16"
     assert set(np.unique(made["ids"])) == set(range(7))
     assert set(np.unique(made["mask"])) == {0, 1}
     assert made["mask"][:, 0].tolist() == [1, 1]
