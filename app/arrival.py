@@ -66,8 +66,8 @@ async def _register(
     parts: Services, caller: Caller, upload: Received, row: Model | Dataset, job: Job
 ) -> None:
     async with parts.writing() as session:
-        blob = await upload.blob(session, caller.project_id)
-        row.upload_blob_id, row.inspection_job_id = blob.id, job.id
+        row.upload_blob_id = await upload.blob_id(session, caller.project_id)
+        row.inspection_job_id = job.id
         session.add(row)
         await session.flush()  # the job refers to it
         session.add(caller.audit(f"{row.__tablename__.removesuffix('s')}.create", row.id))

@@ -5,33 +5,33 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.arrival import inspect_again
 from app.auth import Caller
 from app.store import feed, jobs, uploads
+from app.store.endings import close
 from app.store.rows import Dataset, Job, Model
 from app.submit import submit
 from lathe.errors import Conflict, Missing
 from lathe.job import JobSpec
-from lathe.states import JobKind, JobState, UploadState
+from lathe.states import JobState, UploadState
 
 
 async def cancel(session: AsyncSession, caller: Caller, job_id: str) -> Job:
     """End a queued job now, ask for the end of a running one; asking twice is fine.
 
-    Raises Missing, and Conflict for a finished job or an inspection.
+    Raises Missing, and Conflict for a finished job.
     """
-    row = await jobs.find(session, caller.project_id, job_id)
-    if row.kind == JobKind.INSPECT:
-        raise Conflict("an inspection is short and cannot be cancelled")
-    if await session.scalar(jobs.cancel_queued(caller.project_id, job_id)):
-        await session.execute(jobs.skip_steps(job_id))
-        await feed.append_async(session, job_id, "cancelled", {})
-    elif await session.scalar(jobs.cancel_running(caller.project_id, job_id)):
-        await feed.append_async(session, job_id, "cancel_requested", {})
-    else:
-        await session.refresh(row)
-        if JobState(row.state).finished:
+    row = await jobs.find(session, caller.project_id, job_id, hold=True)
+    match row.state:
+        case JobState.QUEUED:
+            row.cancel_requested = True
+            await session.run_sync(close, row, JobState.CANCELLED)
+        case JobState.RUNNING:
+            if row.cancel_requested:
+                return row
+            row.cancel_requested, row.version = True, row.version + 1
+            await feed.append_async(session, job_id, "cancel_requested", {})
+        case _:
             raise Conflict(f"the job has ended as {row.state}; a finished job never changes")
-        return row
     session.add(caller.audit("job.cancel", job_id))
-    await session.refresh(row)
+    await session.flush()
     return row
 
 

@@ -8,46 +8,30 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from fastapi import Request
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.body_limit import LIMIT
 from app.services import Services
 from app.store import uploads
+from app.store.deposit import Stored, deposit
 from app.store.objects import Written, new_key
-from app.store.rows import Blob
 from lathe.errors import Malformed
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _REPR_DIGEST = re.compile(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]+):")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Received:
-    """Bytes that lie complete under `key`; `kept` once a row of the database holds them."""
+    """Bytes that lie complete under `key`."""
 
     key: str
     written: Written
-    kept: bool = False
 
-    async def blob(self, session: AsyncSession, project_id: str) -> Blob:
+    async def blob_id(self, session: AsyncSession, project_id: str) -> str:
         """The project's blob of this content: the one that is there already, or a new one."""
-        known = uploads.reused_blob(project_id, self.written.sha256)
-        if (existing := (await session.scalars(known)).one_or_none()) is not None:
-            return existing
-        blob = Blob(
-            project_id=project_id,
-            key=self.key,
-            sha256=self.written.sha256,
-            size_bytes=self.written.size_bytes,
-        )
-        try:
-            async with session.begin_nested():
-                session.add(blob)
-        except IntegrityError:  # the same bytes arrived twice at once, and these came second
-            return (await session.scalars(known)).one()
-        self.kept = True
-        return blob
+        stored = Stored(self.key, self.written.sha256, self.written.size_bytes)
+        return await session.run_sync(deposit, project_id, stored)
 
 
 @asynccontextmanager
@@ -72,12 +56,13 @@ async def received(
             )
         yield upload
     finally:
-        if not upload.kept or not await _held(parts, key):
+        if not await _held(parts, key):
             await parts.objects.adelete(key)
 
 
 async def _held(parts: Services, key: str) -> bool:
-    """Whether a committed blob holds the object: a transaction may have failed at its end."""
+    """Whether a committed blob holds the object; it does not when the content was there
+    already, or when the transaction failed, if only at its end."""
     async with parts.reading() as session:
         return await session.scalar(uploads.blob_with_key(key)) is not None
 

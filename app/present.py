@@ -177,13 +177,12 @@ def _failure(stored: dict[str, Any] | None) -> Failure | None:
 
 
 def _clocks(row: Job, now: datetime) -> tuple[float, float]:
-    """Seconds waited and seconds run: those of earlier attempts and those of this one."""
-    started = None if row.state == JobState.QUEUED else row.started_at
-    waited_until = started or row.finished_at or now
-    queued_s = row.queued_s + _seconds(row.queued_at, waited_until)
-    running_s = row.running_s
-    if started is not None:
-        running_s += _seconds(started, row.finished_at or now)
+    """Seconds waited and seconds run. The row holds what is over; what goes on is added."""
+    queued_s, running_s = row.queued_s, row.running_s
+    if row.state == JobState.QUEUED:
+        queued_s += _seconds(row.queued_at, now)
+    if row.state == JobState.RUNNING and row.started_at is not None:
+        running_s += _seconds(row.started_at, now)
     return round(queued_s, 3), round(running_s, 3)
 
 

@@ -59,16 +59,15 @@ def input_refusals(spec: JobSpec, known: KnownFacts, io: IoSpec) -> list[Refused
 
 
 def _sides(spec: JobSpec, purpose: str, split: SplitFacts, io: IoSpec) -> tuple[str, ...]:
-    """The folders of a split that are read: `a/` and `b/` for pairs, else the split itself.
+    """The folders of a split that are read: `a/` and `b/` of pairs, else the split itself.
 
-    Only the evaluation of a similarity task needs pairs; the other purposes take plain
-    arrays where they are there, and side a where they are not.
+    A split is of pairs when it has side a of the first input. Only evaluation reads side b.
     """
-    if spec.task is None or spec.task.kind != "similarity":
-        return ("",)
-    if purpose == "evaluation":
-        return ("a/", "b/")
-    return ("",) if all(split.field(tensor.name) for tensor in io.inputs) else ("a/",)
+    paired = any(split.field(f"a/{tensor.name}") for tensor in io.inputs[:1])
+    if purpose != "evaluation":
+        return ("a/",) if paired else ("",)
+    similarity = spec.task is not None and spec.task.kind == "similarity"
+    return ("a/", "b/") if similarity or (paired and spec.task is None) else ("",)
 
 
 def _side_refusals(

@@ -27,7 +27,7 @@ def take_doomed(session: Session, older_than_s: float) -> list[str]:
     ).all()
     if not ids:
         return []
-    named = or_(*_references())
+    named = or_(*references())
     session.execute(
         update(Blob)
         .where(Blob.id.in_(ids), named)
@@ -44,7 +44,7 @@ def take_doomed(session: Session, older_than_s: float) -> list[str]:
     )
 
 
-def _references() -> Iterator[ColumnElement[bool]]:
+def references() -> Iterator[ColumnElement[bool]]:
     """One test for every column of any table that points at blobs."""
     blob_id = Base.metadata.tables[Blob.__tablename__].c.id
     for table in Base.metadata.tables.values():

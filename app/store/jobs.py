@@ -1,18 +1,16 @@
 """Jobs and their steps as statements."""
 
 from collections.abc import Collection, Mapping
-from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Update, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.sql.dml import ReturningUpdate
 
-from app.store.clock import db_now, db_now_plus
+from app.store.clock import db_now_plus
 from app.store.rows import Job, Step, Worker
 from lathe import ids
 from lathe.errors import Missing
 from lathe.job import JobSpec
-from lathe.states import JobKind, JobState, Queue, StepState
+from lathe.states import JobKind, JobState, Queue
 
 _UNFINISHED = [state for state in JobState if not state.finished]
 _SEEN_LATELY_S = 60
@@ -103,9 +101,12 @@ def filtered(
     return statement.where(*conditions)
 
 
-async def find(session: AsyncSession, project_id: str, job_id: str) -> Job:
-    """One job of the project; raises Missing."""
-    row = await session.scalar(job(project_id, job_id))
+async def find(
+    session: AsyncSession, project_id: str, job_id: str, *, hold: bool = False
+) -> Job:
+    """One job of the project; raises Missing. `hold` locks it until the transaction ends."""
+    statement = job(project_id, job_id)
+    row = await session.scalar(statement.with_for_update() if hold else statement)
     if row is None:
         raise Missing("there is no such job", param="job_id")
     return row
@@ -123,48 +124,6 @@ async def steps_of(session: AsyncSession, job_ids: Collection[str]) -> dict[str,
 def unfinished(project_id: str) -> Select[Job]:
     """The project's jobs that may still read models and data sets."""
     return jobs(project_id).where(Job.state.in_(_UNFINISHED))
-
-
-def cancel_queued(project_id: str, job_id: str) -> ReturningUpdate[str]:
-    """End a job that no worker has; a row comes back when it was so."""
-    return _change(
-        job_id,
-        Job.project_id == project_id,
-        Job.state == JobState.QUEUED,
-        state=JobState.CANCELLED,
-        cancel_requested=True,
-        finished_at=db_now(),
-    )
-
-
-def cancel_running(project_id: str, job_id: str) -> ReturningUpdate[str]:
-    """Ask a running job's worker to end it; a row comes back the first time it is asked."""
-    return _change(
-        job_id,
-        Job.project_id == project_id,
-        Job.state == JobState.RUNNING,
-        Job.cancel_requested.is_(False),
-        cancel_requested=True,
-    )
-
-
-def _change(job_id: str, *where: ColumnElement[bool], **values: Any) -> ReturningUpdate[str]:
-    statement: Update = update(Job).where(Job.id == job_id, *where)
-    return (
-        statement.values(version=Job.version + 1, **values)
-        .returning(Job.id)
-        .execution_options(synchronize_session=False)
-    )
-
-
-def skip_steps(job_id: str) -> Update:
-    """The steps of a job that ended before it began."""
-    return (
-        update(Step)
-        .where(Step.job_id == job_id, Step.state == StepState.PENDING)
-        .values(state=StepState.SKIPPED)
-        .execution_options(synchronize_session=False)
-    )
 
 
 def forget_model(project_id: str, model_id: str) -> Update:

@@ -2,24 +2,13 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import Select, Update, exists, select, update
+from sqlalchemy import Select, Update, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute
-from sqlalchemy.sql.dml import ReturningUpdate
 
 from app.store.clock import db_now
-from app.store.rows import Artifact, Blob, Dataset, Model, Step, StepCache
+from app.store.doomed import references
+from app.store.rows import Blob, Dataset, Model
 from lathe.errors import Missing
-
-_REFERENCES: tuple[InstrumentedAttribute[str] | InstrumentedAttribute[str | None], ...] = (
-    Model.upload_blob_id,
-    Model.canonical_blob_id,
-    Dataset.upload_blob_id,
-    Dataset.canonical_blob_id,
-    Artifact.blob_id,
-    Step.checkpoint_blob_id,
-    StepCache.checkpoint_blob_id,
-)
 
 
 def models(project_id: str) -> Select[Model, Blob]:
@@ -49,12 +38,6 @@ def canonical(project_id: str, model_id: str) -> Select[Blob]:
     )
 
 
-def reused_blob(project_id: str, sha256: str) -> ReturningUpdate[Blob]:
-    """The project's blob of this content, saved from deletion if that had begun."""
-    statement: Update = update(Blob).where(Blob.project_id == project_id, Blob.sha256 == sha256)
-    return statement.values(doomed_at=None).returning(Blob)
-
-
 def blob_with_key(object_key: str) -> Select[Blob]:
     """The blob whose bytes lie under this key."""
     return select(Blob).where(Blob.key == object_key)
@@ -72,10 +55,9 @@ def datasets_by_id(project_id: str, ids: Collection[str]) -> Select[Dataset]:
 
 def doom(blob_ids: Collection[str]) -> Update:
     """Mark those of these blobs that nothing refers to any more; the sweep deletes them."""
-    referenced = [exists().where(column == Blob.id) for column in _REFERENCES]
     return (
         update(Blob)
-        .where(Blob.id.in_(blob_ids), *(~found for found in referenced))
+        .where(Blob.id.in_(blob_ids), ~or_(*references()))
         .values(doomed_at=db_now())
         .execution_options(synchronize_session=False)
     )

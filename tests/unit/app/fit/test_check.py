@@ -219,7 +219,7 @@ def test_a_transform_has_one_number_or_one_a_channel(
     assert (found(spec(), facts) == []) is fits
 
 
-def test_a_similarity_task_reads_pairs_and_other_purposes_either() -> None:
+def test_a_similarity_task_reads_pairs_and_other_purposes_one_side_of_them() -> None:
     task = {"kind": "similarity"}
     pair = {"a__image": ("float32", (3, 8, 6)), "b__image": ("float32", (3, 8, 6))}
     label = {"label": ("float32", (), 0, 5)}
@@ -228,8 +228,17 @@ def test_a_similarity_task_reads_pairs_and_other_purposes_either() -> None:
     evaluated = spec({"technique": "quantize.dynamic"}, purposes="evaluation", task=task)
     refused = found(evaluated, data(split("s", image=pair["a__image"], **label)))
     assert ["a/image" in refused[0][2], "b/image" in refused[1][2]] == [True, True]
-    calibrated = spec(task=None)
-    assert "no array 'image'" in only(calibrated, data(split("s", **pair)))[2]
+    classified = spec(
+        {"technique": "quantize.dynamic"},
+        purposes="evaluation",
+        task={"kind": "classification"},
+    )
+    assert "no array 'image'" in found(classified, data(split("s", **pair)))[0][2]
+    assert found(spec(task=None), data(split("s", **pair))) == []
+    half = {"a__image": pair["a__image"]}
+    assert found(spec(task=None), data(split("s", **half))) == []
+    unjudged = spec({"technique": "quantize.dynamic"}, purposes="evaluation")
+    assert "b/image" in only(unjudged, data(split("s", **half)))[2]
 
 
 @pytest.mark.parametrize(
