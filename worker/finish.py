@@ -1,6 +1,9 @@
 """The last write of an attempt: one transaction behind the fence, or nothing."""
 
+import logging
 from typing import assert_never
+
+from sqlalchemy.exc import DataError
 
 from app.store import endings, queue
 from app.store.deposit import Stored
@@ -12,6 +15,8 @@ from worker.ledger import Change, Ledger
 from worker.outcome import Failed, Outcome, Stop
 from worker.post_mortem import Crash
 from worker.wire import Compressed, DatasetInspected, ModelInspected, OutFile
+
+log = logging.getLogger(__name__)
 
 
 def finish(outcome: Outcome, folder: JobFolder, ledger: Ledger) -> bool:
@@ -29,7 +34,12 @@ def finish(outcome: Outcome, folder: JobFolder, ledger: Ledger) -> bool:
         change = _after(Failed(refused.failure()))
     except Escape as error:
         change = _after(Failed(Internal(f"The job's process handed over {error}").failure()))
-    written = ledger.write(change)
+    try:
+        written = ledger.write(change)
+    except DataError as error:  # a text or number too large for its column, from the child
+        log.error("a result that no column takes: %s", error)  # noqa: TRY400 - it says it all
+        unfit = Internal("The job's process handed over a result that cannot be stored")
+        written = ledger.write(_after(Failed(unfit.failure())))
     ledger.discard_strangers(stored)
     return written
 

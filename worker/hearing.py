@@ -36,6 +36,7 @@ class Hearing:
         self._clock = clock
         self._pending: Progress | None = None
         self._written_s = self._announced_s = float("-inf")
+        self._begun: str | None = None
         self._lines = 0
 
     def hear(self, message: Progressed | StepStarted | StepFinished | Said) -> None:
@@ -44,8 +45,7 @@ class Hearing:
             case Progressed():
                 self._progressed(message.progress)
             case StepStarted():
-                self._expect(message.step)
-                self._pending = None
+                self._begin(message.step)
                 self._ledger.write(
                     lambda session, job: progress.step_started(session, job, message.step)
                 )
@@ -72,6 +72,12 @@ class Hearing:
             newest = newest.model_copy(update={"step": self._chain.step_id})
         self._pending = newest
         self.flush()
+
+    def _begin(self, step: str) -> None:
+        self._expect(step)
+        if self._begun == step:
+            raise Garbled(f"the step {step!r} twice")
+        self._begun, self._pending = step, None
 
     def _finished(self, message: StepFinished) -> None:
         chain = self._expect(message.step)

@@ -16,6 +16,7 @@ from app.store.deposit import Stored, deposit
 from app.store.rows import Artifact, Dataset, Job, MeasurementRow, Model, Step
 from lathe.errors import Conflict, Failure
 from lathe.facts import DatasetFacts, ModelFacts
+from lathe.job import JobSpec
 from lathe.report import Candidate, Report, Verdict
 from lathe.states import JobKind, JobState, StepState, UploadState
 
@@ -78,7 +79,7 @@ def compressed(
                 media_type=made.media_type,
             )
         )
-    spec = report.spec
+    spec = JobSpec.model_validate(job.spec)  # ours: the report is the child's
     _measurements(session, job, spec.baseline or spec.model, None, report.baseline, report)
     for candidate in report.candidates:
         _measurements(session, job, spec.model, candidate.id, candidate, report)

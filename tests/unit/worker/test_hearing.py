@@ -182,6 +182,12 @@ def test_a_step_out_of_order_is_refused(
         hearing.hear(message)
 
 
+def test_a_step_begins_once(hearing: Hearing) -> None:
+    hearing.hear(StepStarted(step="clean"))
+    with pytest.raises(Garbled, match="twice"):
+        hearing.hear(StepStarted(step="clean"))
+
+
 def test_a_checkpoint_outside_the_folder_is_refused(hearing: Hearing) -> None:
     with pytest.raises(Escape):
         hearing.hear(finished("clean", "../in/task.json"))

@@ -29,6 +29,7 @@ from lathe.states import JobKind, JobState, Queue
 from lathe.techniques.optimize import OptimizeGraph
 
 MODEL, BASELINE = "mdl_01k3aaaaaaaaaaaaaaaaaaaaaa", "mdl_01k3bbbbbbbbbbbbbbbbbbbbbb"
+SPEC = JobSpec(model=MODEL, baseline=BASELINE, pipeline=(OptimizeGraph(id="s"),))
 LONG_AGO = datetime(2001, 5, 7, tzinfo=UTC)
 
 
@@ -52,7 +53,15 @@ def running(session: Session) -> Job:
     for model in (MODEL, BASELINE):
         session.add(Model(id=model, project_id="prj_a", upload_blob_id=blob))
     session.flush()
-    session.add(Job(id="job_1", project_id="prj_a", kind=JobKind.COMPRESS, queue=Queue.CPU))
+    session.add(
+        Job(
+            id="job_1",
+            project_id="prj_a",
+            kind=JobKind.COMPRESS,
+            queue=Queue.CPU,
+            spec=SPEC.model_dump(mode="json"),
+        )
+    )
     session.flush()
     claimed = claim(session, Queue.CPU, "w", 60)
     assert claimed is not None
@@ -70,7 +79,7 @@ def report() -> Report:
         return Candidate(id=name, file="f", sha256="0", measurements=numbers)
 
     return Report(
-        spec=JobSpec(model=MODEL, baseline=BASELINE, pipeline=(OptimizeGraph(id="s"),)),
+        spec=SPEC.model_copy(update={"model": BASELINE}),  # not to be believed
         verdict=Verdict(best="s", constraints_met=True, realised="smaller", sentence="good"),
         baseline=candidate("baseline", number("size_bytes", 90), number("latency_ms", 5, 1)),
         candidates=(candidate("s", number("size_bytes", 30)),),
