@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
+from fastapi import Request
 from sqlalchemy import select
 
 from app.services import Services
@@ -15,9 +16,13 @@ _FIRST_S, _LONGEST_S, _GROWTH = 0.05, 0.5, 1.5
 
 
 async def inspected(
-    parts: Services, table: type[Model | Dataset], upload_id: str, seconds: int
+    request: Request,
+    parts: Services,
+    table: type[Model | Dataset],
+    upload_id: str,
+    seconds: int,
 ) -> None:
-    """Return when the upload is ready or rejected, or after `seconds`."""
+    """Return when the upload is ready or rejected, after `seconds`, or when nobody waits."""
 
     async def decided() -> bool:
         async with parts.reading() as session:
@@ -25,11 +30,11 @@ async def inspected(
         return state != UploadState.PENDING
 
     if seconds:
-        await _until(decided, seconds)
+        await _until(decided, request, seconds)
 
 
-async def finished(parts: Services, job_id: str, seconds: int) -> None:
-    """Return when the job has finished, or after `seconds`."""
+async def finished(request: Request, parts: Services, job_id: str, seconds: int) -> None:
+    """Return when the job has finished, after `seconds`, or when nobody waits."""
 
     async def ended() -> bool:
         async with parts.reading() as session:
@@ -37,15 +42,17 @@ async def finished(parts: Services, job_id: str, seconds: int) -> None:
         return state is None or JobState(state).finished
 
     if seconds:
-        await _until(ended, seconds)
+        await _until(ended, request, seconds)
 
 
-async def _until(reached: Callable[[], Awaitable[bool]], seconds: float) -> None:
-    """Ask `reached` ever less often until it says yes or the time is up."""
+async def _until(
+    reached: Callable[[], Awaitable[bool]], request: Request, seconds: float
+) -> None:
+    """Ask `reached` ever less often until it says yes, the time is up or the client left."""
     deadline, pause_s = time.monotonic() + seconds, _FIRST_S
     while not await reached():
         left_s = deadline - time.monotonic()
-        if left_s <= 0:
+        if left_s <= 0 or await request.is_disconnected():
             return
         await asyncio.sleep(min(pause_s, left_s))
         pause_s = min(pause_s * _GROWTH, _LONGEST_S)

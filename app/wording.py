@@ -10,6 +10,7 @@ from lathe.views import FieldProblem
 
 _MOST_PROBLEMS = 50
 _MOST_CHARACTERS = 500
+_ID_PATTERN = re.compile(r"\^([a-z]{3}_)\[0-7\]")
 _NAMED_FIELD = re.compile(r"([a-z_]+(?:\.[a-z0-9_]+)*): (.+)", re.DOTALL)
 
 
@@ -109,5 +110,14 @@ def _detail(error: Mapping[str, Any]) -> str:
             )
         case "union_tag_not_found":
             return "this field is needed: it says which kind this is"
+        case "string_pattern_mismatch":
+            return _unmatched(context["pattern"])
         case _:
             return str(error["msg"]).removeprefix("Value error, ")
+
+
+def _unmatched(pattern: str) -> str:
+    id_of = _ID_PATTERN.match(pattern)
+    if id_of is None:
+        return f"this does not match {pattern}"
+    return f"this is not an id that begins with {id_of[1]!r}; copy the whole id"

@@ -71,7 +71,7 @@ async def upload_dataset(
     """Send .npz or .safetensors as the raw body, with arrays named `<split>/<input>`."""
     dataset_id = await dataset_arrives(request, parts, caller, name, transforms)
     response.headers["Location"] = f"/v1/datasets/{dataset_id}"
-    await inspected(parts, Dataset, dataset_id, wait)
+    await inspected(request, parts, Dataset, dataset_id, wait)
     async with parts.reading() as session:
         row, blob = await uploads.find_dataset(session, caller.project_id, dataset_id)
     return present.dataset(row, blob)

@@ -124,7 +124,7 @@ async def read_job(
     async with parts.reading() as session:
         row = await jobs.find(session, caller.project_id, job_id)
     if wait and not JobState(row.state).finished:
-        await finished(parts, job_id, wait)
+        await finished(request, parts, job_id, wait)
     async with parts.reading() as session:
         row = await jobs.find(session, caller.project_id, job_id)
         steps = await jobs.steps_of(session, [job_id])

@@ -51,7 +51,7 @@ async def upload_model(
     """Send a model as the raw body; a sandbox inspects it: `ready` or `rejected`."""
     model_id = await model_arrives(request, parts, caller, name)
     response.headers["Location"] = f"/v1/models/{model_id}"
-    await inspected(parts, Model, model_id, wait)
+    await inspected(request, parts, Model, model_id, wait)
     async with parts.reading() as session:
         row, blob = await uploads.find_model(session, caller.project_id, model_id)
     return present.model(row, blob)

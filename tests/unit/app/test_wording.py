@@ -61,6 +61,12 @@ def test_a_sentence_about_a_field_names_that_field() -> None:
     assert "not measured by this job" in listed["constraints.0.metric"]
 
 
+def test_an_id_of_another_kind_is_told_by_its_prefix() -> None:
+    listed = problems(model=DATA, pipeline=[PRUNE | {"id": "No"}])
+    assert listed["model"] == "this is not an id that begins with 'mdl_'; copy the whole id"
+    assert "does not match ^[a-z0-9]" in listed["pipeline.0.id"]
+
+
 def test_several_problems_are_all_listed() -> None:
     listed = problems(pipeline=[PRUNE], seed=-1, labels={"team": "x" * 201}, extra=1)
     assert set(listed) == {"seed", "labels.team", "extra"}
