@@ -145,7 +145,10 @@ def cast_like(build: Builder, op: Op) -> None:
 
 def identity(build: Builder, op: Op) -> None:
     """Identity, and Dropout as it stands in an inference graph."""
-    if len(op.outputs) > 1 and op.outputs[1] in build.source.readers:
+    if op.has(2) and np.any(build.known(op.inputs[2])):
+        raise Blocked("training_mode")
+    read = {*build.source.readers, *build.source.outputs}
+    if read & set(op.outputs[1:]):
         raise Blocked("mask")
     build.values[op.outputs[0]] = build.value(op.inputs[0])
 

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import fx
 
+from worker.engine.graph.operators import subgraphs
 from worker.engine.view.blocked import Blocked
 from worker.engine.view.builder import Builder
+from worker.engine.view.elementwise import DTYPES
 from worker.engine.view.fold import fold
 from worker.engine.view.forms import FORMS
 from worker.engine.view.host import LISTS, SCALAR, elementwise
@@ -22,6 +24,7 @@ from worker.engine.view.values import Host, Known
 OLDEST_OPSET = 13  # older ones gave Softmax, Squeeze and the reductions another meaning
 FLAT_RANK = 1
 LONGEST_LIST = 1024
+RANDOM = {"RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial"}
 
 
 def build(model: onnx.ModelProto) -> tuple[Builder, tuple[str, ...]]:
@@ -60,6 +63,10 @@ def _unreadable(source: Source) -> Iterator[str]:
         yield f"opset {source.opset}"
     if source.model.graph.sparse_initializer:
         yield "sparse initialiser"
+    for value in source.model.graph.input:
+        kind = value.type.tensor_type.elem_type
+        if kind not in DTYPES:
+            yield f"{onnx.TensorProto.DataType.Name(kind).lower()} input"
 
 
 def _one(builder: Builder, op: Op) -> None:
@@ -88,6 +95,8 @@ def _constant(op: Op) -> NDArray[np.generic]:
 
 def _folded(builder: Builder, op: Op) -> bool:
     """Whether `op` reads constants alone and so became one."""
+    if op.kind in RANDOM or ":" in op.kind or any(subgraphs(op.node)):
+        return False
     arrays = []
     for name in op.inputs:
         if name:

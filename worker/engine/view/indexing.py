@@ -67,10 +67,10 @@ def one_hot(index: Tensor, depth: int, low: Any, high: Any, axis: int) -> Tensor
 
 
 def top_k(x: Tensor, count: Any, axis: int, *, largest: bool) -> tuple[Tensor, Tensor]:
-    """Values and positions, sorted."""
+    """Values and positions, sorted; of equals the first comes first, unlike torch.topk."""
     (number,) = as_list(count)
-    values, places = torch.topk(x, number, axis, largest)
-    return values, places
+    values, places = torch.sort(x, dim=axis, descending=largest, stable=True)
+    return values.narrow(axis, 0, number), places.narrow(axis, 0, number)
 
 
 def gather_form(build: Builder, op: Op) -> None:

@@ -138,14 +138,14 @@ def local_response(build: Builder, op: Op) -> None:
 
 def lp_normalize(build: Builder, op: Op) -> None:
     """Y = x / ||x||_p along one axis."""
-    node = build.call(
-        functional.normalize,
-        build.tensor(op.inputs[0]),
-        p=float(op.integer("p", 2)),
-        dim=op.integer("axis", -1),
-        eps=0.0,
-    )
-    build.put(op.outputs[0], node)
+    x, power, axis = build.tensor(op.inputs[0]), op.integer("p", 2), op.integer("axis", -1)
+    build.put(op.outputs[0], build.call(unit_length, x, power, axis))
+
+
+def unit_length(x: Tensor, power: int, axis: int) -> Tensor:
+    """What has no length stays 0."""
+    length = torch.linalg.vector_norm(x, power, axis, keepdim=True)
+    return torch.where(length == 0, torch.zeros_like(x), x / length)
 
 
 def _axes_from(build: Builder, op: Op) -> int | None:

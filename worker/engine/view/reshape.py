@@ -166,7 +166,9 @@ def depth_to_space_form(build: Builder, op: Op) -> None:
 
 
 def space_to_depth_form(build: Builder, op: Op) -> None:
-    """The only order that ONNX has."""
+    """The order DCR, the only one before opset 25."""
+    if op.text("mode", "DCR") != "DCR":
+        raise Blocked("mode")
     block = op.integer("blocksize", 1)
     build.put(op.outputs[0], build.call(space_to_depth, build.tensor(op.inputs[0]), block))
 

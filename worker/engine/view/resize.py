@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from lathe.facts import Dim
 from worker.engine.view.blocked import Blocked
 from worker.engine.view.builder import Builder
 from worker.engine.view.host import as_list
@@ -86,12 +87,19 @@ def resize(build: Builder, op: Op) -> None:
     else:
         torch_mode = MODES.get((mode, build.source.rank(op.inputs[0]) or 0))
         cubic = op.number("cubic_coeff_a", TORCH_CUBIC)
-        if torch_mode is None or coordinates not in ALIGNED or cubic != TORCH_CUBIC:
+        to_one = coordinates == "pytorch_half_pixel" and 1 in _spatial(build, op)
+        unlike = torch_mode is None or cubic != TORCH_CUBIC or to_one
+        if unlike or coordinates not in ALIGNED:
             raise Blocked(f"{mode}, {coordinates}")
         _same_channels(scales)
         aligned = ALIGNED[coordinates]
         node = build.call(interpolate, x, scales, sizes, torch_mode, aligned=aligned)
     build.put(op.outputs[0], node)
+
+
+def _spatial(build: Builder, op: Op) -> tuple[Dim, ...]:
+    """Sizes of the result that torch and ONNX would have to agree on."""
+    return build.source.shapes.get(op.outputs[0], ())[FIRST_SPATIAL:]
 
 
 def _same_channels(scales: Any) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper, shape_inference
+from onnx.defs import onnx_opset_version
 
 from lathe.facts import Dim
 from worker.engine.graph.io_spec import dims
@@ -33,7 +34,8 @@ class Source:
 
     def __init__(self, model: onnx.ModelProto) -> None:
         self.model = model
-        self.opset = next(i.version for i in model.opset_import if i.domain in {"", "ai.onnx"})
+        standard = (i.version for i in model.opset_import if i.domain in {"", "ai.onnx"})
+        self.opset = next(standard, onnx_opset_version())
         self.tensors = stored(model)
         self.outputs = [value.name for value in model.graph.output]
         self.inputs = [v.name for v in model.graph.input if v.name not in self.tensors]

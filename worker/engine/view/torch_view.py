@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, fx, nn
 
 from lathe.errors import StepImpossible
@@ -45,7 +47,7 @@ class TorchView:
     def outputs(self, inputs: Arrays) -> Arrays:
         """`forward` on arrays without gradients, where the module lies, in its present mode."""
         device = self.device
-        tensors = {name: torch.from_numpy(array).to(device) for name, array in inputs.items()}
+        tensors = {name: _tensor(array).to(device) for name, array in inputs.items()}
         with torch.no_grad():
             results = self.forward(tensors)
         return {name: tensor.detach().cpu().numpy() for name, tensor in results.items()}
@@ -83,6 +85,11 @@ class TorchView:
 
     def _weighted(self, node: fx.Node) -> bool:
         return isinstance(self.module.get_submodule(str(node.target)), WEIGHTED)
+
+
+def _tensor(array: NDArray[np.generic]) -> Tensor:
+    """A copy: the array may be a read-only map. Bfloat16, which numpy lacks, as float32."""
+    return torch.from_numpy(array.copy() if array.dtype.kind in "fiub" else array.astype("f4"))
 
 
 def torch_view(model: onnx.ModelProto) -> TorchView:
