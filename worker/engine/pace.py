@@ -27,6 +27,15 @@ class Pace:
         if now_s - self.said_s < INTERVAL_S and self.done < self.total:
             return
         self.said_s = now_s
+        self._say(now_s)
+
+    def finish(self) -> None:
+        """All that was needed is done, perhaps less than was foreseen."""
+        if self.done < self.total:
+            self.done = self.total
+            self._say(time.monotonic())
+
+    def _say(self, now_s: float) -> None:
         fraction = self.done / self.total if self.total else 1.0
         spent_s = now_s - self.started_s
         eta_s = spent_s * (1 - fraction) / fraction if fraction else None

@@ -92,7 +92,8 @@ class _Run:
         self.rows = hold_out(self.samples.count, spec.hold_out, context.seed)
         self.a_epoch = min(len(self.rows.train), spec.max_samples or len(self.rows.train))
         self.steps = spec.epochs * math.ceil(self.a_epoch / spec.batch_size)
-        shown = (spec.epochs + 1) * (self.a_epoch + len(self.rows.held))
+        train, held = len(self.rows.train), len(self.rows.held)
+        shown = min(train, held) + held + spec.epochs * (self.a_epoch + held)
         self.pace = Pace(context.progress, total=shown, unit="examples")
         self.best = Best(spec.early_stopping)
         self.lone_too = not self.has_batch_norm()
@@ -136,6 +137,7 @@ class _Run:
                 "the model's held-out score is not a number, before and after training"
             )
         self.module.load_state_dict(self.best.state)
+        self.pace.finish()
         return Fitted(
             curve=tuple(curve),
             best_epoch=self.best.epoch,

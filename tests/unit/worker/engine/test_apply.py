@@ -1,0 +1,45 @@
+"""Every technique reaches its own function."""
+
+from pathlib import Path
+
+import onnx
+import pytest
+
+from lathe.facts import IoSpec
+from lathe.techniques import TECHNIQUES, AnyStep
+from worker.engine import apply as module
+from worker.engine.apply import apply
+from worker.engine.checkpoint import Checkpoint
+from worker.engine.context import Context
+from worker.engine.outcome import Outcome
+
+FUNCTIONS = {
+    "optimize.graph": "optimize_graph",
+    "prune.channels": "prune_channels",
+    "train.recover": "recover",
+    "train.distill": "distill",
+    "quantize.static": "quantize_static",
+    "quantize.dynamic": "quantize_dynamic",
+    "quantize.float": "quantize_float",
+}
+NEEDED = {"prune.channels": {"keep_macs": 0.5}}
+
+
+@pytest.mark.parametrize("technique", TECHNIQUES)
+def test_a_step_is_handed_to_the_function_of_its_technique(
+    technique: type[AnyStep], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = technique.model_fields["technique"].default
+    reached: list[tuple[str, object, object, object]] = []
+    for each in FUNCTIONS.values():
+
+        def stand_in(*given: object, each: str = each) -> Outcome:
+            reached.append((each, *given))  # type: ignore[arg-type]
+            return Outcome(Checkpoint(onnx.ModelProto()))
+
+        monkeypatch.setattr(module, each, stand_in)
+    step = technique.model_validate(NEEDED.get(name, {}))
+    checkpoint = Checkpoint(onnx.ModelProto())
+    context = Context(io=IoSpec(inputs=(), outputs=()), folder=tmp_path)
+    apply(checkpoint, step, context)
+    assert reached == [(FUNCTIONS[name], checkpoint, step, context)]

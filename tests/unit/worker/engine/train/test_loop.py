@@ -1,0 +1,208 @@
+"""The training loop on nets of a few weights."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from lathe.errors import StepImpossible, TrainingDiverged
+from lathe.techniques.train import Adam, EarlyStopping, Recover, Sgd
+from lathe.views import Progress
+from worker.engine.context import Context
+from worker.engine.train.batches import Batch, Rows
+from worker.engine.train.loop import Fitted, fit
+from worker.engine.train.objective import Objective, Outputs
+
+
+@dataclass
+class Scripted:
+    """Scores by a script: one entry an epoch, epoch 0 first; the loss is the weight itself."""
+
+    scores: list[float]
+    module: nn.Module
+    judged: int = 0
+    reads_labels: bool = False
+
+    def prepare(self, rows: Rows, tick: Callable[[], None]) -> None:
+        self.shown = rows
+
+    def loss(self, outputs: Outputs, batch: Batch) -> torch.Tensor:
+        return outputs["y"].mean()
+
+    def score(self, outputs: Outputs, batch: Batch) -> float:
+        # the first judgement is the train loss of epoch 0
+        self.judged += 1
+        return self.scores[max(self.judged - 2, 0)]
+
+
+class Constant(nn.Module):
+    """y = w for every example; each step of plain SGD at rate 1 lowers w by 1."""
+
+    def __init__(self, start: float = 10.0) -> None:
+        super().__init__()
+        self.w = nn.Parameter(torch.tensor(start))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.w.expand(len(x))
+
+
+PLAIN = Sgd(lr=1, momentum=0, weight_decay=0)
+
+
+def spec(**changes: object) -> Recover:
+    usual = {
+        "epochs": 3, "batch_size": 1000, "optimizer": PLAIN, "schedule": "constant",
+    }  # fmt: skip
+    return Recover.model_validate(usual | changes)
+
+
+def run(module: nn.Module, scores: list[float], context: Context, **changes: object) -> Fitted:
+    return fit(
+        module,
+        lambda inputs: {"y": module(inputs["x"])},
+        spec(**changes),
+        Scripted(scores, module),
+        context,
+    )
+
+
+def test_the_weights_of_the_best_epoch_are_the_ones_that_stay(context: Context) -> None:
+    module = Constant()
+    fitted = run(module, [0.1, 0.5, 0.9, 0.2], context, epochs=3)
+    assert (fitted.best_epoch, module.w.item()) == (2, 8.0)
+    assert [row[0] for row in fitted.curve] == [0, 1, 2, 3]
+    assert [row[2] for row in fitted.curve] == [0.1, 0.5, 0.9, 0.2]
+    assert [row[1] for row in fitted.curve] == [10, 10, 9, 8]
+    assert not module.training
+
+
+def test_training_that_only_hurts_gives_the_model_as_it_came(context: Context) -> None:
+    module = Constant()
+    fitted = run(module, [0.9, 0.5, 0.6, 0.2], context)
+    assert (fitted.best_epoch, module.w.item()) == (0, 10.0)
+    assert fitted.facts["held_out_score_after"] == 0.9
+
+
+def test_patience_ends_the_run_early(context: Context) -> None:
+    module = Constant()
+    fitted = run(
+        module, [0.1, 0.5, 0.4, 0.3, 0.9], context,
+        epochs=9, early_stopping=EarlyStopping(patience=2),
+    )  # fmt: skip
+    assert (fitted.stopped, fitted.facts["epochs_run"], module.w.item()) == ("patience", 3, 9.0)
+
+
+def test_a_loss_that_breaks_later_keeps_the_best_so_far(context: Context) -> None:
+    module = Constant()
+
+    def forward(inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        y = module(inputs["x"])
+        return {"y": y.sqrt()}  # not a number once w is below 0
+
+    module.w.data.fill_(0.3)
+    fitted = fit(module, forward, spec(epochs=5), Scripted([0.1] * 9, module), context)
+    assert fitted.stopped == "loss_not_finite"
+    assert (fitted.best_epoch, module.w.item()) == (0, pytest.approx(0.3))
+
+
+def test_a_loss_that_is_broken_from_the_first_step_is_refused(context: Context) -> None:
+    with pytest.raises(TrainingDiverged, match="very first training loss is nan"):
+        run(Constant(math.nan), [0.1] * 9, context)
+
+
+def test_the_schedule_reaches_the_optimiser_step_by_step(context: Context) -> None:
+    # 180 of 200 rows train, 100 a batch: 2 steps an epoch, 4 in all: factors 1 .854 .5 .146
+    module = Constant()
+    run(module, [0.1, 0.2, 0.3], context, epochs=2, batch_size=100, schedule="cosine")
+    root = 2**0.5
+    steps = 1 + (2 + root) / 4 + 1 / 2 + (2 - root) / 4
+    assert module.w.item() == pytest.approx(10 - steps)
+
+
+def test_an_epoch_sees_at_most_max_samples_other_ones_each_time(context: Context) -> None:
+    shown: list[list[int]] = []
+    module = Constant()
+    lesson = Scripted([0.1, 0.2, 0.3], module)
+    lesson.prepare = lambda rows, tick: shown.append(rows.tolist())  # type: ignore[method-assign]
+    fit(
+        module, lambda i: {"y": module(i["x"])}, spec(epochs=2, max_samples=30), lesson, context
+    )  # fmt: skip
+    first, held, one, held_again, two, _ = shown
+    assert len(one) == len(two) == 30
+    assert set(one) != set(two)
+    assert held == held_again
+    assert not set(held) & (set(first) | set(one) | set(two))
+
+
+def test_progress_ends_at_one(context: Context) -> None:
+    said: list[Progress] = []
+    run(Constant(), [0.1, 0.5, 0.9, 0.2], replace(context, progress=said.append))
+    assert said[0].fraction < 1.0
+    assert (said[-1].fraction, said[-1].total) == (1.0, 20 + 20 + 3 * 200)
+    assert said[-1].unit == "examples"
+
+
+def test_batch_norm_refuses_batches_of_one_and_skips_a_lone_last_example(
+    context: Context,
+) -> None:
+    module = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    lesson = Objective("logits", "y")
+    with pytest.raises(StepImpossible, match="batch of 1"):
+        fit(module, lambda i: {"y": module(i["x"])}, spec(batch_size=1), lesson, context)
+    # 180 train rows in batches of 179 leave one over
+    fitted = fit(
+        module, lambda i: {"y": module(i["x"])}, spec(batch_size=179, epochs=1), lesson, context
+    )
+    assert fitted.stopped == "epochs"
+
+
+def test_the_same_seed_gives_the_same_weights_and_leaves_torchs_generator_alone(
+    context: Context,
+) -> None:
+    def trained(seed: int) -> list[float]:
+        torch.manual_seed(1)
+        module = nn.Sequential(nn.Linear(2, 4), nn.Dropout(0.5), nn.Linear(4, 3))
+        fit(
+            module, lambda i: {"y": module(i["x"])},
+            spec(batch_size=16, optimizer=Adam(lr=0.01)),
+            Objective("logits", "y"), replace(context, seed=seed),
+        )  # fmt: skip
+        return [p.sum().item() for p in module.parameters()]
+
+    assert trained(1) == trained(1)
+    assert trained(1) != trained(2)
+    torch.manual_seed(1)
+    wanted = torch.rand(1).item()
+    torch.manual_seed(1)
+    run(Constant(), [0.1, 0.5, 0.9, 0.2], context)
+    assert torch.rand(1).item() == wanted
+
+
+def test_a_model_without_weights_is_refused(context: Context) -> None:
+    with pytest.raises(StepImpossible, match="no float weights"):
+        fit(nn.ReLU(), lambda i: {"y": i["x"]}, spec(), Objective("logits", "y"), context)
+
+
+def test_an_output_that_no_weight_reaches_is_refused(context: Context) -> None:
+    module = Constant()
+    with pytest.raises(StepImpossible, match="no float weight reaches"):
+        fit(
+            module, lambda i: {"y": i["x"].mean(1, keepdim=True).expand(-1, 3)}, spec(),
+            Objective("logits", "y"), context,
+        )  # fmt: skip
+
+
+def test_held_out_scores_weigh_batches_by_their_size(context: Context) -> None:
+    rows = np.arange(200)
+    module = nn.Linear(2, 3)
+    lesson = Objective("logits", "y")
+    fitted = fit(
+        module, lambda i: {"y": module(i["x"])}, spec(epochs=1, hold_out=0.85), lesson, context
+    )
+    assert fitted.held_out_examples == 170
+    assert len(rows) - fitted.train_examples == 170
+    assert fitted.curve[0][2] * 170 == pytest.approx(round(fitted.curve[0][2] * 170))

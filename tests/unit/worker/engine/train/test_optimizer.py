@@ -1,0 +1,38 @@
+"""The optimiser a spec names."""
+
+import torch
+
+from lathe.techniques.train import Adam, AdamW, Sgd
+from worker.engine.train.optimizer import optimizer
+
+
+def weights() -> list[torch.nn.Parameter]:
+    return [torch.nn.Parameter(torch.tensor([2.0]))]
+
+
+def test_sgd_takes_nesterovs_step_and_decays_weights() -> None:
+    # g = 1 + 0.5 * 2 = 2; Nesterov's first step is lr (g + momentum g)
+    (weight,) = parameters = weights()
+    chosen = optimizer(Sgd(lr=0.1, momentum=0.5, weight_decay=0.5), parameters)
+    weight.grad = torch.tensor([1.0])
+    chosen.step()
+    assert torch.allclose(weight, torch.tensor([2 - 0.1 * (2 + 0.5 * 2)]))
+
+
+def test_sgd_without_momentum_is_plain() -> None:
+    (weight,) = parameters = weights()
+    chosen = optimizer(Sgd(lr=0.1, momentum=0, weight_decay=0), parameters)
+    weight.grad = torch.tensor([3.0])
+    chosen.step()
+    assert torch.allclose(weight, torch.tensor([2 - 0.3]))
+
+
+def test_adam_mixes_decay_into_its_step_and_adamw_does_not() -> None:
+    adam, adamw = weights(), weights()
+    for spec, parameters in ((Adam, adam), (AdamW, adamw)):
+        chosen = optimizer(spec(lr=0.1, weight_decay=0.5), parameters)
+        parameters[0].grad = torch.tensor([3.0])
+        chosen.step()
+    # a first Adam step is lr whatever the gradient; AdamW shrinks by lr * decay besides
+    assert torch.allclose(adam[0], torch.tensor([2 - 0.1]))
+    assert torch.allclose(adamw[0], torch.tensor([2 * (1 - 0.1 * 0.5) - 0.1]))
