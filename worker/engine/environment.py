@@ -32,7 +32,7 @@ def environment(*, threads: int, device: str, seed: int) -> Environment:
         lathe_version=__version__,
         libraries=versions(),
         cpu=cpu_name(),
-        cores=len(os.sched_getaffinity(0)),
+        cores=cores(),
         threads=threads,
         device=device,
         platform=f"{kernel.sysname} {kernel.release} {kernel.machine}",
@@ -50,6 +50,11 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue  # not every install has every library, and a missing one did no work
     return found
+
+
+def cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0))
 
 
 def cpu_name(cpuinfo: Path = CPUINFO) -> str:

@@ -23,8 +23,8 @@ LARGEST = float(np.finfo(np.float16).max)  # 65504
 SMALLEST = float(np.finfo(np.float16).smallest_subnormal)  # 2^-24
 HALF = "tensor(float16)"
 WIDE = {  # squares, powers and long sums
-    "CumSum", "Pow", "Range", "ReduceL2", "ReduceLogSumExp", "ReduceMean", "ReduceProd",
-    "ReduceSum", "ReduceSumSquare",
+    "CumSum", "LogSoftmax", "Pow", "Range", "ReduceL2", "ReduceLogSumExp", "ReduceMean",
+    "ReduceProd", "ReduceSum", "ReduceSumSquare", "Softmax",
 }  # fmt: skip
 TYPED = {  # their element type stands in an attribute
     "Bernoulli", "Constant", "ConstantOfShape", "EyeLike", "RandomNormal", "RandomNormalLike",
