@@ -112,6 +112,7 @@ def _candidate(
         file=subject.path.name,
         sha256=subject.sha256,
         measurements=(*subject.costs(), *timed, *quality),
+        float_operators=subject.runs_as.float_operators if subject.runs_as else {},
     )
 
 

@@ -84,18 +84,32 @@ def convnet(rng: np.random.Generator) -> onnx.ModelProto:
 
 
 def images(rng: np.random.Generator, count: int) -> NDArray[np.uint8]:
-    """Stripes, checks and gradients of random strength: worth telling apart."""
-    return rng.integers(0, 256, (count, 1, SIDE, SIDE), dtype=np.uint8)
+    """Stripes that lie or stand, of random strength, with noise on top."""
+    stripes = (np.arange(SIDE) % 4 < 2).astype(np.float64)
+    lying = np.broadcast_to(stripes[:, None], (SIDE, SIDE))
+    pictures = np.where(rng.random((count, 1, 1)) < 0.5, lying, lying.T)
+    strength = rng.uniform(0.1, 0.8, (count, 1, 1))
+    values = pictures * strength + 0.2 * rng.random((count, SIDE, SIDE))
+    return (values[:, None] * 255).astype(np.uint8)
 
 
-def answers(model: onnx.ModelProto, pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
+def logits(model: onnx.ModelProto, pixels: NDArray[np.uint8]) -> Floats:
     session = ort.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]
     )
     rows = [
         session.run(None, {"image": row[None].astype(np.float32) / 255})[0] for row in pixels
     ]
-    return np.concatenate(rows).argmax(axis=1)
+    return np.asarray(np.concatenate(rows), dtype=np.float32)
+
+
+def balanced(model: onnx.ModelProto, pixels: NDArray[np.uint8]) -> onnx.ModelProto:
+    """The last bias set so that no class wins everywhere."""
+    middle = np.median(logits(model, pixels), axis=0)
+    bias = next(tensor for tensor in model.graph.initializer if tensor.name == "fc.bias")
+    level = numpy_helper.to_array(bias) - middle
+    bias.CopyFrom(numpy_helper.from_array(level.astype(np.float32), "fc.bias"))
+    return model
 
 
 @pytest.fixture(scope="module")
@@ -103,12 +117,13 @@ def staged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `net.onnx`, inspected model and data; labels are the net's own answers."""
     folder = tmp_path_factory.mktemp("upload")
     rng = np.random.default_rng(11)
-    model = convnet(rng)
+    model = balanced(convnet(rng), images(rng, 50))
     onnx.save(model, folder / "net.onnx")
-    arrays = {}
+    arrays: dict[str, NDArray[np.generic]] = {}
     for split, count in (("train", 300), ("test", 120)):
         pixels = images(rng, count)
-        arrays |= {f"{split}/image": pixels, f"{split}/label": answers(model, pixels)}
+        arrays[f"{split}/image"] = pixels
+        arrays[f"{split}/label"] = logits(model, pixels).argmax(axis=1)
         arrays[f"{split}/group"] = np.arange(count) % 2
     np.savez(folder / "data.npz", **arrays)  # type: ignore[arg-type]
     return folder
@@ -223,11 +238,12 @@ def test_the_report_covers_steps_layers_classes_groups_and_noise(
     accuracy = {m.metric: m.value for m in report.baseline.measurements}["accuracy"]
     assert accuracy == 1.0  # the labels are the baseline's own answers
     assert [step.id for step in report.steps] == ["slim", "learn", "int8"]
-    assert len(report.steps[1].curve) == 2
+    assert [row[0] for row in report.steps[1].curve] == [0, 1, 2]
     layers = {layer.layer: layer for layer in report.layers}
     assert set(layers) == {"conv1.weight", "conv2.weight", "fc.weight"}
     assert {layer.dtype for layer in layers.values()} == {"int8"}
     assert layers["conv1.weight"].shape_after[0] < 16
+    assert len(report.classes) > 1
     assert sum(one.examples for one in report.classes) == 120
     assert [(one.name, one.examples) for one in report.groups] == [("0", 60), ("1", 60)]
     assert [point.sigma for point in report.noise] == [0.0, 0.05, 0.1, 0.2]
@@ -306,7 +322,9 @@ def embedder(rng: np.random.Generator) -> onnx.ModelProto:
 def test_pairs_are_judged_by_the_similarity_of_both_sides(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     onnx.save(embedder(rng), tmp_path / "net.onnx")
-    arrays = {f"test/{side}/ids": rng.integers(0, 200, (60, 5)) for side in ("a", "b")}
+    arrays: dict[str, NDArray[np.generic]] = {
+        f"test/{side}/ids": rng.integers(0, 200, (60, 5)) for side in ("a", "b")
+    }
     arrays["test/label"] = rng.random(60)
     np.savez(tmp_path / "data.npz", **arrays)  # type: ignore[arg-type]
     bench = Bench(tmp_path)

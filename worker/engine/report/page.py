@@ -57,6 +57,7 @@ def page(report: Report) -> str:
             if scores
         ],
         noise=_noise(report),
+        lowered=any("int" in layer.dtype for layer in report.layers),
         spec_text=json.dumps(report.spec.model_dump(mode="json"), indent=2, ensure_ascii=False),
     )
 

@@ -22,10 +22,9 @@ class Desk:
     say: Say
     lock: TimingLock
 
-    @contextmanager
-    def working(self, message: str | None = None, step: str | None = None) -> Iterator[Report]:
-        """Hold the timing lock shared; yields a progress listener that passes on what it
-        hears with `step` and `message` filled in, and lets a waiting timing go first."""
+    def listener(self, message: str | None = None, step: str | None = None) -> Report:
+        """Passes on the progress it hears with `step` and `message` filled in, and lets a
+        waiting timing go first."""
 
         def heard(made: Progress) -> None:
             self.lock.breathe()
@@ -34,5 +33,10 @@ class Desk:
                 Progressed(progress=made.model_copy(update={"step": step, "message": said}))
             )
 
+        return heard
+
+    @contextmanager
+    def working(self, message: str | None = None, step: str | None = None) -> Iterator[Report]:
+        """Hold the timing lock shared; yields a listener to the work's progress."""
         with self.lock.shared():
-            yield heard
+            yield self.listener(message, step)

@@ -10,7 +10,6 @@ from worker.engine.artifact import write_artifact
 from worker.engine.candidates import Measured
 from worker.engine.checkpoint import Checkpoint, load
 from worker.engine.environment import environment
-from worker.engine.executed import executed
 from worker.engine.layers_report import layer_reports
 from worker.engine.noise import noise_curve
 from worker.engine.report.page import page
@@ -19,7 +18,7 @@ from worker.engine.run.desk import Desk
 from worker.engine.run.materials import Materials
 from worker.engine.run.scores import class_scores, group_scores, worst_classes
 from worker.engine.run.steps import Ran
-from worker.engine.run.subject import BASELINE
+from worker.engine.run.subject import BASELINE, Subject
 from worker.engine.verdict import decide
 from worker.wire import Compress, Compressed, OutFile
 
@@ -42,7 +41,7 @@ def proof(
         baseline=measured.baseline,
         candidates=measured.candidates,
         steps=ran.reports,
-        layers=_layers(task, materials, checkpoint, desk),
+        layers=_layers(task, materials, checkpoint, measured.subjects[verdict.best], desk),
         classes=classes,
         groups=groups,
         worst_classes=worst_classes(classes),
@@ -61,7 +60,11 @@ def proof(
 
 
 def _layers(
-    task: Compress, materials: Materials, checkpoint: Checkpoint, desk: Desk
+    task: Compress,
+    materials: Materials,
+    checkpoint: Checkpoint,
+    best: Subject,
+    desk: Desk,
 ) -> tuple[LayerReport, ...]:
     """Against the canonical form of the job's own model, also where the baseline is another."""
     original = onnx.load(desk.inside / task.model.canonical)
@@ -70,7 +73,7 @@ def _layers(
             original,
             checkpoint.model,
             materials.any_samples,
-            executed(checkpoint.model).layers,
+            best.runs_as.layers if best.runs_as else {},
             threads=task.threads,
         )
 

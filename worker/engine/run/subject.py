@@ -9,6 +9,7 @@ from lathe.facts import ModelFacts
 from lathe.report import Measurement
 from worker.engine.artifact import Written
 from worker.engine.checkpoint import Checkpoint
+from worker.engine.executed import Executed, executed
 from worker.engine.graph.macs import macs
 from worker.engine.graph.parameters import parameters
 
@@ -17,7 +18,8 @@ BASELINE = "baseline"
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """`macs` are multiply-accumulates for one example; None where they cannot be counted."""
+    """`macs` are multiply-accumulates for one example; None where they cannot be counted.
+    `runs_as` tells for a candidate what the runtime makes of it."""
 
     id: str
     path: Path
@@ -25,6 +27,7 @@ class Subject:
     sha256: str
     parameters: int
     macs: int | None
+    runs_as: Executed | None = None
 
     @classmethod
     def baseline(cls, path: Path, facts: ModelFacts) -> Self:
@@ -44,6 +47,7 @@ class Subject:
             written.sha256,
             parameters(checkpoint.model),
             macs(checkpoint.model),
+            executed(written.path),
         )
 
     def costs(self) -> list[Measurement]:
