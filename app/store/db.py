@@ -38,7 +38,7 @@ def async_engine(url: str, *, pool_size: int = 8) -> AsyncEngine:
     if target.drivername == "postgresql+asyncpg" and "sslmode" in target.query:
         ssl = target.query["sslmode"]  # asyncpg's name for libpq's word, same values
         target = target.difference_update_query(["sslmode"]).update_query_dict({"ssl": ssl})
-    engine = create_async(target, **_pool(pool_size))
+    engine = create_async(target, **_pool(target, pool_size))
     _prepare(engine.sync_engine)
     return engine
 
@@ -49,7 +49,8 @@ def sync_engine(url: str, *, pool_size: int = 2) -> Engine:
     Not to be used on both sides of a fork: make one in each process. Raises ValueError for a
     URL of another database.
     """
-    engine = create_engine(_with_driver(url, _SYNC_DRIVERS), **_pool(pool_size))
+    target = _with_driver(url, _SYNC_DRIVERS)
+    engine = create_engine(target, **_pool(target, pool_size))
     _prepare(engine)
     return engine
 
@@ -76,8 +77,10 @@ def _with_driver(url: str, drivers: dict[str, str]) -> URL:
     return target.set(drivername=drivers[backend])
 
 
-def _pool(size: int) -> dict[str, Any]:
-    return {"pool_size": size, "max_overflow": 0, "pool_pre_ping": True}
+def _pool(target: URL, size: int) -> dict[str, Any]:
+    """A server may have closed a pooled connection, a file has not."""
+    server = target.get_backend_name() != "sqlite"
+    return {"pool_size": size, "max_overflow": 0, "pool_pre_ping": server}
 
 
 def _prepare(engine: Engine) -> None:

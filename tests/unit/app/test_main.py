@@ -1,7 +1,5 @@
 """The application as a module and as a running thing."""
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +12,6 @@ from app.main import create
 from app.settings import Settings
 
 pytestmark = pytest.mark.anyio
-HEAVY = ("torch", "onnx", "onnxruntime", "numpy")
-
-
-def test_importing_it_needs_no_environment_and_loads_no_model_library() -> None:
-    code = f"import app.main, sys; print(sorted(set({HEAVY}) & set(sys.modules)))"
-    done = subprocess.run(
-        [sys.executable, "-c", code], env={}, capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
 
 
 def test_the_module_has_an_app_that_is_made_once_and_nothing_it_does_not_have(
