@@ -35,6 +35,7 @@ class Budget:
     limits: Limits
     packed_bytes: int
     members: int = 0
+    declared_bytes: int = 0
     unpacked_bytes: int = 0
     names: set[str] = field(default_factory=set)
 
@@ -46,7 +47,8 @@ class Budget:
         if name in self.names:
             raise ArchiveRefusedError(f"it holds {name!r} twice")
         self.names.add(name)
-        self._within(name, self.unpacked_bytes + declared_bytes)
+        self.declared_bytes += declared_bytes
+        self._within(name, self.declared_bytes)
         if packed_bytes is not None:
             self._ratio(f"{name!r} unfolds", declared_bytes, packed_bytes)
 

@@ -71,8 +71,6 @@ def members(archive: zipfile.ZipFile, budget: Budget) -> dict[str, zipfile.ZipIn
         budget.admit(name, info.file_size, info.compress_size)
         if not info.is_dir():
             found[name] = info
-    if sum(info.file_size for info in found.values()) > budget.limits.max_bytes:
-        raise ArchiveRefusedError(f"it unfolds to more than {budget.limits.max_bytes} bytes")
     return found
 
 

@@ -150,18 +150,47 @@ def test_a_constant_that_would_explode_is_left_to_the_runtime() -> None:
     graph = helper.make_graph(
         [
             helper.make_node("ConstantOfShape", ["huge"], ["zeros"]),
-            helper.make_node("Shape", ["zeros"], ["s"]),
-            helper.make_node("Cast", ["s"], ["f"], to=TensorProto.FLOAT),
-            helper.make_node("Add", ["x", "f"], ["y"]),
+            helper.make_node("ConstantOfShape", ["small"], ["few"]),
+            helper.make_node("Cast", ["x"], ["ids"], to=TensorProto.INT64),
+            helper.make_node("Gather", ["zeros", "ids"], ["a"]),
+            helper.make_node("Gather", ["few", "ids"], ["b"]),
+            helper.make_node("Add", ["a", "b"], ["y"]),
         ],
         "g",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 2])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 2])],
-        [numpy_helper.from_array(np.array([1 << 20, 2], np.int64), "huge")],
+        [helper.make_tensor_value_info("x", TensorProto.BOOL, ["n"])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n"])],
+        [
+            numpy_helper.from_array(np.array([(1 << 20) + 9], np.int64), "huge"),
+            numpy_helper.from_array(np.array([5], np.int64), "small"),
+        ],
     )
     opset = [helper.make_opsetid("", 18)]
-    canonical = _canonicalise(helper.make_model(graph, opset_imports=opset, ir_version=10))
-    assert sum(np.prod(t.dims) for t in canonical.model.graph.initializer) <= 4
+    model = _canonicalise(helper.make_model(graph, opset_imports=opset, ir_version=10)).model
+    assert operators(model)["ConstantOfShape"] == 1
+    assert sorted(initializers(model)) == ["few", "huge"]
+
+
+def test_reshapes_of_a_free_batch_take_their_safe_form() -> None:
+    def shape(name: str, *sizes: int) -> onnx.TensorProto:
+        return numpy_helper.from_array(np.array(sizes, np.int64), name)
+
+    graph = helper.make_graph(
+        [
+            helper.make_node("Reshape", ["x", "heads"], ["a"]),
+            helper.make_node("Transpose", ["a"], ["b"], perm=[0, 1, 3, 2]),
+            helper.make_node("Reshape", ["b", "merge"], ["c"], allowzero=1),
+            helper.make_node("Relu", ["c"], ["d"]),
+            helper.make_node("Reshape", ["d", "flat"], ["y"]),
+        ],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 7, 8])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 56])],
+        [shape("heads", -1, 7, 2, 4), shape("merge", -1, 7, 8), shape("flat", -1, 56)],
+    )
+    opset = [helper.make_opsetid("", 18)]
+    model = _canonicalise(helper.make_model(graph, opset_imports=opset, ir_version=10)).model
+    assert _reshapes(model) == [[0, 0, 2, -1], [0, 0, -1], [0, -1]]
+    assert not any(n.attribute for n in model.graph.node if n.op_type == "Reshape")
 
 
 def test_a_model_that_runs_on_no_random_input_is_kept_with_a_finding() -> None:
@@ -181,7 +210,9 @@ def test_a_model_that_runs_on_no_random_input_is_kept_with_a_finding() -> None:
     assert operators(canonical.model) == {"Identity": 1, "Reshape": 1}
 
 
-def test_merged_key_transposes_are_unmerged_and_free_of_the_head_count() -> None:
+def _turned(heads_after: int) -> onnx.ModelProto:
+    """(n, 4, 7, 5) -> (4n, 7, 5) -> (4n, 5, 7) -> (4n / heads_after, heads_after, 5, 7)."""
+
     def shape(name: str, *sizes: int) -> onnx.TensorProto:
         return numpy_helper.from_array(np.array(sizes, np.int64), name)
 
@@ -193,13 +224,33 @@ def test_merged_key_transposes_are_unmerged_and_free_of_the_head_count() -> None
         ],
         "g",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 4, 7, 5])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 4, 5, 7])],
-        [shape("merge", -1, 7, 5), shape("split", -1, 4, 5, 7)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["m", heads_after, 5, 7])],
+        [shape("merge", -1, 7, 5), shape("split", -1, heads_after, 5, 7)],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+
+
+def test_merged_key_transposes_are_unmerged_and_free_of_the_head_count() -> None:
+    (node,) = _canonicalise(_turned(4)).model.graph.node
+    assert (node.op_type, list(node.attribute[0].ints)) == ("Transpose", [0, 1, 3, 2])
+
+
+def test_a_merged_transpose_that_splits_otherwise_stays() -> None:
+    canonical = _canonicalise(_turned(2))
+    assert operators(canonical.model) == {"Reshape": 2, "Transpose": 1}
+    assert _codes(canonical) == []
+
+
+def test_a_model_with_one_answer_for_the_whole_batch_keeps_its_batch() -> None:
+    graph = helper.make_graph(
+        [helper.make_node("ReduceSum", ["x"], ["y"], keepdims=0)],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 7])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [])],
     )
     opset = [helper.make_opsetid("", 18)]
-    model = _canonicalise(helper.make_model(graph, opset_imports=opset, ir_version=10)).model
-    (node,) = model.graph.node
-    assert (node.op_type, list(node.attribute[0].ints)) == ("Transpose", [0, 1, 3, 2])
+    canonical = _canonicalise(helper.make_model(graph, opset_imports=opset, ir_version=10))
+    assert (canonical.batch_axis, _codes(canonical)) == ("fixed", ["batch_fixed"])
 
 
 def test_a_zero_start_state_no_longer_ties_an_lstm_to_its_batch() -> None:
