@@ -11,6 +11,7 @@ import os
 import signal
 import warnings
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -35,16 +36,17 @@ from worker.supervise import supervise
 
 @dataclass(slots=True)
 class _Process:
-    """What this process is: `pool` is set in the main process, `bench` in a pool process."""
+    """What this process knows of itself; a pool process has a bench."""
 
     main_pid: int = field(default_factory=os.getpid)
-    pool: Any = None
     bench: Bench | None = None
-    busy: bool = False
 
 
 settings = Settings.from_environment()
 app = celery_at(settings.broker_url)
+
+_PLEASE_STOP = signal.SIGURG  # ignored by a process that does not listen for it
+_STOP_SIGNALS = (signal.SIGTERM, _PLEASE_STOP)
 
 log = logging.getLogger(__name__)
 warnings.simplefilter("ignore", SecurityWarning)  # it is about pickle; only JSON is accepted
@@ -57,14 +59,15 @@ def look(queue: str) -> None:
     bench = _bench(f"worker:{os.getpid()}")
     if bench.stopping.is_set():  # the hint is lost; the sweep sends another
         return
-    _this.busy = True
+    quiet = {number: signal.signal(number, _stop) for number in _STOP_SIGNALS}
     try:
         with bench.sessions.begin() as session:
             claimed = claim(session, Queue(queue), bench.name, settings.lease_s)
         if claimed is not None:
             supervise(claimed, bench)
     finally:
-        _this.busy = False
+        for number, handler in quiet.items():
+            signal.signal(number, handler)
 
 
 def _bench(name: str) -> Bench:
@@ -90,13 +93,10 @@ def _check_the_machine(**_: object) -> None:
 
 def _set_up_pool_process(sender: str, **_: object) -> None:
     die_with_parent(_this.main_pid)
-    signal.signal(signal.SIGTERM, _stop_or_die)
-    signal.signal(signal.SIGUSR2, _stop)
     _bench(f"{sender}:{os.getpid()}")
 
 
 def _appear(sender: Any, **_: object) -> None:
-    _this.pool = sender.pool
     queues = sorted(app.amqp.queues.consume_from)
     facts = WorkerFacts(
         name=sender.hostname,
@@ -113,21 +113,17 @@ def _appear(sender: Any, **_: object) -> None:
 
 
 def _hand_back(**_: object) -> None:
-    """Runs in the main process's signal handler."""
-    for pid in _this.pool.info["processes"] if _this.pool is not None else ():
-        os.kill(pid, signal.SIGUSR2)
+    """Runs in the main process's signal handler; its only children are pool processes."""
+    for task in Path("/proc/self/task").iterdir():
+        for pid in (task / "children").read_text().split():
+            os.kill(int(pid), _PLEASE_STOP)
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
+    """Runs in a pool process while it is busy: it hands its job back, then goes on idle and
+    ends as its main process wants it to."""
     if _this.bench is not None:
         _this.bench.stopping.set()
-
-
-def _stop_or_die(number: int, frame: FrameType | None) -> None:
-    _stop(number, frame)
-    if not _this.busy:
-        signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)
 
 
 for _moment, _receiver in (
