@@ -1,11 +1,12 @@
 """Latency of files side by side: run by run in turns, in one process, on a quiet machine.
 
-Every round runs each file once and the next round starts with another file, so that drift,
-heat and order touch all alike and the runs of a round are a pair. Rounds are grouped into
-slices of about two seconds under the host's timing lock. A batch size that was timed while
-others used more than a tenth of the machine is timed again, up to three times in all, and the
-quietest attempt is kept; if even that was not quiet, or the lock was not to be had, its
-measurements are marked contended.
+Every round runs each file once, in an order drawn anew, so that drift, heat and what the file
+before left in the caches touch all alike and the runs of a round are a pair. (With the order
+merely rotated each file always follows the same one: a file timed beside its own copy then
+differed by 4 %.) Rounds are grouped into slices of about two seconds under the host's timing
+lock. A batch size that was timed while others used more than a tenth of the machine is timed
+again, up to three times in all where that is quick, and the quietest attempt is kept; if even
+that was not quiet, or the lock was not to be had, its measurements are marked contended.
 """
 
 import gc
@@ -31,6 +32,7 @@ WARM_UP_S = 0.5  # or as many runs as fit, whichever is more
 LOCK_TIMEOUT_S = 30.0
 QUIET_SHARE = 0.1
 ATTEMPTS = 3
+RETRY_WITHIN_S = 20.0
 PAUSE_S = 0.02  # between slices, so that waiting work gets its turn
 ERRORS_ONLY = 3
 
@@ -73,7 +75,12 @@ def time_files(
     made: dict[str, list[Measurement]] = {name: [] for name in files}
     for place, (batch_size, batch) in enumerate(inputs.items()):
         attempts: list[_Attempt] = []
-        while len(attempts) < ATTEMPTS and all(one.contended for one in attempts):
+        start = time.monotonic()
+        while not attempts or (
+            attempts[-1].contended
+            and len(attempts) < ATTEMPTS
+            and time.monotonic() - start < RETRY_WITHIN_S
+        ):
             attempts.append(_timed(sessions, batch, runs, lock))
         best = min(attempts, key=lambda one: (not one.alone, one.share))
         for name, seconds in best.seconds.items():
@@ -96,8 +103,9 @@ def _session(path: Path, threads: int) -> ort.InferenceSession:
 def _timed(
     sessions: Mapping[str, ort.InferenceSession], batch: Arrays, runs: int, lock: TimingLock
 ) -> _Attempt:
-    order = list(sessions)
-    attempt = _Attempt({name: [] for name in order})
+    names = list(sessions)
+    rng = np.random.default_rng(0)
+    attempt = _Attempt({name: [] for name in names})
     with lock.shared():
         _warm_up(sessions, batch)
     done = 0
@@ -108,8 +116,8 @@ def _timed(
                 session.run(None, batch)
             start = CpuMoment.now()
             while done < runs and time.monotonic() - start.clock_s < SLICE_S:
-                first = done % len(order)
-                for name in order[first:] + order[:first]:
+                for place in rng.permutation(len(names)):
+                    name = names[place]
                     attempt.seconds[name].append(_run_s(sessions[name], batch))
                 done += 1
             end = CpuMoment.now()

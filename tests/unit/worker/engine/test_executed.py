@@ -10,7 +10,7 @@ from worker.engine.executed import executed
 
 
 def model(
-    nodes: list[Node], weights: dict[str, object], output: list[object]
+    nodes: list[onnx.NodeProto], weights: dict[str, object], output: list[object]
 ) -> onnx.ModelProto:
     graph = helper.make_graph(
         nodes,
