@@ -76,7 +76,7 @@ def _subject(task: Compress, state: State, folder_out: Path) -> Subject:
     output = task.spec.outputs[0]
     path = folder_out / artifact_name(task.spec, state.step, output.opset)
     written = write_artifact(checkpoint.model, task.model.facts.io, output, path)
-    return Subject.candidate(state.step, written, checkpoint)
+    return Subject.candidate(state.step, written, state.counts)
 
 
 def _evaluations(
@@ -138,7 +138,7 @@ def _comparisons(
             yield compare_quality(
                 metric, evaluations[BASELINE], evaluations[name], seed=spec.seed
             )
-    if before.parameters:
-        yield compare_cost("parameters", before.parameters, after.parameters)
-    if before.macs and after.macs is not None:
-        yield compare_cost("macs", before.macs, after.macs)
+    if before.counts.parameters and after.counts.parameters is not None:
+        yield compare_cost("parameters", before.counts.parameters, after.counts.parameters)
+    if before.counts.macs and after.counts.macs is not None:
+        yield compare_cost("macs", before.counts.macs, after.counts.macs)

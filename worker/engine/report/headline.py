@@ -8,6 +8,7 @@ from worker.engine.report.axis import Tick, spanning
 from worker.engine.report.names import metric_name
 from worker.engine.run import figures
 from worker.engine.run.measured import measured
+from worker.engine.run.realised import is_contended
 
 MOST_COSTS = 3
 
@@ -74,6 +75,9 @@ def _cost(baseline: Candidate, best: Candidate, compared: Comparison) -> Card:
             note = (
                 f"95 % interval {figures.times(1 / span.high)} to {figures.times(1 / span.low)}"
             )
+    tone = "good" if compared.change < 1 else "bad"
+    if not is_size and is_contended(baseline, best, batch):
+        note, tone = "contended: other work used the CPU, so this is not claimed", "plain"
     better = compared.change < 1
     words = ("smaller", "larger") if is_size else ("faster", "slower")
     factor = 1 / compared.change if better else compared.change
@@ -81,7 +85,7 @@ def _cost(baseline: Candidate, best: Candidate, compared: Comparison) -> Card:
         title=metric_name(metric, batch),
         figure=figures.times(factor),
         word=words[0] if better else words[1],
-        tone="good" if better else "bad",
+        tone=tone,
         bars=(
             Bar("baseline", before / longest, text(before)),
             Bar("candidate", after / longest, text(after)),

@@ -10,7 +10,8 @@ from worker.engine.report.axis import Axis, Tick
 WIDTH, HEIGHT = 360.0, 190.0
 LEFT, RIGHT, TOP, BOTTOM = 10.0, 350.0, 12.0, 160.0
 BINS = 44
-TAIL = 99.0  # the axis ends at this percentile: one slow run must not squeeze all others
+TAIL = 99.0  # the axis ends at this percentile, and at thrice the larger median at the
+TAIL_MEDIANS = 3.0  # latest: a few slow runs must not squeeze all others
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,10 @@ def histogram(
 ) -> Histogram:
     """Bars of the raw samples (milliseconds) of both files; heights share one scale."""
     both = np.array([*baseline, *candidate])
-    end = max(float(np.percentile(part, TAIL)) for part in (baseline, candidate))
+    end = max(
+        min(float(np.percentile(part, TAIL)), TAIL_MEDIANS * float(np.median(part)))
+        for part in (baseline, candidate)
+    )
     room = max(end - both.min(), end * 0.02) * 0.05
     axis = Axis(max(0.0, float(both.min()) - room), end + room, LEFT, RIGHT)
     edges = np.linspace(axis.low, axis.high, BINS + 1)

@@ -42,6 +42,8 @@ def metric_value(measurement: Measurement) -> str:
             return figures.size(value)
         case "ms":
             return figures.milliseconds(value)
+        case "1/s":
+            return f"{figures.number(value)}/s"
         case unit:
             text = f"{figures.score(metric, value)}{figures.unit(metric)}"
             return text if metric in figures.PERCENT or not unit else f"{text} {unit}"

@@ -66,7 +66,7 @@ def _title(report: Report, best: Candidate) -> str:
     """The verdict's first clause where something was realised, else what is lacking."""
     if best.realised in ("neither", "unmeasured"):
         return REALISED[best.realised][0]
-    return typeset(re.split(r";| \(|, but ", report.verdict.sentence, maxsplit=1)[0])
+    return typeset(re.split(r";| [\[(]|, but ", report.verdict.sentence, maxsplit=1)[0])
 
 
 def _histograms(baseline: Candidate, best: Candidate) -> list[Histogram]:

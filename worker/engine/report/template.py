@@ -33,11 +33,9 @@ def _environment() -> Environment:
     return made
 
 
-def fact(value: float | str | bool | None) -> str:  # noqa: FBT001 - one fact of any type
+def fact(value: float | str | bool) -> str:  # noqa: FBT001 - one fact of any type
     """One fact of a step: yes or no, a number, or its text."""
     match value:
-        case None:
-            return "—"
         case bool():
             return "yes" if value else "no"
         case int() | float():

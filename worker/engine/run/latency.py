@@ -16,8 +16,8 @@ from worker.wire import Compress
 
 TRIAL_RUNS = 30  # to tell which of two baseline files is faster
 CONTENDED = (
-    "other work used the CPU while the files were timed, so no speed-up is claimed where a "
-    "latency is marked contended; run the job again on a quieter machine"
+    "Other work used the CPU while the files were timed, so no speed-up is claimed where a "
+    "latency is marked contended; run the job again on a quieter machine."
 )
 Timings = dict[str, tuple[Measurement, ...]]
 
@@ -72,8 +72,8 @@ def batch_sizes(
         return asked, ()
     left_out = ", ".join(str(size) for size in asked if size != shape[0])
     warning = (
-        f"the model fixes its batch size at {shape[0]}, so {left_out} could not be timed; "
-        "export it with a symbolic batch axis for that"
+        f"The model fixes its batch size at {shape[0]}, so {left_out} could not be timed; "
+        "export it with a symbolic batch axis for that."
     )
     return (shape[0],), (warning,)
 

@@ -3,6 +3,16 @@
 from lathe.report import Candidate, Measurement
 
 
-def measured(candidate: Candidate, metric: str) -> Measurement | None:
-    """The first measurement of `metric`: for latencies that of the first batch size asked."""
-    return next((m for m in candidate.measurements if m.metric == metric), None)
+def measured(
+    candidate: Candidate, metric: str, batch_size: int | None = None
+) -> Measurement | None:
+    """The measurement of `metric` at a batch size, or without one the first: for latencies
+    that of the first batch size asked."""
+    return next(
+        (
+            one
+            for one in candidate.measurements
+            if one.metric == metric and batch_size in (None, one.batch_size)
+        ),
+        None,
+    )

@@ -111,8 +111,8 @@ def _shared_data(spec: JobSpec) -> list[str]:
     """Whether something was chosen on what is judged."""
     judged = spec.data.evaluation
     return [
-        f"data.{purpose} and data.evaluation read the same split, so the scores look better "
-        "than they would on unseen examples"
+        f"The {purpose} and the evaluation examples come from one split, so the scores look "
+        "better than they would on unseen examples."
         for purpose, split in spec.data.splits()
         if judged is not None
         and purpose != "evaluation"

@@ -43,7 +43,10 @@ def is_faster(baseline: Candidate, candidate: Candidate) -> bool:
     return ratio.interval.high < 1 and not is_contended(baseline, candidate)
 
 
-def is_contended(baseline: Candidate, candidate: Candidate) -> bool:
-    """Whether other work used the CPU while either file's first batch size was timed."""
-    timed = (measured(baseline, "latency_ms"), measured(candidate, "latency_ms"))
+def is_contended(
+    baseline: Candidate, candidate: Candidate, batch_size: int | None = None
+) -> bool:
+    """Whether other work used the CPU while either file was timed at this batch size (None:
+    the first one)."""
+    timed = (measured(file, "latency_ms", batch_size) for file in (baseline, candidate))
     return any(one is not None and one.contended for one in timed)

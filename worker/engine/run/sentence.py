@@ -24,7 +24,8 @@ def _costs(baseline: Candidate, candidate: Candidate) -> str:
         unknown = "nothing else was" if candidate.realised == "unmeasured" else "speed was not"
         return f"{size[0].upper()}{size[1:]}; {unknown} measured"
     contended = is_contended(baseline, candidate)
-    speed = _speed(latencies[0], contended=contended) + _other_batches(latencies[1:])
+    quiet = [c for c in latencies[1:] if not is_contended(baseline, candidate, c.batch_size)]
+    speed = _speed(latencies[0], contended=contended) + _other_batches(quiet)
     if smaller or faster:
         first, second = (size, speed) if smaller else (speed, size)
         joint = " and " if smaller and faster else ", but "
@@ -42,8 +43,8 @@ def _speed(latency: Comparison, *, contended: bool) -> str:
     where = f"at batch {latency.batch_size}"
     if contended:
         return (
-            f"no speed-up is claimed {where} because other work used the CPU during the "
-            f"timing ({_times_as_long(latency.change)} seen)"
+            f"no speed-up is claimed {where}, where other work disturbed the timing "
+            f"({_times_as_long(latency.change)} seen)"
         )
     span = latency.interval
     if span is None:
@@ -71,7 +72,7 @@ def _other_batches(latencies: list[Comparison]) -> str:
         + ("faster" if c.change < 1 else "slower")
         for c in latencies
     ]
-    return f" ({', '.join(words)})"
+    return f" [{', '.join(words)}]"
 
 
 def _quality(metric: str, baseline: Candidate, candidate: Candidate) -> str:

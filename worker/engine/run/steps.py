@@ -17,6 +17,7 @@ from worker.engine.checkpoint import Checkpoint, load, save
 from worker.engine.context import Context, Report
 from worker.engine.gate import same_function
 from worker.engine.outcome import Outcome
+from worker.engine.run.counts import Counts
 from worker.engine.run.desk import Desk
 from worker.engine.run.examples import example_inputs
 from worker.engine.run.materials import Materials
@@ -34,6 +35,7 @@ class State:
 
     step: str
     checkpoint: Path
+    counts: Counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +49,15 @@ class Ran:
 def run_steps(task: Compress, materials: Materials, desk: Desk) -> Ran:
     """Carry out the steps after the reused ones; raises Stopped with the step's id."""
     states = [
-        State(staged.report.id, desk.inside / staged.checkpoint)
+        State(
+            staged.report.id, desk.inside / staged.checkpoint, Counts.of_report(staged.report)
+        )
         for staged in task.reused
         if staged.checkpoint is not None
     ]
     reports = [staged.report for staged in task.reused]
     current = _start(task, desk.inside)
+    counts = Counts.of_report(reports[-1]) if reports else Counts().after(current)
     for position in range(len(task.reused), len(task.spec.pipeline)):
         step_id = task.spec.step_id(position)
         desk.say(StepStarted(step=step_id))
@@ -64,10 +69,12 @@ def run_steps(task: Compress, materials: Materials, desk: Desk) -> Ran:
         ):
             context = _context(task, materials, position, Path(scratch), progress)
             outcome, report = _timed(current, context, materials, task.spec, position)
+            counts = counts.after(outcome.checkpoint)
+            report = report.model_copy(update={"facts": report.facts | counts.as_facts()})
             save(outcome.checkpoint, path)
         desk.say(StepFinished(step=step_id, checkpoint=path.name, report=report))
         current = outcome.checkpoint
-        states.append(State(step_id, path))
+        states.append(State(step_id, path, counts))
         reports.append(report)
     return Ran(tuple(states), tuple(reports))
 

@@ -95,7 +95,7 @@ def test_an_interval_around_one_is_not_surely_faster() -> None:
 def test_a_disturbed_timing_claims_no_speed() -> None:
     words = sentence(spec(), baseline(contended=True), small_and_fast())
     assert words.startswith(
-        "12.4x smaller, but no speed-up is claimed at batch 1 because other"
+        "12.4x smaller, but no speed-up is claimed at batch 1, where other work"
     )
 
 
@@ -112,7 +112,7 @@ def test_other_batch_sizes_stand_in_brackets() -> None:
     wide = Comparison(metric="latency_ms", kind="ratio", change=1.25, batch_size=32)
     made = made.model_copy(update={"against_baseline": (*made.against_baseline, wide)})
     words = sentence(spec(), baseline(), made)
-    assert words.startswith("12.4x smaller and 3.1x faster at batch 1 (batch 32: 1.2x slower);")
+    assert words.startswith("12.4x smaller and 3.1x faster at batch 1 [batch 32: 1.2x slower];")
 
 
 def test_without_task_and_benchmark_only_the_size_is_told() -> None:

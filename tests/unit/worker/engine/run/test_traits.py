@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import onnx
 import pytest
@@ -17,7 +19,7 @@ def checkpoint(
     channels: int | None = None,
     grid: QuantizedWeights | None = None,
     lowered: bool = False,
-    **attributes: int,
+    **attributes: Any,
 ) -> Checkpoint:
     graph = helper.make_graph(
         [helper.make_node(operator, ["x", "w"], ["y"], **attributes)],
@@ -41,7 +43,7 @@ def checkpoint(
     ],
 )
 def test_output_channels_are_counted_on_the_axis_of_the_operator(
-    operator: str, shape: tuple[int, ...], attributes: dict[str, int]
+    operator: str, shape: tuple[int, ...], attributes: dict[str, Any]
 ) -> None:
     kept = checkpoint(operator, shape, channels=5, **attributes)
     check_kept(kept, kept)
