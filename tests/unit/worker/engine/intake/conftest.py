@@ -1,11 +1,40 @@
-"""One small network in many disguises: fixed batch 2, BatchNormalization, a literal Reshape."""
+"""One small network: fixed batch 2, BatchNormalization, literal Reshapes; and the upload."""
+
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from lathe.facts import ModelFacts
+from worker.engine.intake.model import inspect_model
+from worker.wire import Limits
+
 BATCH = 2
+LIMITS = Limits(max_bytes=1 << 22, max_members=8)
+
+
+class Inspect(Protocol):
+    def __call__(self, data: bytes, limits: Limits = LIMITS) -> ModelFacts: ...
+
+
+@pytest.fixture
+def inspect(tmp_path: Path) -> Inspect:
+    """Inspect bytes as an uploaded model into `out/`; a refusal must leave nothing there."""
+    upload, out = tmp_path / "upload", tmp_path / "out" / "canonical.onnx"
+    out.parent.mkdir()
+
+    def inspected(data: bytes, limits: Limits = LIMITS) -> ModelFacts:
+        upload.write_bytes(data)
+        try:
+            return inspect_model(upload, out, limits)
+        except Exception:
+            assert list(out.parent.iterdir()) == []
+            raise
+
+    return inspected
 
 
 @pytest.fixture

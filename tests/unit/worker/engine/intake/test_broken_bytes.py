@@ -15,7 +15,7 @@ from worker.engine.intake.model import inspect_model
 from worker.wire import Limits
 
 LIMITS = Limits(max_bytes=1 << 22, max_members=8)
-TRIES = 60
+TRIES = 40
 
 
 def _damaged(data: bytes, rng: random.Random) -> bytes:

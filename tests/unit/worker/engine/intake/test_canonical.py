@@ -2,11 +2,11 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from worker.engine.gate import distance
 from worker.engine.graph.initializers import initializers
 from worker.engine.graph.io_spec import io_spec
 from worker.engine.graph.operators import operators
 from worker.engine.intake.canonical import Canonical, canonicalise
-from worker.engine.intake.fidelity import faithful
 from worker.engine.intake.tidy import tidy
 from worker.engine.session import open_session, run
 
@@ -50,7 +50,7 @@ def test_a_fixed_batch_is_freed_and_three_batches_at_once_answer_as_one_by_one(
         [run(single, {"image": image[k : k + 2]})["scores"] for k in (0, 2, 4)]
     )
     found = run(open_session(canonical.model), {"image": image})["scores"]
-    assert faithful({"scores": expected}, {"scores": found})
+    assert distance({"scores": expected}, {"scores": found}) <= 1
 
 
 def test_names_of_weights_and_doors_stay_and_batchnorm_stays_trainable(
