@@ -1,13 +1,11 @@
 """Small hand-written graphs, and the comparison of their views with onnxruntime."""
 
-import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import onnx
 import pytest
-import torch
 from onnx import TensorProto, helper, numpy_helper, shape_inference
 
 from worker.engine import probe
@@ -78,10 +76,6 @@ def agree() -> Agree:
         for name, y in expected.items():
             assert y.shape == found[name].shape
             np.testing.assert_allclose(found[name], y, rtol=1e-5, atol=1e-5)
-        away = copy.deepcopy(view)
-        away.module.to("meta")  # a tensor that was made on another device would stop it
-        moved = {name: torch.from_numpy(a).to("meta") for name, a in inputs.items()}
-        assert {y.device.type for y in away.forward(moved).values()} == {"meta"}
         assert write_back(view, model).SerializeToString() == model.SerializeToString()
         return view
 

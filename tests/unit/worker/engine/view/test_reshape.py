@@ -29,6 +29,7 @@ def shaped(*sizes: int, zero: int = 0) -> tuple[Any, dict[str, Any]]:
         (("batch", 4), (1, -1)),
         (("batch", "time", 6), (0, 0, 2, 3)),
         (("batch", "time", 6), (-1, 6)),
+        ((None, None, 4), (-1, 8)),
     ],
 )
 def test_a_reshape_agrees_at_any_batch(build: Any, agree: Any, x: Any, to: Any) -> None:

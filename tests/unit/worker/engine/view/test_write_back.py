@@ -6,7 +6,7 @@ import onnx
 import pytest
 import torch
 from onnx import numpy_helper
-from onnx.helper import make_node
+from onnx.helper import make_node, make_tensor
 from torch import nn
 
 from lathe.errors import StepImpossible
@@ -204,6 +204,36 @@ def test_hidden_units_cut_out_of_a_recurrent_layer_take_its_size_and_state_along
     assert "zero" not in tensors(result)
 
 
+def test_a_size_vector_made_of_several_constants_changes_in_the_right_one(
+    build: Any, rand: Any
+) -> None:
+    nodes = [
+        make_node("Conv", ["x", "w"], ["c"]),
+        make_node("Shape", ["c"], ["n"], start=0, end=1),
+        make_node("Concat", ["n", "six", "nine"], ["size"], axis=0),
+        make_node("Reshape", ["c", "size"], ["r"]),
+        make_node("ReduceMax", ["r", "one"], ["y"]),
+    ]
+    sizes = {"six": np.array([6]), "nine": np.array([9]), "one": np.array([1])}
+    model = build(nodes, {"w": rand(6, 3, 3, 3), **sizes}, ("batch", 3, 5, 5))
+    view: Any = torch_view(model)
+    keep(view.module.w, 0, [1, 2, 5], "weight")
+    found = tensors(runs_and_matches(view, model))
+    assert {name: a.tolist() for name, a in found.items() if a.dtype == np.int64} == {
+        "six/1": [3], "nine": [9], "one": [1],
+    }  # fmt: skip
+
+
+def test_a_convolution_that_became_grouped_says_so(build: Any, rand: Any) -> None:
+    model = build(
+        [make_node("Conv", ["x", "w"], ["y"])], {"w": rand(6, 4, 2, 2)}, ("n", 4, 5, 5)
+    )
+    view: Any = torch_view(model)
+    keep(view.module.w, 1, [0, 1], "weight")
+    view.module.w.groups = 2
+    runs_and_matches(view, model)
+
+
 def test_statistics_that_training_moved_are_written_back(build: Any, rand: Any) -> None:
     node = make_node("BatchNormalization", ["x", "s", "b", "m", "v"], ["y"])
     model = build([node], {**{k: rand(3) for k in "sbm"}, "v": np.ones(3, np.float32)})
@@ -231,6 +261,22 @@ def test_a_float16_file_stays_float16_and_untouched_tensors_keep_their_bytes(
     assert new["w"].dtype == np.float16
     np.testing.assert_array_equal(new["w"], constants["w"] * np.float16(1.5))
     np.testing.assert_array_equal(new["b"], constants["b"])
+
+
+def test_a_tensor_that_did_not_change_stays_as_it_was_stored(build: Any, rand: Any) -> None:
+    model = build(
+        [make_node("Gemm", ["x", "w", "b"], ["y"])],
+        {"w": rand(4, 3), "b": rand(3)},
+        ("batch", 4),
+    )
+    typed = make_tensor("b", 1, [3], [1.0, 2.0, 5.0])  # float_data, not raw_data
+    model.graph.initializer[1].CopyFrom(typed)
+    view: Any = torch_view(model)
+    with torch.no_grad():
+        view.module.w.weight.mul_(1.5)
+    result = write_back(view, model)
+    assert result.graph.initializer[0] != model.graph.initializer[0]
+    assert result.graph.initializer[1] == typed
 
 
 def test_a_tensor_that_two_layers_share_splits_when_they_are_changed_apart(
