@@ -15,15 +15,19 @@ from pathlib import Path
 import onnx
 from onnx import helper, numpy_helper, version_converter
 
-from lathe.errors import StepImpossible
+from lathe.errors import EffectLost, StepImpossible, UnsupportedModel
 from lathe.facts import IoSpec, TensorSpec
 from lathe.job import OnnxOutput
+from worker.engine.gate import same_function
 from worker.engine.graph.io_spec import io_spec
 from worker.engine.graph.operators import every_node, qualified
 from worker.engine.graph.uses import reads
+from worker.engine.intake.runtime import check_loadable
+from worker.engine.probe import random_inputs
 from worker.engine.session import open_session
 
 STANDARD = {"", "ai.onnx"}
+PROBED_TOGETHER = 2  # examples that the converted model is compared on
 OLDEST_IR = 8  # the first with functions
 
 
@@ -46,8 +50,7 @@ def write_artifact(
     """
     finished = at_opset(slim(model), output.opset)
     _set_doors(finished, io)
-    needed = helper.find_min_ir_version_for(finished.opset_import, ignore_unknown=True)
-    finished.ir_version = max(OLDEST_IR, needed)
+    _set_format(finished)
     data = finished.SerializeToString(deterministic=True)
     path.write_bytes(data)
     open_session(path)
@@ -73,8 +76,8 @@ def slim(model: onnx.ModelProto) -> onnx.ModelProto:
 def at_opset(model: onnx.ModelProto, opset: int | None) -> onnx.ModelProto:
     """`model` in the standard operator set `opset` (None: as it is).
 
-    onnx's converter refuses or mistranslates what it does not know, so operators outside the
-    standard set are refused before it is asked, and its result must load afterwards.
+    onnx's converter refuses or mistranslates what it does not know. So operators outside the
+    standard set are refused before it is asked, and its result has to compute the same.
     """
     current = next(i.version for i in model.opset_import if i.domain in STANDARD)
     if opset is None or opset == current:
@@ -90,14 +93,23 @@ def at_opset(model: onnx.ModelProto, opset: int | None) -> onnx.ModelProto:
         )
     try:
         converted = version_converter.convert_version(model, opset)
+        _set_format(converted)
         onnx.checker.check_model(converted)
-    except (RuntimeError, onnx.checker.ValidationError) as error:
+        check_loadable(converted)
+        same_function(model, converted, random_inputs(model, PROBED_TOGETHER, seed=0))
+    except (RuntimeError, onnx.checker.ValidationError, EffectLost, UnsupportedModel) as error:
         raise StepImpossible(
             f"the result cannot be converted from opset {current} to {opset}: "
             f"{str(error).strip().splitlines()[0]}",
             param="outputs.opset",
         ) from error
     return slim(converted)
+
+
+def _set_format(model: onnx.ModelProto) -> None:
+    """The oldest version of the file format that the operator sets allow, in place."""
+    needed = helper.find_min_ir_version_for(model.opset_import, ignore_unknown=True)
+    model.ir_version = max(OLDEST_IR, needed)
 
 
 def _set_doors(model: onnx.ModelProto, io: IoSpec) -> None:

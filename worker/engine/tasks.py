@@ -4,6 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import assert_never
 
+import onnx
+
+from worker.engine.artifact import at_opset
 from worker.engine.candidates import measure
 from worker.engine.intake.dataset import inspect_dataset
 from worker.engine.intake.model import inspect_model
@@ -72,7 +75,15 @@ def _performed(task: InspectModel | InspectDataset | Compress, desk: Desk) -> En
 
 def _compressed(task: Compress, desk: Desk) -> Compressed:
     remaining = task.spec.pipeline[len(task.reused) :]
+    _check_outputs(task, desk)
     materials = Materials.open(task, desk.inside, remaining)
     ran = run_steps(task, materials, desk)
     measured = measure(task, materials, ran.states, desk)
     return proof(task, materials, ran, measured, desk)
+
+
+def _check_outputs(task: Compress, desk: Desk) -> None:
+    """Refuse an opset that the model cannot have even before any step, before any work."""
+    model = onnx.load(desk.inside / task.model.canonical)
+    for output in task.spec.outputs:
+        at_opset(model, output.opset)

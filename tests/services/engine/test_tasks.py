@@ -365,3 +365,21 @@ def test_pairs_are_judged_by_the_similarity_of_both_sides(tmp_path: Path) -> Non
     assert ending.report.verdict.realised == "smaller"
     assert ending.report.noise == ()  # token ids carry no noise
     assert [layer.dtype for layer in ending.report.layers] == ["uint8", "int8"]
+
+
+def test_an_opset_that_cannot_be_reached_is_refused_before_any_step(
+    staged: Path, tmp_path: Path
+) -> None:
+    bench = Bench(tmp_path)
+    model, data = inspected(staged, bench)
+    canonical = bench.inside / model.canonical
+    unusual = onnx.load(canonical)
+    unusual.graph.node[1].domain = "com.microsoft"
+    unusual.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    onnx.save(unusual, canonical)
+    bench.heard.clear()
+    spec = job(outputs=[{"kind": "onnx"}, {"kind": "onnx", "opset": 17}])
+    ending = bench.perform(compress(spec, model, data))
+    assert isinstance(ending, Refusal)
+    assert (ending.failure.code, ending.failure.param) == ("step_impossible", "outputs.opset")
+    assert bench.heard == []

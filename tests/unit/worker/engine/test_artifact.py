@@ -124,3 +124,16 @@ def test_an_operator_outside_the_standard_set_refuses_another_opset(tmp_path: Pa
     with pytest.raises(StepImpossible, match=r"com\.microsoft:Gelu"):
         write_artifact(model, doors("N"), OnnxOutput(opset=17), tmp_path / "out.onnx")
     assert not (tmp_path / "out.onnx").exists()
+
+
+def test_a_translation_that_computes_something_else_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mistranslated(model: onnx.ModelProto, _: int) -> onnx.ModelProto:
+        other = slim(model)
+        other.graph.node[1].op_type = "ReduceMax"
+        return other
+
+    monkeypatch.setattr("onnx.version_converter.convert_version", mistranslated)
+    with pytest.raises(StepImpossible, match="from opset 18 to 19"):
+        write_artifact(convnet(), doors("N"), OnnxOutput(opset=19), tmp_path / "out.onnx")
