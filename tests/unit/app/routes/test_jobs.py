@@ -162,11 +162,11 @@ async def test_what_is_named_has_to_be_there_and_ready(world: Any) -> None:
         )
         assert body["param"] == "model"
         assert answer.headers.get("retry-after") == retry_after
-    data = {"calibration": {"dataset": await world.dataset(state="pending"), "split": "train"}}
-    both = await spec_for(world, data=data, baseline=ids.new("mdl"))
+    data = {"calibration": {"dataset": ids.new("dat"), "split": "train"}}
+    both = await spec_for(world, data=data, baseline=pending)
     body = (await world.client.post("/v1/jobs", json=both)).json()
     assert body["code"] == "not_found"  # waiting would not help, so that comes first
-    assert [e["param"] for e in body["errors"]] == ["baseline", "data.calibration.dataset"]
+    assert [e["param"] for e in body["errors"]] == ["data.calibration.dataset", "baseline"]
     assert await job_count(world) == 0
 
 
