@@ -1,6 +1,6 @@
 """Every setting of the service: one environment variable each, with one default.
 
-A list of them for people is `docs/reference/settings.md`.
+Values that cannot work are refused here; whether a server answers is for `/readyz` to say.
 """
 
 from pathlib import Path
