@@ -11,11 +11,17 @@ INTERVAL_S = 0.5
 
 @dataclass(slots=True)
 class Pace:
-    """Counts `unit`s up to `total` and reports at most every INTERVAL_S, and at the end."""
+    """Counts `unit`s up to `total` and reports at most every INTERVAL_S, and at the end.
+
+    A step of several stages has a Pace for each: this one is the part of the step between
+    the fractions `first` and `last`.
+    """
 
     report: Report
     total: int
     unit: str
+    first: float = 0.0
+    last: float = 1.0
     done: int = 0
     started_s: float = field(default_factory=time.monotonic)
     said_s: float = 0.0
@@ -36,15 +42,16 @@ class Pace:
             self._say(time.monotonic())
 
     def _say(self, now_s: float) -> None:
-        fraction = self.done / self.total if self.total else 1.0
+        walked = self.done / self.total if self.total else 1.0
+        share = (self.last - self.first) * walked
+        fraction = self.first + share
         spent_s = now_s - self.started_s
-        eta_s = spent_s * (1 - fraction) / fraction if fraction else None
         self.report(
             Progress(
                 fraction=fraction,
                 current=self.done,
                 total=self.total,
                 unit=self.unit,
-                eta_s=eta_s,
+                eta_s=spent_s * (1 - fraction) / share if share else None,
             )
         )

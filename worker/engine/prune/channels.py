@@ -7,6 +7,7 @@ import torch
 
 from lathe.errors import BudgetUnreachable, EffectLost, StepImpossible, UnknownLayer
 from lathe.techniques.prune import PruneChannels
+from lathe.views import Progress
 from worker.engine.checkpoint import Checkpoint, Trait
 from worker.engine.context import Context
 from worker.engine.graph.layers import layers
@@ -28,6 +29,7 @@ from worker.engine.view import TorchView, torch_view
 
 Inputs = dict[str, torch.Tensor]
 NAMED = 12  # layers left alone that the facts name one by one
+PROVED, SCORED = 0.3, 0.9  # fractions of the step when its stages end; then it writes back
 PROBED_TOGETHER = 2  # examples of a probe; one would hide a mixed-up batch axis
 
 
@@ -41,7 +43,7 @@ def prune_channels(checkpoint: Checkpoint, spec: PruneChannels, context: Context
     view = torch_view(checkpoint.model)
     view.module.eval()
     inputs = _probe(checkpoint, context)
-    groups, alone = _prunable(view, inputs, _protected(view, spec), context.seed)
+    groups, alone = _prunable(view, inputs, _protected(view, spec), context)
     ids = {path: layer for layer, path in view.layers.items()}
     alone = [replace(layer, path=ids.get(layer.path, layer.path)) for layer in alone]
     costs = _costs(checkpoint, view, groups, spec)
@@ -51,6 +53,7 @@ def prune_channels(checkpoint: Checkpoint, spec: PruneChannels, context: Context
         raise EffectLost("the channels chosen cannot be removed together; protect some layers")
     cut(view.module, groups, kept)
     model = hand_back(view, checkpoint.model, context.seed)
+    context.progress(Progress(fraction=1.0))
     narrow = _narrowed_layers(view, groups, kept)
     traits = dict(checkpoint.traits)
     for layer, channels in narrow.items():
@@ -76,12 +79,16 @@ def _protected(view: TorchView, spec: PruneChannels) -> dict[str, str]:
 
 
 def _prunable(
-    view: TorchView, inputs: Inputs, protected: Mapping[str, str], seed: int
+    view: TorchView, inputs: Inputs, protected: Mapping[str, str], context: Context
 ) -> tuple[list[Group], list[LeftAlone]]:
+    """The groups that were proved, and the layers that are left alone."""
     found, alone = coupled(view, inputs, protected)
+    pace = Pace(context.progress, len(found), "groups", last=PROVED)
     groups = []
     for group in found:
-        if group.units > 1 and cuts_cleanly(view, group, inputs, seed):
+        clean = group.units > 1 and cuts_cleanly(view, group, inputs, context.seed)
+        pace.add(1)
+        if clean:
             groups.append(group)
             continue
         reason = "its channels are mixed by position (attention heads, shuffles, sums)"
@@ -145,7 +152,8 @@ def _chosen(
         own = objective(context.task, context.io, checkpoint.model)
         labelled = Labelled.of(own, spec, context)
     looks = len(labelled.rows) if labelled else 1
-    pace = Pace(context.progress, spec.rounds * looks, "examples" if labelled else "rounds")
+    unit = "examples" if labelled else "rounds"
+    pace = Pace(context.progress, spec.rounds * looks, unit, first=PROVED, last=SCORED)
     _, keep = _budget(spec)
     kept = [group.everything() for group in groups]
     for turn in range(1, spec.rounds + 1):

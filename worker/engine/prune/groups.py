@@ -6,6 +6,7 @@ and takes every operator it does not know for an elementwise one, so what it fin
 guess until `proof` has cut it. Only its groups are used; scores, budget and cutting are ours.
 """
 
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
@@ -42,16 +43,20 @@ def coupled(
     `inputs` are example inputs by name; `protected` maps module paths to the reason their
     output channels stay. The view's weights are only read.
     """
-    graph = torch_pruning.DependencyGraph().build_dependency(
-        view.module,
-        example_inputs=inputs,
-        forward_fn=lambda _, example: _with_gradient(view.forward(example)),
-        verbose=False,
-    )
+    with warnings.catch_warnings():
+        # an unrolled GRU is deeper than it looks; what it gives up on is left unmapped
+        warnings.filterwarnings("ignore", "Maximum recursive depth")
+        graph = torch_pruning.DependencyGraph().build_dependency(
+            view.module,
+            example_inputs=inputs,
+            forward_fn=lambda _, example: _with_gradient(view.forward(example)),
+            verbose=False,
+        )
+        guesses = list(graph.get_all_groups())
     reader = _Reader(view.module, protected)
     groups: list[Group] = []
     alone: list[LeftAlone] = []
-    for found in graph.get_all_groups():
+    for found in guesses:
         try:
             groups.append(reader.group(graph, found))
         except _NotCuttable as reason:
