@@ -1,5 +1,7 @@
 """Tiny real ONNX models, each with bytes of its own."""
 
+import io
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -29,3 +31,13 @@ def perceptron(seed: int, width: int = 32) -> bytes:
     onnx.checker.check_model(model)
     data: bytes = model.SerializeToString()
     return data
+
+
+def examples(count: int) -> bytes:
+    """An npz data set for `perceptron`: a train split with inputs and labels 0 to 3."""
+    generator = np.random.default_rng(5)
+    inputs = generator.standard_normal((count, 16), dtype=np.float32)
+    labels = np.argmax(inputs[:, :4], axis=1).astype(np.int64)
+    packed = io.BytesIO()
+    np.savez(packed, **{"train/x": inputs, "train/label": labels})
+    return packed.getvalue()

@@ -22,8 +22,8 @@ from tests.services.worker.shop import Shop
 
 INSPECTIONS, COMPRESSIONS = 12, 18
 LEASE_S = 2.0
-CHAOS_S = 20.0
-WITHIN_S = 110.0
+PLAN = {"children": 6, "workers": 4, "freezes": 2, "flushes": 1}
+WITHIN_S = 180.0
 FILES = {"onnx": 1, "report.json": 1, "report.html": 1}
 
 
@@ -90,35 +90,38 @@ def submit_all(shop: Shop, model_id: str) -> list[str]:
 
 
 def wreak_havoc(crew: Crew, shop: Shop, valkey: Valkey) -> dict[str, int]:
-    """Hurt a random worker every second or so; returns what was done."""
+    """Hurt the workers every half second, in a seeded order; returns what was done."""
     dice = random.Random(7)
-    done = {"children": 0, "workers": 0, "freezes": 0, "flushes": 0}
-    begin_s = time.monotonic()
-    while (spent_s := time.monotonic() - begin_s) < CHAOS_S:
-        time.sleep(dice.uniform(0.4, 0.9))
-        if not done["flushes"] and spent_s > CHAOS_S / 4:
-            valkey.flush()
-            done["flushes"] += 1
+    plan = [kind for kind, times in PLAN.items() for _ in range(times)]
+    dice.shuffle(plan)
+    done = dict.fromkeys(PLAN, 0)
+    for what in plan:
+        time.sleep(dice.uniform(0.3, 0.7))
         name = dice.choice(crew.names)
-        match dice.choices(["children", "workers", "freezes"], [6, 3, 2])[0]:
+        match what:
             case "children":
-                done["children"] += kill_a_child(crew, shop)
+                done[what] += kill_a_child(crew, shop)
+                continue
             case "workers":
                 crew.kill(name)
-                done["workers"] += 1
-            case _:
+            case "freezes":
                 crew.freeze(name, for_s=1.5 * LEASE_S)
-                done["freezes"] += 1
+            case _:
+                valkey.flush()
+        done[what] += 1
     return done
 
 
 def kill_a_child(crew: Crew, shop: Shop) -> int:
     """Kill the first child found whose job may crash once more without failing."""
-    for name in crew.names:
-        found = crew.child_of(name)
-        if found is not None and shop.job(found[1]).crashes == 0:
-            os.kill(found[0], signal.SIGKILL)
-            return 1
+    deadline = time.monotonic() + 8
+    while time.monotonic() < deadline:
+        for name in crew.names:
+            found = crew.child_of(name)
+            if found is not None and shop.job(found[1]).crashes == 0:
+                os.kill(found[0], signal.SIGKILL)
+                return 1
+        time.sleep(0.01)
     return 0
 
 
@@ -175,4 +178,4 @@ def test_no_job_is_lost_or_done_twice(
         )
     assert (lost, twice) == (0, 0), crew.log()
     assert attempts > len(jobs), "the faults hit nobody"
-    assert min(done.values()) >= 1, done
+    assert done["children"] >= PLAN["children"] / 2, done

@@ -1,0 +1,116 @@
+"""Real workers, the real engine, SQLite: slots, a killed child, a cancel, a resumed job."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from app.store.rows import Artifact, Blob, Model
+from lathe.job import Data, JobSpec, Split, Task
+from lathe.states import JobState, StepState, UploadState
+from lathe.techniques.optimize import OptimizeGraph
+from lathe.techniques.quantize import QuantizeDynamic
+from lathe.techniques.train import Recover
+from stacks.valkey import Valkey
+from tests.services.worker.crew import Crew
+from tests.services.worker.nets import examples, perceptron
+from tests.services.worker.shop import Shop
+
+
+@pytest.fixture
+def crew(shop: Shop, valkey: Valkey, tmp_path: Path) -> Iterator[Crew]:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    valkey.flush()
+    crew = Crew(
+        {
+            "LATHE_DATABASE_URL": shop.database_url,
+            "LATHE_OBJECTS_URL": f"file://{tmp_path / 'objects'}",
+            "LATHE_BROKER_URL": valkey.url,
+            "LATHE_WORK_DIR": str(tmp_path / "work"),
+            "LATHE_LOCK_PATH": str(tmp_path / "timing.lock"),
+            "LATHE_SWEEP_S": "0.2",
+            "LATHE_REHINT_S": "1",
+        },
+        logs,
+    )
+    crew.hire("i", "intake")
+    crew.hire("c", "cpu")
+    crew.sweep()
+    yield crew
+    crew.dismiss()
+
+
+def until(crew: Crew, holds: Callable[[], bool], within_s: float = 60) -> None:
+    deadline = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < deadline, crew.log()
+        time.sleep(0.02)
+
+
+def succeeds(shop: Shop, crew: Crew, job_id: str) -> None:
+    until(crew, lambda: JobState(shop.job(job_id).state).finished)
+    assert shop.job(job_id).state == JobState.SUCCEEDED, shop.job(job_id).failure
+
+
+def spec(model_id: str, dataset_id: str, epochs: int) -> JobSpec:
+    train = Split(dataset=dataset_id, split="train")
+    return JobSpec(
+        model=model_id,
+        data=Data(train=train, evaluation=train),
+        task=Task(kind="classification"),
+        pipeline=(
+            OptimizeGraph(id="clean"),
+            Recover(id="train", epochs=epochs),
+            QuantizeDynamic(id="int8"),
+        ),
+    )
+
+
+def started(shop: Shop, job_id: str, step: str) -> int:
+    events = shop.events(job_id)
+    return sum(e.type == "step_started" and e.data["step"] == step for e in events)
+
+
+def test_long_jobs_share_the_house_and_outlive_their_child(shop: Shop, crew: Crew) -> None:
+    model_id, inspection = shop.upload_model(perceptron(3))
+    dataset_id, reading = shop.upload_dataset(examples(400))
+    succeeds(shop, crew, inspection)
+    succeeds(shop, crew, reading)
+
+    long = shop.submit(spec(model_id, dataset_id, epochs=10_000))
+    until(crew, lambda: started(shop, long, "train") == 1)
+
+    other, second = shop.upload_model(perceptron(4))  # while the cpu slot is taken
+    succeeds(shop, crew, second)
+    assert shop.job(long).state == JobState.RUNNING
+    assert shop.rows(Model, id=other)[0].state == UploadState.READY
+
+    child = crew.child_of("c")
+    assert child is not None
+    os.kill(child[0], signal.SIGKILL)  # after step 1 of 3: the next attempt begins at step 2
+    until(crew, lambda: started(shop, long, "train") == 2)
+    assert started(shop, long, "clean") == 1
+    assert shop.steps(long)[0].state == StepState.REUSED
+
+    until(crew, lambda: shop.job(long).progress is not None)
+    again = crew.child_of("c")
+    assert again is not None
+    asked_s = time.monotonic()
+    shop.cancel(long)
+    until(crew, lambda: not Path(f"/proc/{again[0]}").exists())
+    assert time.monotonic() - asked_s < 1.0
+    until(crew, lambda: shop.job(long).state == JobState.CANCELLED)
+
+    short = shop.submit(spec(model_id, dataset_id, epochs=1))
+    succeeds(shop, crew, short)
+    (artifact,) = [a for a in shop.rows(Artifact, job_id=short) if a.kind == "report.json"]
+    (blob,) = shop.rows(Blob, id=artifact.blob_id)
+    shop.objects.read_to_file(blob.key, shop.folder / "report.json")
+    steps = json.loads((shop.folder / "report.json").read_text())["steps"]
+    reused = [(step["id"], step["reused"]) for step in steps]
+    assert reused == [("clean", True), ("train", False), ("int8", False)]
