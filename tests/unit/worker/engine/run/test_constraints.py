@@ -31,10 +31,10 @@ def test_a_drop_is_an_increase_where_lower_is_better() -> None:
 
 
 def test_a_drop_of_exactly_the_limit_holds_despite_rounding() -> None:
-    assert 0.9912 - 0.9862 > 0.005
+    assert 0.5017 - 0.005 > 0.4967
     limit = (Constraint(metric="accuracy", max_drop=0.005),)
-    assert violations(limit, candidate(accuracy=0.9912), candidate(accuracy=0.9862)) == ()
-    assert violations(limit, candidate(accuracy=0.9912), candidate(accuracy=0.9861))
+    assert violations(limit, candidate(accuracy=0.5017), candidate(accuracy=0.4967)) == ()
+    assert violations(limit, candidate(accuracy=0.5017), candidate(accuracy=0.4966))
 
 
 def test_upper_and_lower_bounds_look_at_the_candidate_alone() -> None:
