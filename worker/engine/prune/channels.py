@@ -40,15 +40,13 @@ def prune_channels(checkpoint: Checkpoint, spec: PruneChannels, context: Context
     heads, recurrent and embedding widths, output layers and `spec.protect` stay whole.
     Raises UnknownLayer, StepImpossible and, before any score is taken, BudgetUnreachable.
     """
+    labelled = _labelled(checkpoint, spec, context)
     view = torch_view(checkpoint.model)
-    view.module.eval()
     inputs = _probe(checkpoint, context)
     groups, alone = _prunable(view, inputs, _protected(view, spec), context)
-    ids = {path: layer for layer, path in view.layers.items()}
-    alone = [replace(layer, path=ids.get(layer.path, layer.path)) for layer in alone]
     costs = _costs(checkpoint, view, groups, spec)
     _reachable(costs, groups, alone, spec)
-    kept = _chosen(checkpoint, view, groups, costs, spec, context)
+    kept = _chosen(view, groups, costs, spec, labelled, context)
     if not computes_the_same(view, groups, kept, inputs):
         raise EffectLost("the channels chosen cannot be removed together; protect some layers")
     cut(view.module, groups, kept)
@@ -95,9 +93,14 @@ def _prunable(
         alone += [
             LeftAlone(member.path, "it has one channel" if group.units == 1 else reason)
             for member in group.members
-            if member.side == "out"
+            if member.side != "in"
         ]
-    return groups, alone
+    seen = {layer.path for layer in alone}
+    seen |= {m.path for group in groups for m in group.members if m.side != "in"}
+    unseen = [path for path in view.layers.values() if path not in seen]
+    alone += [LeftAlone(path, "layers of its kind are not narrowed") for path in unseen]
+    ids = {path: layer for layer, path in view.layers.items()}
+    return groups, [replace(a, path=ids[a.path]) for a in alone if a.path in ids]
 
 
 def _costs(
@@ -138,19 +141,22 @@ def _reachable(
         )
 
 
+def _labelled(checkpoint: Checkpoint, spec: PruneChannels, context: Context) -> Labelled | None:
+    """What taylor reads; the other criteria read nothing."""
+    if spec.criterion != "taylor":
+        return None
+    return Labelled.of(objective(context.task, context.io, checkpoint.model), spec, context)
+
+
 def _chosen(
-    checkpoint: Checkpoint,
     view: TorchView,
     groups: Sequence[Group],
     costs: Costs,
     spec: PruneChannels,
+    labelled: Labelled | None,
     context: Context,
 ) -> list[Kept]:
     """The units that stay: each round scores what is left and goes an equal part of the way."""
-    labelled = None
-    if spec.criterion == "taylor":
-        own = objective(context.task, context.io, checkpoint.model)
-        labelled = Labelled.of(own, spec, context)
     looks = len(labelled.rows) if labelled else 1
     unit = "examples" if labelled else "rounds"
     pace = Pace(context.progress, spec.rounds * looks, unit, first=PROVED, last=SCORED)

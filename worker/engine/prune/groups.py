@@ -110,12 +110,12 @@ class _Reader:
     def outputs(
         self, graph: torch_pruning.DependencyGraph, found: torch_pruning.Group
     ) -> Iterator[str]:
-        """Paths of the layers that make the group's channels."""
+        """Paths of the modules that make the group's channels or pass them on."""
         for item in found:
             module = item.dep.target.module
             if isinstance(module, nn.Module) and module in self.paths:
                 output = graph.is_out_channel_pruning_fn(item.dep.handler)
-                if side_of(module, output=output) == "out":
+                if side_of(module, output=output) != "in":
                     yield self.paths[module]
 
     def member(

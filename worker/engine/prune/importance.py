@@ -67,7 +67,7 @@ def _group_sums(module: nn.Module, group: Group, of: Elementwise) -> NDArray[np.
         along = [s for s in strips(part, member.side) if s.name == "weight"]
         for strip in along:
             values = of(getattr(part, strip.name)).movedim(strip.axis, 0)
-            each = values.flatten(1).sum(dim=1, dtype=torch.float64).cpu().numpy()
+            each = values.reshape(len(values), -1).sum(dim=1, dtype=torch.float64).cpu().numpy()
             here = member.unit != ELSEWHERE
             total += np.bincount(member.unit[here], each[here], minlength=group.units)
     return total

@@ -75,3 +75,10 @@ def test_after_a_cut_units_are_counted_anew(group: Group) -> None:
     (left,) = narrowed([group], [np.array([True, False, True])])
     assert left.units == 2
     assert [member.unit.tolist() for member in left.members] == [[0, 1], [0, 1]]
+
+
+def test_a_norms_scale_counts_and_its_shift_does_not() -> None:
+    norm = nn.BatchNorm1d(3)
+    norm.weight.data, norm.bias.data = torch.tensor([2.0, -5.0, 1.0]), torch.full((3,), 99.0)
+    (scores,) = magnitude(norm, [Group(3, (Member("", "through", THREE),))], 1)
+    assert scores.tolist() == [2.0, 5.0, 1.0]

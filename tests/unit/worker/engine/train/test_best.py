@@ -31,9 +31,9 @@ def test_the_model_as_it_came_is_kept_when_training_only_hurts() -> None:
     assert (best.epoch, best.state["weight"].item()) == (0, 0.0)
 
 
-def test_among_equal_scores_the_lower_loss_is_kept() -> None:
+def test_among_equal_scores_the_lower_loss_is_kept_and_then_the_earlier_epoch() -> None:
     best = Best()
-    offer_all(best, [0.5, 0.5, 0.5], [0.9, 0.3, 0.4])
+    offer_all(best, [0.5, 0.5, 0.5, 0.5], [0.9, 0.3, 0.4, 0.3])
     assert best.epoch == 1
 
 

@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -13,7 +12,9 @@ from lathe.errors import StepImpossible, TrainingDiverged
 from lathe.techniques.train import Adam, EarlyStopping, Recover, Sgd
 from lathe.views import Progress
 from worker.engine.context import Context
+from worker.engine.train import loop
 from worker.engine.train.batches import Batch, Rows
+from worker.engine.train.hold_out import hold_out
 from worker.engine.train.loop import Fitted, fit
 from worker.engine.train.objective import Objective, Outputs
 
@@ -196,13 +197,21 @@ def test_an_output_that_no_weight_reaches_is_refused(context: Context) -> None:
         )  # fmt: skip
 
 
-def test_held_out_scores_weigh_batches_by_their_size(context: Context) -> None:
-    rows = np.arange(200)
+def test_held_out_scores_weigh_batches_by_their_size(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "JUDGED_TOGETHER", 1)  # 170 held rows in batches of 100 and 70
+    torch.manual_seed(1)
     module = nn.Linear(2, 3)
-    lesson = Objective("logits", "y")
+    assert context.train is not None
+    held = hold_out(200, 0.85, context.seed).held
+    said = module(torch.from_numpy(context.train.inputs(held)["x"])).argmax(1).numpy()
+    hits = int((said == context.train.labels(held)).sum())
     fitted = fit(
-        module, lambda i: {"y": module(i["x"])}, spec(epochs=1, hold_out=0.85), lesson, context
+        module,
+        lambda i: {"y": module(i["x"])},
+        spec(epochs=1, hold_out=0.85, batch_size=100),
+        Objective("logits", "y"),
+        context,
     )
-    assert fitted.held_out_examples == 170
-    assert len(rows) - fitted.train_examples == 170
-    assert fitted.curve[0][2] * 170 == pytest.approx(round(fitted.curve[0][2] * 170))
+    assert fitted.curve[0][2] == pytest.approx(hits / 170)
