@@ -1,9 +1,14 @@
-"""The optimiser that a spec names."""
+"""The optimiser that a spec names.
+
+torch's optimisers load `torch._dynamo` at their first step, which takes seconds. It is
+loaded here, so that a process which forks its workers pays for it once.
+"""
 
 from collections.abc import Iterable
 from typing import assert_never
 
 import torch
+import torch._dynamo
 
 from lathe.techniques.train import Adam, AdamW, Optimizer, Sgd
 
