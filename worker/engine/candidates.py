@@ -16,8 +16,8 @@ from worker.engine.compare import compare_cost, compare_latency, compare_quality
 from worker.engine.evaluate import Evaluation, evaluate
 from worker.engine.run.artifact_name import artifact_name
 from worker.engine.run.desk import Desk
-from worker.engine.run.latency import latencies
 from worker.engine.run.materials import Materials
+from worker.engine.run.running_costs import running_costs
 from worker.engine.run.steps import State
 from worker.engine.run.subject import BASELINE, Subject
 from worker.engine.verdict import judged
@@ -52,7 +52,7 @@ def measure(
         state.step: _subject(task, state, desk.out) for state in chosen
     }
     evaluations = _evaluations(task, materials, subjects, desk)
-    timed, warnings = latencies(task, materials, subjects, desk)
+    timed, warnings = running_costs(task, materials, subjects, desk)
     files = {
         name: _candidate(subject, evaluations.get(name), timed.get(name, ()))
         for name, subject in subjects.items()
@@ -133,6 +133,9 @@ def _comparisons(
     for old, new in zip(timed.get(BASELINE, ()), timed.get(name, ()), strict=True):
         if new.metric == "latency_ms":
             yield compare_latency(old, new, seed=spec.seed)
+        elif new.metric == "peak_memory_bytes" and old.value:
+            ratio = compare_cost(new.metric, old.value, new.value)
+            yield ratio.model_copy(update={"batch_size": new.batch_size})
     if spec.task is not None and evaluations:
         for metric in spec.task.measured:
             yield compare_quality(

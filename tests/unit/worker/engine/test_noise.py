@@ -23,12 +23,16 @@ class Sides:
         return {"x": X[rows], "ids": np.ones((len(rows), 1), dtype=np.int64)}
 
     def labels(self, rows: NDArray[np.int64]) -> NDArray[np.generic]:
-        return (X[rows, 0] > 0).astype(np.int64)
+        return np.asarray(X[rows, 0] > 0, dtype=np.int64)
 
 
 class OnlyFloats(Sides):
     def inputs(self, rows: NDArray[np.int64]) -> Arrays:
         return {"x": X[rows]}
+
+
+def noise_of(noisy: Noisy, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    return noisy.inputs(rows)["x"].astype(np.float64) - X[rows]
 
 
 def linear(weight: list[list[float]], path: Path) -> Path:
@@ -54,10 +58,10 @@ def test_every_row_gets_the_same_noise_in_every_batch_and_it_grows_with_sigma() 
     rows = np.arange(12)
     small = Noisy(Sides(), rows, {"x": 2.0}, 0.1, seed=7)
     large = Noisy(Sides(), rows, {"x": 2.0}, 0.2, seed=7)
-    together = small.inputs(rows)["x"] - X
-    alone = small.inputs(np.array([5]))["x"] - X[5:6]
+    together = noise_of(small, rows)
+    alone = noise_of(small, np.array([5]))
     np.testing.assert_allclose(together[5:6], alone)
-    np.testing.assert_allclose(large.inputs(rows)["x"] - X, 2 * together, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(noise_of(large, rows), 2 * together, rtol=1e-3, atol=1e-5)
     assert 0.1 < together.std() < 0.35
     assert not np.allclose(together[4], together[5])
     np.testing.assert_array_equal(small.inputs(rows)["ids"], np.ones((12, 1)))

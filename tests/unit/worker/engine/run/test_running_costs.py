@@ -1,6 +1,6 @@
 from lathe.facts import Capabilities, Dim, IoSpec, ModelFacts, ModelStats, TensorSpec
 from lathe.job import Benchmark, JobSpec
-from worker.engine.run.latency import batch_sizes
+from worker.engine.run.running_costs import batch_sizes
 from worker.wire import Compress, StagedModel
 
 IDS = "0" * 26

@@ -1,4 +1,4 @@
-"""Timing baseline and candidates in turns, at every batch size of the job."""
+"""Timing baseline and candidates in turns at every batch size, and their peak memory."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,6 +7,8 @@ import onnx
 
 from lathe.job import Benchmark
 from lathe.report import Measurement
+from worker.engine.context import Arrays
+from worker.engine.memory import peak_memory
 from worker.engine.run.desk import Desk
 from worker.engine.run.examples import example_inputs
 from worker.engine.run.materials import Materials
@@ -19,16 +21,16 @@ CONTENDED = (
     "Other work used the CPU while the files were timed, so no speed-up is claimed where a "
     "latency is marked contended; run the job again on a quieter machine."
 )
-Timings = dict[str, tuple[Measurement, ...]]
+RunningCosts = dict[str, tuple[Measurement, ...]]
 
 
-def latencies(
+def running_costs(
     task: Compress, materials: Materials, subjects: Mapping[str, Subject], desk: Desk
-) -> tuple[Timings, tuple[str, ...]]:
+) -> tuple[RunningCosts, tuple[str, ...]]:
     """Measurements by candidate id, the baseline's among them, and what to warn about.
 
-    The baseline is the faster of the uploaded and the canonical file. Both are empty without
-    a benchmark.
+    Latency and throughput come at every batch size, peak memory at the first. Both are empty
+    without a benchmark.
     """
     benchmark = task.spec.benchmark
     if benchmark is None:
@@ -39,17 +41,10 @@ def latencies(
         size: example_inputs(model, materials.any_samples, size, seed=task.spec.seed)
         for size in sizes
     }
-    files = {name: subject.path for name, subject in subjects.items()}
     first = {sizes[0]: inputs[sizes[0]]}
-    if task.baseline.uploaded is not None:
-        trial = {
-            "canonical": files[BASELINE],
-            "uploaded": desk.inside / task.baseline.uploaded,
-        }
-        runs = min(TRIAL_RUNS, benchmark.runs)
-        tried = time_files(trial, first, runs=runs, threads=benchmark.threads, lock=desk.lock)
-        files[BASELINE] = _faster(trial, tried)
-    timed = time_files(
+    files = {name: subject.path for name, subject in subjects.items()}
+    files[BASELINE] = _baseline(task, benchmark, files[BASELINE], first, desk)
+    costs = time_files(
         files,
         inputs,
         runs=benchmark.runs,
@@ -57,9 +52,29 @@ def latencies(
         lock=desk.lock,
         progress=desk.listener("timing"),
     )
-    if any(one.contended for found in timed.values() for one in found):
+    if any(one.contended for found in costs.values() for one in found):
         warnings = (*warnings, CONTENDED)
-    return timed, warnings
+    with desk.working("measuring memory"):
+        for name, path in files.items():
+            peak = peak_memory(path, inputs[sizes[0]], threads=benchmark.threads)
+            costs[name] += (peak.model_copy(update={"batch_size": sizes[0]}),)
+    return costs, warnings
+
+
+def _baseline(
+    task: Compress,
+    benchmark: Benchmark,
+    canonical: Path,
+    inputs: Mapping[int, Arrays],
+    desk: Desk,
+) -> Path:
+    """The faster of the canonical and, where there is one, the uploaded file."""
+    if task.baseline.uploaded is None:
+        return canonical
+    files = {"canonical": canonical, "uploaded": desk.inside / task.baseline.uploaded}
+    runs = min(TRIAL_RUNS, benchmark.runs)
+    timed = time_files(files, inputs, runs=runs, threads=benchmark.threads, lock=desk.lock)
+    return files[min(files, key=lambda name: timed[name][0].value)]
 
 
 def batch_sizes(
@@ -76,8 +91,3 @@ def batch_sizes(
         "export it with a symbolic batch axis for that."
     )
     return (shape[0],), (warning,)
-
-
-def _faster(files: Mapping[str, Path], timed: Mapping[str, tuple[Measurement, ...]]) -> Path:
-    """The file with the smaller median latency."""
-    return files[min(files, key=lambda name: timed[name][0].value)]
