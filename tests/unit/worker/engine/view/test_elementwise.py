@@ -46,6 +46,11 @@ def test_a_function_of_two_agrees_with_numbers_and_tensors(
         agree(build([make_node(kind, pair, ["y"])], {"c": c}))
 
 
+def test_a_number_that_adds_an_axis_still_adds_it(build: Any, agree: Any) -> None:
+    node = make_node("Mul", ["x", "c"], ["y"])
+    agree(build([node], {"c": np.array([[0.7]], np.float32)}, ("batch",)))
+
+
 @pytest.mark.parametrize("kind", ["Sum", "Max", "Min", "Mean"])
 def test_a_function_of_many_agrees(build: Any, agree: Any, rand: Any, kind: str) -> None:
     node = make_node(kind, ["x", "a", "b"], ["y"])

@@ -1,7 +1,7 @@
 from typing import Any
 
 import numpy as np
-from onnx.helper import make_node, make_tensor
+from onnx.helper import make_graph, make_node, make_tensor, make_tensor_value_info
 
 from worker.engine.view import blocking_operators
 
@@ -60,6 +60,20 @@ def test_a_size_that_depends_on_data_is_named_as_the_obstacle(build: Any) -> Non
     ]
     model = build(nodes, {"zero": np.array(0), "one": np.array(1)}, made=7)
     assert blocking_operators(model) == ("Range(sizes that depend on data)",)
+
+
+def test_chance_and_branches_are_not_worked_out_beforehand(build: Any, rand: Any) -> None:
+    inner = make_node("Identity", ["x"], ["z"])
+    out = make_tensor_value_info("z", 1, None)
+    branch = make_graph([inner], "branch", [], [out])
+    nodes = [
+        make_node("RandomNormalLike", ["c"], ["r"]),
+        make_node("If", ["yes"], ["i"], then_branch=branch, else_branch=branch),
+        make_node("Add", ["r", "i"], ["y"]),
+    ]
+    constants = {"c": np.array(3, np.float32), "yes": np.array(True)}
+    model = build(nodes, constants)
+    assert blocking_operators(model) == ("If", "RandomNormalLike")
 
 
 def test_constants_of_constants_are_worked_out_beforehand(build: Any, agree: Any) -> None:

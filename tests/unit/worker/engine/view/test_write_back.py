@@ -224,6 +224,20 @@ def test_a_size_vector_made_of_several_constants_changes_in_the_right_one(
     }  # fmt: skip
 
 
+def test_a_one_in_an_expand_still_means_the_size_that_comes(build: Any, rand: Any) -> None:
+    nodes = [
+        make_node("MatMul", ["x", "w"], ["e"]),
+        make_node("Expand", ["e", "size"], ["t"]),
+        make_node("ReduceMax", ["t", "last"], ["y"]),
+    ]
+    sizes = {"size": np.array([1, 1, 6]), "last": np.array([-1])}
+    model = build(nodes, {"w": rand(4, 6), **sizes}, ("batch", 3, 4))
+    view: Any = torch_view(model)
+    keep(view.module.w, 0, [0, 1, 3, 4, 5], "weight")
+    result = runs_and_matches(view, model)
+    assert tensors(result)["size/1"].tolist() == [1, 1, 5]
+
+
 def test_a_convolution_that_became_grouped_says_so(build: Any, rand: Any) -> None:
     model = build(
         [make_node("Conv", ["x", "w"], ["y"])], {"w": rand(6, 4, 2, 2)}, ("n", 4, 5, 5)
