@@ -11,6 +11,7 @@ import logging
 import os
 import re
 import signal
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -88,6 +89,7 @@ def _settle(folder: Path) -> None:
     os.chdir(scratch)
     os.umask(0o077)
     os.environ.update(HOME=scratch, TMPDIR=scratch)
+    tempfile.tempdir = scratch  # what was loaded before the fork may have asked for it already
 
 
 def _speaker(pipe: int) -> Say:
