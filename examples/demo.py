@@ -64,10 +64,10 @@ def spec(model: str, dataset: str) -> dict[str, object]:
             {
                 "id": "prune",
                 "technique": "prune.channels",
-                "keep_parameters": 0.12,
+                "keep_parameters": 0.16,
                 "round_to": 4,
             },
-            {"id": "distill", "technique": "train.distill", "epochs": 5, "batch_size": 64},
+            {"id": "distill", "technique": "train.distill", "epochs": 8, "batch_size": 64},
             {"id": "int8", "technique": "quantize.static"},
         ],
         "constraints": [{"metric": "accuracy", "max_drop": POINTS_LOST / 100}],
