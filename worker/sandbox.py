@@ -100,14 +100,14 @@ def confine(policy: Policy) -> Confinement:
 
     Raises Unavailable where `required` walls are missing, before any was built.
     """
-    _limit(policy)
-    if policy.mode == "off":
-        return Confinement(landlock_abi=0, seccomp=False)
     machine = available()
     if policy.mode == "required" and machine.missing:
         raise Unavailable(
             f"LATHE_SANDBOX=required, but this machine lacks {', '.join(machine.missing)}"
         )
+    _limit(policy)
+    if policy.mode == "off":
+        return Confinement(landlock_abi=0, seccomp=False)
     no_new_privileges()
     _drop_capabilities()
     if machine.landlock_abi:

@@ -21,7 +21,9 @@ class Settings(BaseSettings):
         "sqlite:///data/lathe.db", description="sqlite:///file or postgresql://user@host/db"
     )
     objects_url: str = Field(
-        "file://data/objects", description="file://folder or s3://bucket/prefix?endpoint=..."
+        default_factory=lambda: f"file://{Path('data/objects').resolve()}",
+        pattern=r"^(file:///|s3://)",
+        description="file:///folder or s3://bucket/prefix?endpoint=...; default data/objects",
     )
     s3_access_key_id: str | None = None
     s3_secret_access_key: SecretStr | None = None

@@ -43,7 +43,9 @@ def test_other_paths_are_refused(folder: JobFolder, name: str) -> None:
 def test_links_and_special_files_are_refused(folder: JobFolder) -> None:
     secret = folder.path / "secret"
     secret.write_bytes(b"s")
-    (folder.out / "soft").symlink_to(secret)
+    other = folder.path / "other"
+    other.write_bytes(b"o")
+    (folder.out / "soft").symlink_to(other)
     (folder.out / "hard").hardlink_to(secret)
     (folder.out / "way").symlink_to(folder.path)
     os.mkfifo(folder.out / "fifo")

@@ -99,6 +99,13 @@ def test_a_project_with_fewer_running_jobs_is_served_first(session: Session) -> 
     assert order(session) == "1x2y3"
 
 
+def test_priority_counts_more_than_the_fair_share(session: Session) -> None:
+    add(session, "1", age_s=1, priority=6)
+    add(session, "2", age_s=2, priority=6)
+    add(session, "x", age_s=0, project_id="prj_b", priority=5)
+    assert order(session) == "12x"
+
+
 def test_running_jobs_of_another_queue_do_not_count_against_a_project(session: Session) -> None:
     add(session, "g", queue=Queue.GPU, state=JobState.RUNNING)
     add(session, "1", age_s=1)
@@ -125,7 +132,7 @@ def test_a_claim_counts_the_attempt_the_wait_and_the_lease_by_the_database_clock
     assert row.started_at is not None
     assert row.lease_until is not None
     waited_s = (row.started_at - LONG_AGO).total_seconds()
-    assert row.queued_s == pytest.approx(5.0 + waited_s)
+    assert row.queued_s == pytest.approx(5.0 + waited_s, rel=0, abs=0.01)
     assert (row.lease_until - row.started_at).total_seconds() == pytest.approx(70, abs=2)
     assert events(session, name) == ["started"]
 

@@ -1,0 +1,84 @@
+"""What only PostgreSQL does: several transactions at the queue at once."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.store import queue
+from app.store.queue import Standing, beat, claim, held, reap, take_hints
+from app.store.rows import Job
+from lathe.states import JobState, Queue
+from tests.services.worker.shop import Shop
+
+
+@pytest.fixture
+def shop(postgres_database_url: str, tmp_path: Path) -> Iterator[Shop]:
+    shop = Shop.open(postgres_database_url, tmp_path)
+    yield shop
+    shop.close()
+
+
+def test_two_claims_at_once_take_two_jobs_without_waiting(shop: Shop) -> None:
+    jobs = {shop.upload_model(bytes([n]))[1] for n in range(2)}
+    with shop.sessions.begin() as one, shop.sessions.begin() as two:
+        first = claim(one, Queue.INTAKE, "w1", 60)
+        second = claim(two, Queue.INTAKE, "w2", 60)
+        assert first is not None
+        assert second is not None
+        assert {first.fence.job_id, second.fence.job_id} == jobs
+        with shop.sessions.begin() as three:
+            assert claim(three, Queue.INTAKE, "w3", 60) is None
+
+
+def test_four_workers_never_share_a_job(shop: Shop) -> None:
+    jobs = {shop.upload_model(bytes([n]))[1] for n in range(12)}
+    taken: list[str] = []
+
+    def work() -> None:
+        while True:
+            with shop.sessions.begin() as session:
+                claimed = claim(session, Queue.INTAKE, "w", 60)
+            if claimed is None:
+                return
+            taken.append(claimed.fence.job_id)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(taken) == 12
+    assert set(taken) == jobs
+
+
+def test_a_reaper_and_a_late_finish_cannot_both_win(shop: Shop) -> None:
+    _, job_id = shop.upload_model(b"a")
+    with shop.sessions.begin() as session:
+        claimed = claim(session, Queue.INTAKE, "w", -1)
+    assert claimed is not None
+    with shop.sessions.begin() as late, shop.sessions.begin() as sweeping:
+        job = held(late, claimed.fence)
+        assert job is not None
+        assert reap(sweeping) == 0  # the row is locked: whoever holds it decides
+        queue.hand_back(late, job)
+    with shop.sessions.begin() as session:
+        assert held(session, claimed.fence) is None
+        assert beat(session, claimed.fence, 60) is Standing.LOST
+    assert shop.job(job_id).state == JobState.QUEUED
+
+
+def test_two_sweeps_at_once_hint_and_reap_each_job_once(shop: Shop) -> None:
+    for n in range(3):
+        shop.upload_model(bytes([n]))
+    with shop.sessions.begin() as one, shop.sessions.begin() as two:
+        hinted = [take_hints(session, Queue.INTAKE, 0, 30) for session in (one, two)]
+    assert hinted == [3, 0]
+    with shop.sessions.begin() as session:
+        for _ in range(2):
+            claim(session, Queue.INTAKE, "w", -1)
+    with shop.sessions.begin() as one, shop.sessions.begin() as two:
+        reaped = [reap(session) for session in (one, two)]
+    assert reaped == [2, 0]
+    assert [job.lapses for job in shop.rows(Job, state=JobState.QUEUED)].count(1) == 2

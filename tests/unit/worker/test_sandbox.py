@@ -1,0 +1,45 @@
+import resource
+from pathlib import Path
+
+import pytest
+
+from lathe.errors import Unavailable
+from worker import sandbox
+from worker.sandbox import Confinement, Policy, confine
+
+POLICY = Policy(
+    mode="required",
+    read=(Path("/in"),),
+    write=(Path("/out"),),
+    memory_bytes=1 << 30,
+    cpu_s=9,
+    file_bytes=50,
+)
+
+
+@pytest.mark.parametrize(
+    ("abi", "seccomp", "words"),
+    [
+        (7, True, []),
+        (1, True, []),  # seccomp covers what an old landlock lacks
+        (6, False, ["seccomp"]),
+        (5, False, ["landlock's signal scope", "seccomp"]),
+        (0, True, ["landlock (files"]),
+    ],
+)
+def test_what_a_machine_lacks_is_named(abi: int, seccomp: bool, words: list[str]) -> None:
+    missing = Confinement(landlock_abi=abi, seccomp=seccomp).missing
+    assert len(missing) == len(words)
+    for gap, word in zip(missing, words, strict=True):
+        assert gap.startswith(word)
+
+
+def test_required_walls_that_are_missing_refuse_before_anything_is_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = resource.getrlimit(resource.RLIMIT_CPU)
+    lacking = Confinement(landlock_abi=0, seccomp=True)
+    monkeypatch.setattr(sandbox, "available", lambda: lacking)
+    with pytest.raises(Unavailable, match="landlock"):
+        confine(POLICY)
+    assert resource.getrlimit(resource.RLIMIT_CPU) == before
