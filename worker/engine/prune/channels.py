@@ -14,21 +14,22 @@ from worker.engine.graph.layers import layers
 from worker.engine.graph.macs import macs
 from worker.engine.graph.parameters import parameters
 from worker.engine.hand_back import hand_back
-from worker.engine.outcome import FactValue, Outcome
+from worker.engine.outcome import Outcome
 from worker.engine.pace import Pace
 from worker.engine.probe import random_inputs
 from worker.engine.prune.budget import Costs, mac_costs, parameter_costs, shortest
 from worker.engine.prune.coupling import Group, Kept, LeftAlone, narrowed, positions
 from worker.engine.prune.cut import cut, trimmed
+from worker.engine.prune.facts import named, pruning_facts
 from worker.engine.prune.groups import coupled
 from worker.engine.prune.proof import computes_the_same, cuts_cleanly
 from worker.engine.prune.ranking import after, ranking
 from worker.engine.prune.score import Labelled, scores
+from worker.engine.threads import torch_threads
 from worker.engine.train.objective import objective
 from worker.engine.view import TorchView, torch_view
 
 Inputs = dict[str, torch.Tensor]
-NAMED = 12  # layers left alone that the facts name one by one
 PROVED, SCORED = 0.3, 0.9  # fractions of the step when its stages end; then it writes back
 PROBED_TOGETHER = 2  # examples of a probe; one would hide a mixed-up batch axis
 
@@ -42,6 +43,29 @@ def prune_channels(checkpoint: Checkpoint, spec: PruneChannels, context: Context
     """
     labelled = _labelled(checkpoint, spec, context)
     view = torch_view(checkpoint.model)
+    with torch_threads(context.threads):
+        groups, kept, alone = _plan(checkpoint, view, spec, labelled, context)
+        cut(view.module, groups, kept)
+        model = hand_back(view, checkpoint.model, context.seed)
+    context.progress(Progress(fraction=1.0))
+    narrow = _narrowed_layers(view, groups, kept)
+    traits = dict(checkpoint.traits)
+    for layer, channels in narrow.items():
+        traits[layer] = replace(traits.get(layer, Trait()), channels=channels)
+    done = replace(checkpoint, model=model, traits=traits)
+    return Outcome(
+        done, facts=pruning_facts(checkpoint, done, groups, kept, alone, len(narrow))
+    )
+
+
+def _plan(
+    checkpoint: Checkpoint,
+    view: TorchView,
+    spec: PruneChannels,
+    labelled: Labelled | None,
+    context: Context,
+) -> tuple[list[Group], list[Kept], list[LeftAlone]]:
+    """Which units of which groups stay; proved on the view, which is left as it was."""
     inputs = _probe(checkpoint, context)
     groups, alone = _prunable(view, inputs, _protected(view, spec), context)
     costs = _costs(checkpoint, view, groups, spec)
@@ -49,15 +73,7 @@ def prune_channels(checkpoint: Checkpoint, spec: PruneChannels, context: Context
     kept = _chosen(view, groups, costs, spec, labelled, context)
     if not computes_the_same(view, groups, kept, inputs):
         raise EffectLost("the channels chosen cannot be removed together; protect some layers")
-    cut(view.module, groups, kept)
-    model = hand_back(view, checkpoint.model, context.seed)
-    context.progress(Progress(fraction=1.0))
-    narrow = _narrowed_layers(view, groups, kept)
-    traits = dict(checkpoint.traits)
-    for layer, channels in narrow.items():
-        traits[layer] = replace(traits.get(layer, Trait()), channels=channels)
-    done = replace(checkpoint, model=model, traits=traits)
-    return Outcome(done, facts=_facts(checkpoint, done, groups, kept, alone, len(narrow)))
+    return groups, kept, alone
 
 
 def _probe(checkpoint: Checkpoint, context: Context) -> dict[str, torch.Tensor]:
@@ -133,7 +149,7 @@ def _reachable(
     removals = ranking(kept, [units.astype(float) for units in kept], spec.round_to)
     least = costs.left(groups, after(kept, removals)) / costs.total
     if least > keep:
-        stuck = f"; left alone: {_named(alone)}" if alone else ""
+        stuck = f"; left alone: {named(alone)}" if alone else ""
         raise BudgetUnreachable(
             f"{name} {keep:g} cannot be reached: with at least {spec.round_to} channel(s) in "
             f"every layer that may be narrowed, {least:.4f} is left{stuck}",
@@ -184,38 +200,3 @@ def _narrowed_layers(
         if side != "in" and not stays.all()
     }
     return {layer: left[path] for layer, path in view.layers.items() if path in left}
-
-
-def _facts(
-    before: Checkpoint,
-    done: Checkpoint,
-    groups: Sequence[Group],
-    kept: Sequence[Kept],
-    alone: Sequence[LeftAlone],
-    narrowed_layers: int,
-) -> dict[str, FactValue]:
-    """Counted on the ONNX graphs, not on the view. Channels are those of all groups."""
-    macs_before, macs_after = macs(before.model), macs(done.model)
-    held, left = parameters(before.model), parameters(done.model)
-    return {
-        "macs_before": macs_before,
-        "macs_after": macs_after,
-        "macs_left": macs_after / macs_before if macs_before and macs_after else None,
-        "parameters_before": held,
-        "parameters_after": left,
-        "parameters_left": left / held,
-        "channels_before": sum(group.units for group in groups),
-        "channels_after": int(sum(units.sum() for units in kept)),
-        "groups": len(groups),
-        "layers_narrowed": narrowed_layers,
-        "layers_left_alone": len({layer.path for layer in alone}),
-        "left_alone": _named(alone) or None,
-    }
-
-
-def _named(alone: Sequence[LeftAlone]) -> str:
-    """The layers left alone with their reasons, the first NAMED of them."""
-    reasons = {layer.path: layer.reason for layer in alone}
-    named = [f"{path} ({reason})" for path, reason in list(reasons.items())[:NAMED]]
-    more = len(reasons) - len(named)
-    return ", ".join(named) + (f" and {more} more" if more else "")

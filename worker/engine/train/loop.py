@@ -7,7 +7,6 @@ far; only a run whose first step already has none is refused as diverged.
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +17,7 @@ from lathe.errors import StepImpossible, TrainingDiverged
 from lathe.techniques.train import Training
 from worker.engine.context import Context, Samples
 from worker.engine.pace import Pace
+from worker.engine.threads import torch_threads
 from worker.engine.train.batches import Batch, Rows, batches
 from worker.engine.train.best import Best
 from worker.engine.train.hold_out import hold_out
@@ -65,7 +65,7 @@ def fit(
     """
     run = _Run(module, forward, spec, lesson, context)
     devices = [context.device] if context.device.type == "cuda" else []
-    with _threads(context.threads), torch.random.fork_rng(devices):
+    with torch_threads(context.threads), torch.random.fork_rng(devices):
         torch.manual_seed(context.seed)
         try:
             return run.fit()
@@ -203,13 +203,3 @@ class _Run:
         ):
             yield batch
             self.pace.add(batch.examples)
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

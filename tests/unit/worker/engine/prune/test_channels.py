@@ -16,7 +16,9 @@ from lathe.techniques.prune import PruneChannels
 from lathe.views import Progress
 from worker.engine.checkpoint import Checkpoint, QuantizedWeights, Trait
 from worker.engine.context import Arrays, Context
+from worker.engine.prune import channels
 from worker.engine.prune.channels import prune_channels
+from worker.engine.prune.coupling import Group
 from worker.engine.session import open_session, run
 
 Build = Callable[..., onnx.ModelProto]
@@ -114,6 +116,24 @@ def test_several_rounds_end_at_the_same_budget_and_say_how_far_they_are(
     assert arrays(outcome.checkpoint.model)["a"].tolist() == [[9, 9], [8, 8]]
     assert [report.unit for report in said] == ["groups", "rounds", "rounds", None]
     assert [report.fraction for report in said] == pytest.approx([0.3, 0.5, 0.9, 1.0])
+
+
+def test_each_round_scores_what_the_rounds_before_have_left(
+    mlp: onnx.ModelProto, context: Around, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # 0.2 in two rounds: 0.6 first, so 3 of 5 units are left to be scored again
+    seen: list[list[int]] = []
+    real = channels.scores
+
+    def recording(view: object, groups: list[Group], *rest: object) -> object:
+        seen.append([group.units for group in groups])
+        return real(view, groups, *rest)
+
+    monkeypatch.setattr(channels, "scores", recording)
+    spec = PruneChannels(keep_macs=0.2, rounds=2)
+    outcome = prune_channels(Checkpoint(mlp), spec, context(mlp))
+    assert seen == [[5], [3]]
+    assert arrays(outcome.checkpoint.model)["a"].tolist() == [[9, 9]]
 
 
 def test_traits_of_other_layers_and_of_the_same_layer_stay(

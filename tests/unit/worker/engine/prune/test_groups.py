@@ -125,6 +125,14 @@ def test_a_protected_layer_protects_all_that_it_is_coupled_with(net: Build) -> N
     assert reasons[view.layers["a"]] == reasons[view.layers["b"]] == "kept by hand"
 
 
+def test_channels_that_are_a_model_output_are_never_a_group(net: Build) -> None:
+    nodes = [make_node("Conv", ["x", "a"], ["h"]), make_node("Relu", ["h"], ["y"])]
+    view = torch_view(net(nodes, [2, 3, 3], [6, 3, 3], a=(6, 2, 1, 1)))
+    groups, alone = coupled(view, {"x": torch.ones(2, 2, 3, 3)}, protected={})
+    assert groups == []
+    assert [layer.reason for layer in alone] == ["its channels are a model output"]
+
+
 def test_a_convolution_in_several_groups_is_left_alone(net: Build) -> None:
     nodes = [
         make_node("Conv", ["x", "a"], ["h"]),
@@ -165,3 +173,23 @@ def test_the_proof_leaves_the_view_as_it_was(net: Build) -> None:
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
     assert view.module.get_submodule(view.layers["a"]).out_channels == 8
+
+
+def test_a_position_table_and_a_layer_norm_go_with_the_width_they_lie_on(net: Build) -> None:
+    nodes = [
+        make_node("MatMul", ["x", "a"], ["h"]),
+        make_node("Add", ["h", "places"], ["placed"]),
+        make_node("LayerNormalization", ["placed", "scale", "shift"], ["normed"]),
+        make_node("MatMul", ["normed", "b"], ["y"]),
+    ]
+    model = net(
+        nodes, [5, 6], [5, 4], a=(6, 8), places=(1, 5, 8), scale=(8,), shift=(8,), b=(8, 4)
+    )
+    view, (group,), _, inputs = found(model, 5, 6)
+    assert sorted(side for _, side in by_layer(view, group)) == [
+        "in",
+        "out",
+        "through",
+        "through",
+    ]
+    assert cuts_cleanly(view, group, inputs, 0)

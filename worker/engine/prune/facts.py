@@ -1,0 +1,46 @@
+"""What a pruning step says about itself."""
+
+from collections.abc import Sequence
+
+from worker.engine.checkpoint import Checkpoint
+from worker.engine.graph.macs import macs
+from worker.engine.graph.parameters import parameters
+from worker.engine.outcome import FactValue
+from worker.engine.prune.coupling import Group, Kept, LeftAlone
+
+NAMED = 12  # layers left alone that the facts name one by one
+
+
+def pruning_facts(
+    before: Checkpoint,
+    done: Checkpoint,
+    groups: Sequence[Group],
+    kept: Sequence[Kept],
+    alone: Sequence[LeftAlone],
+    narrowed_layers: int,
+) -> dict[str, FactValue]:
+    """Counted on the ONNX graphs, not on the view. Channels are those of all groups."""
+    macs_before, macs_after = macs(before.model), macs(done.model)
+    held, left = parameters(before.model), parameters(done.model)
+    return {
+        "macs_before": macs_before,
+        "macs_after": macs_after,
+        "macs_left": macs_after / macs_before if macs_before and macs_after else None,
+        "parameters_before": held,
+        "parameters_after": left,
+        "parameters_left": left / held,
+        "channels_before": sum(group.units for group in groups),
+        "channels_after": int(sum(units.sum() for units in kept)),
+        "groups": len(groups),
+        "layers_narrowed": narrowed_layers,
+        "layers_left_alone": len({layer.path for layer in alone}),
+        "left_alone": named(alone) or None,
+    }
+
+
+def named(alone: Sequence[LeftAlone]) -> str:
+    """The layers left alone with their reasons, the first NAMED of them."""
+    reasons = {layer.path: layer.reason for layer in alone}
+    named = [f"{path} ({reason})" for path, reason in list(reasons.items())[:NAMED]]
+    more = len(reasons) - len(named)
+    return ", ".join(named) + (f" and {more} more" if more else "")
