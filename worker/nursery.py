@@ -5,6 +5,7 @@ so that loading torch and onnxruntime is paid once. It gets a clean environment:
 this process's settings or secrets can be read in it or in its children.
 """
 
+import logging
 import os
 import socket
 import subprocess
@@ -19,6 +20,8 @@ _START_S = 120.0  # loading torch from a cold, busy disk
 _BIRTH_S = 10.0
 _END_S = 5.0
 _ROOT = Path(__file__).resolve().parent.parent
+
+log = logging.getLogger(__name__)
 
 
 class NurseryBroken(Exception):  # noqa: N818 - reads as the sentence it carries
@@ -85,8 +88,11 @@ class Nursery:
             self.close()
         if self._wire is None:
             self._wire = self._start()
-            if not isinstance(self._news(_START_S), Ready):
+            news = self._news(_START_S)
+            if not isinstance(news, Ready):
                 raise self._broken(f"the nursery was not ready within {_START_S:.0f} s")
+            if news.threads != 1:  # a library began one; its locks may be copied while held
+                log.warning("the nursery has %d threads; forks may hang", news.threads)
         return self._wire
 
     def _start(self) -> socket.socket:
