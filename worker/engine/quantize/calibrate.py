@@ -52,19 +52,19 @@ class _Feed:
 
 def calibrate(
     model: onnx.ModelProto,
-    operators: Iterable[str],
+    nodes: Iterable[onnx.NodeProto],
     method: Calibration,
     samples: Samples,
     *,
     threads: int = 1,
     progress: Report,
 ) -> Ranges:
-    """(low, high) of every float32 tensor that a node of these operators reads or writes.
+    """(low, high) of every float32 tensor that one of these nodes of `model` reads or writes.
 
     `method` clips the range that was seen; the ranges of a fixed-batch model may count the
     last example more than once. Raises StepImpossible where an activation is not finite.
     """
-    tensors = activations(model, frozenset(operators))
+    tensors = activations(model, nodes)
     feed = _Feed(samples, threads, progress, 1 if isinstance(method, MinMax) else 2)
     seen = _extremes(model, tensors, feed)
     match method:
@@ -87,9 +87,9 @@ def calibrate(
             assert_never(method)
 
 
-def activations(model: onnx.ModelProto, operators: frozenset[str]) -> tuple[str, ...]:
-    """Names of the float32 tensors that nodes of these operators read or write, constants
-    left out, in graph order."""
+def activations(model: onnx.ModelProto, nodes: Iterable[onnx.NodeProto]) -> tuple[str, ...]:
+    """Names of the float32 tensors that these nodes read or write, constants left out, in
+    graph order."""
     inferred = shape_inference.infer_shapes(model).graph
     floats = {
         value.name
@@ -97,12 +97,7 @@ def activations(model: onnx.ModelProto, operators: frozenset[str]) -> tuple[str,
         if value.type.tensor_type.elem_type == TensorProto.FLOAT
     }
     floats -= {tensor.name for tensor in inferred.initializer}
-    touched = (
-        name
-        for node in model.graph.node
-        if node.op_type in operators
-        for name in (*node.input, *node.output)
-    )
+    touched = (name for node in nodes for name in (*node.input, *node.output))
     return tuple(dict.fromkeys(name for name in touched if name in floats))
 
 

@@ -7,7 +7,6 @@ dynamic kernel as well, but a slow one (onnxruntime 1.31, ResNet-20, batch 1: 4.
 stays float.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import onnx
@@ -27,11 +26,10 @@ from worker.engine.quantize.grids import lowered_checkpoint, lowering_facts, wei
 from worker.engine.quantize.nodes import named, nodes_of
 from worker.engine.quantize.require_float import require_float
 from worker.engine.quantize.rewritten import rewritten
+from worker.engine.quantize.tables import small_tables
 
 LOWERED = ("Gemm", "MatMul", "LSTM", "Attention", "EmbedLayerNormalization", "Gather")
 LAST_RESORT = ("Conv",)
-TABLE_RANK = 2
-SMALLEST_TABLE = 1024  # numbers; below that a table is a constant of the computation
 
 
 def quantize_dynamic(
@@ -47,7 +45,7 @@ def quantize_dynamic(
     model = checkpoint.private()
     named(model)
     before = layers(model)
-    excluded = {*nodes_of(model, spec.exclude), *_kept_float(model)}
+    excluded = {*nodes_of(model, spec.exclude), *small_tables(model), *_batch_first(model)}
     operators = _operators(model, excluded)
     reduced = saturates() and spec.weights.symmetric
     lowered = rewritten(
@@ -87,19 +85,13 @@ def _operators(model: onnx.ModelProto, excluded: set[str]) -> tuple[str, ...]:
     )
 
 
-def _kept_float(model: onnx.ModelProto) -> Iterator[str]:
-    """Nodes that the quantizer would break or gain nothing from.
-
-    It forgets an LSTM's batch-first layout; small or one-dimensional tables are constants.
-    """
-    constants = initializers(model)
-    for node in model.graph.node:
-        if node.op_type == "LSTM" and any(a.name == "layout" and a.i for a in node.attribute):
-            yield node.name
-        if node.op_type == "Gather" and (table := constants.get(node.input[0])) is not None:
-            rows_and_columns = len(table.dims) == TABLE_RANK
-            if not rows_and_columns or table.dims[0] * table.dims[1] < SMALLEST_TABLE:
-                yield node.name
+def _batch_first(model: onnx.ModelProto) -> list[str]:
+    """LSTM nodes with the batch axis first: the quantizer forgets that attribute."""
+    return [
+        node.name
+        for node in model.graph.node
+        if node.op_type == "LSTM" and any(a.name == "layout" and a.i for a in node.attribute)
+    ]
 
 
 def _write(

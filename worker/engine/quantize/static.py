@@ -33,15 +33,19 @@ from worker.engine.outcome import Outcome
 from worker.engine.quantize.calibrate import Ranges, calibrate
 from worker.engine.quantize.grids import lowered_checkpoint, lowering_facts, weight_grids
 from worker.engine.quantize.nodes import named, nodes_of
+from worker.engine.quantize.region import outside
 from worker.engine.quantize.require_float import require_float
 from worker.engine.quantize.rewritten import rewritten
+from worker.engine.quantize.tables import small_tables
 
 WITH_WEIGHTS = ("Conv", "Gemm", "MatMul")
+TABLES = ("Gather",)
 BETWEEN = (  # have integer kernels, so values stay integers from layer to layer
     "Add", "AveragePool", "Clip", "Concat", "Flatten", "GlobalAveragePool", "LeakyRelu",
     "MaxPool", "Mul", "Pad", "Relu", "Reshape", "Resize", "Sigmoid", "Split", "Squeeze",
     "Transpose", "Unsqueeze",
 )  # fmt: skip
+LOWERED = (*WITH_WEIGHTS, *TABLES, *BETWEEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +56,9 @@ class _Types:
 
 
 def quantize_static(checkpoint: Checkpoint, spec: QuantizeStatic, context: Context) -> Outcome:
-    """Lower every Conv, Gemm and MatMul that is not excluded, and what lies between them.
+    """Lower every Conv, Gemm, MatMul and table that is not excluded, and what lies between.
 
-    Recurrent layers and tables stay float; the facts name them. Raises UnknownLayer for an
+    Recurrent layers stay float; the facts name them. Raises UnknownLayer for an
     excluded layer that the model does not have, StepImpossible where nothing can be lowered,
     the model is quantized already or an activation is not finite.
     """
@@ -66,14 +70,15 @@ def quantize_static(checkpoint: Checkpoint, spec: QuantizeStatic, context: Conte
     named(model)
     excluded = nodes_of(model, spec.exclude)
     before = layers(model)
-    if not any(layer.operator in WITH_WEIGHTS for layer in before):
+    if not any(layer.operator in (*WITH_WEIGHTS, *TABLES) for layer in before):
         raise StepImpossible(
-            "the model has no Conv, Gemm or MatMul with constant weights to quantize; "
-            "quantize.dynamic also takes LSTM layers and tables"
+            "the model has no Conv, Gemm, MatMul or table with constant weights to quantize; "
+            "quantize.dynamic also takes LSTM layers"
         )
+    floats = {*excluded, *small_tables(model), *outside(model, WITH_WEIGHTS, BETWEEN, excluded)}
     ranges = calibrate(
         model,
-        (*WITH_WEIGHTS, *BETWEEN),
+        [n for n in model.graph.node if n.op_type in LOWERED and n.name not in floats],
         spec.calibration,
         context.calibration,
         threads=context.threads,
@@ -84,7 +89,7 @@ def quantize_static(checkpoint: Checkpoint, spec: QuantizeStatic, context: Conte
         model,
         context.folder,
         lambda source, target: _write(
-            source, target, ranges, spec, types, excluded, reduce_range=reduced
+            source, target, ranges, spec, types, sorted(floats), reduce_range=reduced
         ),
     )
     grids = weight_grids(before, lowered)
@@ -122,7 +127,7 @@ def _write(
     ranges: Ranges,
     spec: QuantizeStatic,
     types: _Types,
-    excluded: list[str],
+    floats: list[str],
     *,
     reduce_range: bool,
 ) -> None:
@@ -137,12 +142,12 @@ def _write(
             str(source),
             str(target),
             quant_format=types.form,
-            op_types_to_quantize=[*WITH_WEIGHTS, *BETWEEN],
+            op_types_to_quantize=list(LOWERED),
             per_channel=spec.weights.granularity.per == "channel",
             reduce_range=reduce_range,
             activation_type=types.activations,
             weight_type=types.weights,
-            nodes_to_exclude=excluded,
+            nodes_to_exclude=floats,
             calibration_cache_path=known,
             extra_options={
                 "ActivationSymmetric": spec.activations.symmetric,

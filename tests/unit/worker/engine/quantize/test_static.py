@@ -199,3 +199,53 @@ def test_types_of_the_model_file_stay(convnet: Checkpoint, calibrated: Context) 
         ("", 18)
     ]
     assert initializers(model)["w_quantized"].data_type == TensorProto.INT8
+
+
+def test_a_sum_with_a_float_stays_float(
+    build: Callable[..., Checkpoint],
+    context: Callable[..., Context],
+    samples: Callable[[Images], Samples],
+    images: Images,
+) -> None:
+    """A mask of -1e30 beside ordinary numbers fits no grid of 256 steps."""
+    rng = np.random.default_rng(2)
+    weight = rng.standard_normal((2, 2, 1, 1)).astype(np.float32)
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["a"]),
+        helper.make_node("Conv", ["a", "v"], ["b"]),
+        helper.make_node("Add", ["a", "b"], ["residual"], name="residual"),
+        helper.make_node("Exp", ["x"], ["e"]),
+        helper.make_node("Mul", ["e", "lowest"], ["mask"], name="mask"),
+        helper.make_node("Add", ["residual", "mask"], ["y"], name="masked"),
+    ]
+    weights = {"w": weight, "v": weight[::-1].copy(), "lowest": np.float32(-1e30)}
+    net = build(nodes, weights, {"x": ["n", 2, 8, 8]}, {"y": ["n", 2, 8, 8]})
+    outcome = quantize_static(net, QuantizeStatic(), context(net, samples(images)))
+    operators = Counter(node.op_type for node in outcome.checkpoint.model.graph.node)
+    assert (operators["QLinearAdd"], operators["Add"], operators["Mul"]) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("form", ["qoperator", "qdq"])
+def test_a_table_is_stored_as_integers(
+    build: Callable[..., Checkpoint],
+    context: Callable[..., Context],
+    samples: Callable[..., Samples],
+    sqnr: Callable[..., float],
+    form: str,
+) -> None:
+    rng = np.random.default_rng(2)
+    nodes = [
+        helper.make_node("Gather", ["table", "ids"], ["e"]),
+        helper.make_node("MatMul", ["e", "w"], ["y"]),
+    ]
+    weights = {
+        "table": rng.standard_normal((64, 32)).astype(np.float32),
+        "w": rng.standard_normal((32, 8)).astype(np.float32),
+    }
+    net = build(nodes, weights, {"ids": ["n", 5]}, {"y": ["n", 5, 8]}, integers=("ids",))
+    ids = rng.integers(0, 64, (40, 5))
+    calibrated = context(net, samples(ids, "ids"))
+    spec = QuantizeStatic.model_validate({"format": form})
+    outcome = quantize_static(net, spec, calibrated)
+    assert outcome.facts["layers_quantized"] == 2
+    assert sqnr(net, outcome.checkpoint, {"ids": ids}) > 25
