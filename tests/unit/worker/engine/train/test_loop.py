@@ -215,3 +215,12 @@ def test_held_out_scores_weigh_batches_by_their_size(
         context,
     )
     assert fitted.curve[0][2] == pytest.approx(hits / 170)
+
+
+def test_a_loss_over_several_batches_is_their_mean(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "JUDGED_TOGETHER", 1)
+    fitted = run(Constant(), [0.5] * 20, context, epochs=1, hold_out=0.5, batch_size=64)
+    # before: 100 rows in batches of 64 and 36; then 100 rows more, w falling from 10 to 9
+    assert [row[1] for row in fitted.curve] == pytest.approx([10.0, (64 * 10 + 36 * 9) / 100])
