@@ -38,6 +38,11 @@ def test_a_dense_example_is_the_mean_of_its_positions() -> None:
     assert judged.score("accuracy") == pytest.approx(0.75)
 
 
+def test_saying_what_is_no_class_is_never_right() -> None:
+    said, labels = np.array([[7, 0, 1]]), np.array([[7, 0, 0]])
+    assert Classified(said, labels, 3, said).correct.tolist() == [0.5]
+
+
 def test_regression_errors_are_means_over_examples_and_columns() -> None:
     judged = Regressed(np.array([[1.0, 5.0], [2.0, 2.0]]), np.array([[1.0, 2.0], [3.0, 2.0]]))
     # squared 0 9 | 1 0, absolute 0 3 | 1 0

@@ -1,0 +1,69 @@
+"""Ranges over several batches, with extremes placed by hand."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from onnx import helper
+
+from lathe.techniques.quantize import Entropy, MinMax, Percentile
+from lathe.views import Progress
+from worker.engine.checkpoint import Checkpoint
+from worker.engine.context import Samples, silent
+from worker.engine.quantize.calibrate import BATCH, calibrate
+
+Make = Callable[[NDArray[np.float32]], Samples]
+
+
+@pytest.fixture
+def doubled(build: Callable[..., Checkpoint]) -> Checkpoint:
+    nodes = [helper.make_node("Mul", ["x", "two"], ["y"])]
+    return build(nodes, {"two": np.float32(2)}, {"x": ["n", 10]}, {"y": ["n", 10]})
+
+
+@pytest.fixture
+def spread() -> NDArray[np.float32]:
+    """Three batches of values in [0, 1], the smallest in the first, the largest in the last."""
+    x = np.random.default_rng(4).random((3 * BATCH, 10)).astype(np.float32)
+    x[3, 2], x[-1, 5] = -3, 9
+    return x
+
+
+def test_min_max_is_over_every_batch(
+    doubled: Checkpoint, spread: NDArray[np.float32], samples: Make
+) -> None:
+    heard: list[Progress] = []
+    model = doubled.model
+    found = calibrate(model, model.graph.node, MinMax(), samples(spread), progress=heard.append)
+    assert found == {"x": (-3.0, 9.0), "y": (-6.0, 18.0)}
+    assert [one.fraction for one in heard] == pytest.approx([1 / 3, 2 / 3, 1])
+
+
+def test_a_percentile_leaves_the_two_strangers_out(
+    doubled: Checkpoint, spread: NDArray[np.float32], samples: Make
+) -> None:
+    model, method = doubled.model, Percentile(percentile=99.0)
+    found = calibrate(model, model.graph.node, method, samples(spread), progress=silent)
+    assert found["x"] == pytest.approx((0.005, 0.995), abs=0.01)
+    assert found["y"] == pytest.approx((0.01, 1.99), abs=0.02)
+
+
+def test_entropy_stays_within_what_was_seen(
+    doubled: Checkpoint, spread: NDArray[np.float32], samples: Make
+) -> None:
+    spread = np.tile(np.abs(spread[:, :10]), (4, 1))
+    model = doubled.model
+    found = calibrate(model, model.graph.node, Entropy(), samples(spread), progress=silent)
+    low, high = found["x"]
+    assert low == spread.min()
+    assert 0.9 < high < 9
+
+
+def test_an_activation_that_is_always_zero_has_an_empty_range(
+    doubled: Checkpoint, samples: Make
+) -> None:
+    zeros, model = np.zeros((3, 10), np.float32), doubled.model
+    for method in (MinMax(), Percentile(), Entropy()):
+        found = calibrate(model, model.graph.node, method, samples(zeros), progress=silent)
+        assert found == {"x": (0.0, 0.0), "y": (0.0, 0.0)}
