@@ -51,15 +51,17 @@ class SentenceEncoder(nn.Module):
 def export(path: Path) -> None:
     """Encoder and pooling as one ONNX file with symbolic batch and token axes."""
     encoder = AutoModel.from_pretrained(weights(), local_files_only=True)
-    example = torch.ones(2, 7, dtype=torch.int64)
+    ids = torch.arange(1000, 1014).reshape(2, 7)
+    mask = torch.ones_like(ids)  # a tensor of its own: the exporter merges equal arguments
+    mask[1, 5:] = 0  # and drops a mask that hides nothing
     axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("tokens", max=512)}
     torch.onnx.export(
         SentenceEncoder(encoder).eval(),
-        (example, example, torch.zeros_like(example)),
+        (ids, mask, torch.zeros_like(ids)),
         dynamo=True,
         opset_version=18,
         input_names=list(INPUTS),
-        output_names=["embedding"],
+        output_names=["sentence"],
         dynamic_shapes=(axes, axes, axes),
     ).save(path, external_data=False)
 
