@@ -1,3 +1,3 @@
-"""Lathe's words: the job spec, the techniques, the views and the errors that every room speaks."""
+"""The words every room speaks: job spec, techniques, views, errors; and the client."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""What inspection finds out about an upload, as values: the engine makes them, views show them."""
+"""What inspection finds out about an upload: the engine makes these, views show them."""
 
 from typing import Literal
 

@@ -193,8 +193,8 @@ class JobSpec(Spec):
         for index, constraint in enumerate(self.constraints):
             if constraint.metric not in known:
                 raise ValueError(
-                    f"constraints.{index}.metric: {constraint.metric!r} is not measured by this "
-                    f"job; it measures {', '.join(known)}"
+                    f"constraints.{index}.metric: {constraint.metric!r} is not measured by "
+                    f"this job; it measures {', '.join(known)}"
                 )
         if self.objective.metric not in known:
             raise ValueError(
@@ -204,6 +204,6 @@ class JobSpec(Spec):
         return self
 
     def step_id(self, index: int) -> str:
-        """The id of a step: its own, or `<position>-<technique>` such as `2-quantize_static`."""
+        """The id of a step: its own, or position and technique as in `2-quantize_static`."""
         step = self.pipeline[index]
         return step.id or f"{index + 1}-{step.technique.replace('.', '_')}"

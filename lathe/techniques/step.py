@@ -12,7 +12,7 @@ LayerId = Annotated[str, StringConstraints(min_length=1, max_length=400)]
 
 
 class Phase(IntEnum):
-    """Steps run in this order: floats first, then lowering to the runtime's types, then coding."""
+    """Steps run in this order: floats first, then the runtime's types, then coding."""
 
     FLOAT = 1
     LOWER = 2
