@@ -64,9 +64,15 @@ types: .venv/.test
 walls: .venv/.test
 	$(BIN)/lint-imports
 
-.PHONY: unit
-unit: .venv/.test  ## Unit tests: sealed, seconds.
-	$(BIN)/pytest tests/unit
+.PHONY: unit unit-door unit-hands
+unit: .venv/.test  ## Unit tests: sealed, seconds; both halves side by side.
+	@$(MAKE) --no-print-directory --output-sync=target -j2 unit-door unit-hands
+
+unit-door: .venv/.test
+	$(BIN)/pytest tests/unit/lathe tests/unit/app
+
+unit-hands: .venv/.test
+	$(BIN)/pytest tests/unit/worker
 
 .PHONY: services
 services: .venv/.test  ## Tests on real processes, PostgreSQL, Valkey and S3.
