@@ -6,6 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 CODE := lathe app worker examples benchmarks
 TESTED := $(CODE) tests migrations
+export ORT_DISABLE_TELEMETRY := 1
 
 .PHONY: help
 help:  ## Show what can be made.

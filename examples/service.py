@@ -28,23 +28,22 @@ def embedded(data: Path, *, environment: dict[str, str] | None = None) -> Iterat
     """
     data.mkdir(parents=True)
     command = [sys.executable, "-m", "app.up", "--data", str(data), "--port", "0"]
-    process = subprocess.Popen(  # noqa: S603 - our own module
+    with subprocess.Popen(  # noqa: S603 - our own module
         command,
         stdout=subprocess.PIPE,
         text=True,
         cwd=Path(__file__).resolve().parent.parent,
         env={**os.environ, **(environment or {})},
         start_new_session=True,
-    )
-    try:
-        yield _announced(process)
-    finally:
-        process.send_signal(signal.SIGTERM)
+    ) as process:
         try:
-            process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()  # the kernel ends its children with it
-            process.wait()
+            yield _announced(process)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()  # the kernel ends its children with it
 
 
 def _announced(process: "subprocess.Popen[str]") -> Service:

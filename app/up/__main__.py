@@ -118,7 +118,8 @@ def _environment(data: Path, broker: Broker) -> dict[str, str]:
         "LATHE_BROKER_URL": broker.url,
         "LATHE_WORK_DIR": str(data / "work"),
     }
-    return {**places, **os.environ, "PYTHONUNBUFFERED": "1"}
+    quiet = {"PYTHONUNBUFFERED": "1", "ORT_DISABLE_TELEMETRY": "1"}
+    return {**places, **os.environ, **quiet}
 
 
 def _children(broker: Broker, door: socket.socket) -> list[Child]:
@@ -126,17 +127,14 @@ def _children(broker: Broker, door: socket.socket) -> list[Child]:
     children = []
     if broker.command:
         children.append(Child("broker", broker.command, on_orphaned=signal.SIGTERM))
-    api = (
-        python,
-        "-m",
-        "uvicorn",
-        "app.main:app",
-        "--fd",
-        str(door.fileno()),
+    api = [python, "-m", "uvicorn", "app.main:app", "--fd", str(door.fileno())]
+    api += [
         "--no-access-log",
-    )
+        "--timeout-graceful-shutdown",
+        "2",
+    ]
     children += [
-        Child("api", api, on_orphaned=signal.SIGTERM, pass_fds=(door.fileno(),)),
+        Child("api", tuple(api), on_orphaned=signal.SIGTERM, pass_fds=(door.fileno(),)),
         Child("worker-intake", (python, "-m", "worker", "--queue", "intake")),
         Child("worker-cpu", (python, "-m", "worker", "--queue", "cpu")),
         Child("sweep", (python, "-m", "worker.sweep")),
