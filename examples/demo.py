@@ -160,7 +160,7 @@ def table_lines(report: Report, downloaded: Path) -> list[Line]:
             old_bytes >= SMALLER * new_bytes,
         ),
         Line(
-            "accuracy, 10,000 images",
+            "accuracy",
             f"{100 * old_right:.2f} %",
             f"{100 * new_right:.2f} %",
             f"{-lost:+.2f} points",
@@ -209,14 +209,14 @@ def accuracy(model: Path) -> float:
 
 def show(console: Console, report: Report, lines: list[Line]) -> None:
     """Print the table and the verdict."""
-    table = Table(title="LeNet-5 on MNIST, before and after")
+    table = Table(title="LeNet-5 on the 10,000 MNIST test images, before and after")
     for heading in ("", "before", "after", "change", "target", ""):
         table.add_column(heading, justify="left" if heading == "" else "right")
     for line in lines:
         mark = "" if not line.target else "[green]ok[/]" if line.kept else "[red]missed[/]"
         table.add_row(line.what, line.before, line.after, line.change, line.target, mark)
     console.print(table)
-    console.print(report.verdict.sentence, soft_wrap=True)
+    console.print(report.verdict.sentence, soft_wrap=True, markup=False)
 
 
 if __name__ == "__main__":
