@@ -100,7 +100,7 @@ def at_opset(model: onnx.ModelProto, opset: int | None) -> onnx.ModelProto:
     except (RuntimeError, onnx.checker.ValidationError, EffectLost, UnsupportedModel) as error:
         raise StepImpossible(
             f"the result cannot be converted from opset {current} to {opset}: "
-            f"{str(error).strip().splitlines()[0]}",
+            f"{str(error).strip().splitlines()[0]}; leave opset out or ask for a later one",
             param="outputs.opset",
         ) from error
     return slim(converted)

@@ -50,6 +50,8 @@ def node_macs(node: onnx.NodeProto, known: Mapping[str, tuple[Dim, ...]]) -> int
     """MACs of one node at the shapes in `known`: 0 for what is not counted, None if unknown."""
     if node.op_type not in WEIGHT_INPUT:
         return 0
+    if len(node.input) <= WEIGHT_INPUT[node.op_type]:
+        return None  # an Einsum of one factor multiplies nothing, or it is a broken node
     left = _sizes(node.input[0], known)
     right = _sizes(node.input[WEIGHT_INPUT[node.op_type]], known)
     out = _sizes(next(name for name in node.output if name), known)

@@ -18,8 +18,8 @@ def limits_found(
         yield Finding(
             code="no_torch_view",
             severity="info",
-            message=f"techniques that train or prune cannot run: {', '.join(blocking)} "
-            "have no trainable form here; the graph-side techniques can",
+            message="techniques that train or prune cannot run, as these operators have no "
+            f"trainable form: {', '.join(blocking)}; optimize.* and quantize.* can",
         )
     if STORED_AS_INTEGERS.keys() & stats.operators.keys():
         yield Finding(

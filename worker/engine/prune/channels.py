@@ -152,7 +152,8 @@ def _reachable(
         stuck = f"; left alone: {named(alone)}" if alone else ""
         raise BudgetUnreachable(
             f"{name} {keep:g} cannot be reached: with at least {spec.round_to} channel(s) in "
-            f"every layer that may be narrowed, {least:.4f} is left{stuck}",
+            f"every layer that may be narrowed, {least:.4f} is left{stuck}; "
+            "raise the budget, or leave more layers free",
             param=name,
         )
 

@@ -47,6 +47,11 @@ def test_a_matmul_over_tokens() -> None:
     assert macs(_model(node, ["n", 11, 7], ["n", 11, 5], ("w", (7, 5)))) == 11 * 7 * 5
 
 
+def test_an_einsum_of_one_factor_is_not_counted() -> None:
+    node = helper.make_node("Einsum", ["x"], ["y"], equation="ij->ji")
+    assert macs(_model(node, [3, 7], [7, 3])) is None
+
+
 @pytest.mark.parametrize(("operator", "gates"), [("LSTM", 4), ("GRU", 3), ("RNN", 1)])
 def test_recurrent_layers_in_both_directions(operator: str, gates: int) -> None:
     node = helper.make_node(

@@ -119,6 +119,18 @@ def test_a_protobuf_over_two_gigabytes_is_refused_before_it_is_read(tmp_path: Pa
         inspect_model(upload, tmp_path / "canonical.onnx", Limits())
 
 
+@pytest.mark.parametrize("name", ["w", "x", "n"])
+def test_a_name_with_a_nul_character_is_refused(name: str, inspect: Inspect) -> None:
+    model = _linear()
+    node = model.graph.node[0]
+    node.name = "n"
+    for holder in (node, model.graph.initializer[0], model.graph.input[0]):
+        holder.name = holder.name.replace(name, f"{name}\0")
+    node.input[:] = [each.replace(name, f"{name}\0") for each in node.input]
+    with pytest.raises(CorruptModel, match="NUL character"):
+        inspect(model.SerializeToString())
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_a_weight_that_is_not_finite_is_refused_by_name(value: float, inspect: Inspect) -> None:
     model = _linear()
