@@ -8,12 +8,19 @@ from fastapi import Depends, Query, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.services import Services
+from lathe.errors import Malformed
 
 
 def services(request: Request) -> Services:
     """The parts of the running service."""
     parts: Services = request.app.state.services
     return parts
+
+
+def plain_address(request: Request) -> None:
+    """Raise Malformed for a NUL character in the path or the query: no database takes one."""
+    if "\0" in request.scope["path"] or "%00" in request.url.query:
+        raise Malformed("there is a NUL character (%00) in the address; leave it out")
 
 
 Parts = Annotated[Services, Depends(services)]

@@ -43,6 +43,11 @@ async def received(
     Raises TooLarge, Malformed (an empty body, a digest that does not fit), OutOfDisk,
     Unavailable, and ClientDisconnect; the store keeps nothing then.
     """
+    if request.headers.get("content-type", "").lower().startswith("multipart/"):
+        raise Malformed(
+            "the file came wrapped in a form; send its bytes alone as the body, as in "
+            "curl --data-binary @file"
+        )
     expected = _expected_sha256(request)
     setattr(request.state, LIMIT, max_bytes)
     key = new_key(kind)

@@ -10,12 +10,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.middleware import Middleware
 
 from app import logs, problems
 from app.body_limit import BodyLimit
+from app.deps import plain_address
 from app.edge import Edge
 from app.hints import CeleryHints, Hints
 from app.metrics import Metrics
@@ -56,6 +57,7 @@ def create(settings: Settings, *, hints: Callable[[Settings], Hints] | None = No
         description=_DESCRIPTION,
         lifespan=lifespan,
         separate_input_output_schemas=False,
+        dependencies=[Depends(plain_address)],
         middleware=[
             Middleware(Edge, metrics=metrics),
             Middleware(BodyLimit, max_bytes=settings.max_json_bytes),

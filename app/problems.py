@@ -115,8 +115,13 @@ async def _spec_refused(request: Request, error: SpecRefused) -> Response:
 async def _invalid(request: Request, error: RequestValidationError) -> Response:
     if (reason := wording.unreadable(error)) is not None:
         return answer(request, Malformed(reason))
-    listed = wording.field_problems(error.errors(), error.body, skip=1)
-    about_spec = request.url.path == _SPEC_PATH and error.errors()[0]["loc"][0] == "body"
+    in_body = [each for each in error.errors() if each["loc"][0] == "body"]
+    elsewhere = [each for each in error.errors() if each["loc"][0] != "body"]
+    listed = [
+        *wording.field_problems(in_body, error.body, skip=1),
+        *wording.field_problems(elsewhere, None, skip=1),
+    ]
+    about_spec = request.url.path == _SPEC_PATH and bool(in_body)
     kind = InvalidSpec if about_spec else InvalidRequest
     refusal = kind(listed[0].detail, param=listed[0].param or None)
     return answer(request, refusal, errors=listed)
@@ -126,7 +131,9 @@ async def _http(request: Request, error: HTTPException) -> Response:
     known = {
         Missing.status: Missing(f"there is nothing at {wording.shortened(request.url.path)}"),
         TooLarge.status: _over_limit(request),
-        Malformed.status: Malformed("the request could not be read as HTTP"),
+        Malformed.status: Malformed(
+            "the body could not be read; send JSON in UTF-8, less deeply nested"
+        ),
         Unavailable.status: Unavailable("the service is busy; try again in a moment"),
     }
     if error.status_code in known:

@@ -11,6 +11,15 @@ from lathe.views import FieldProblem
 _MOST_PROBLEMS = 50
 _MOST_CHARACTERS = 500
 _ID_PATTERN = re.compile(r"\^([a-z]{3}_)\[0-7\]")
+_NOT_AN_OBJECT = "this must be a JSON object, written {...}"
+_SAID = {  # pydantic's error types that need no numbers
+    "missing": "this field is needed",
+    "extra_forbidden": "there is no such field here; remove it or check its spelling",
+    "union_tag_not_found": "this field is needed: it says which kind this is",
+    "model_type": _NOT_AN_OBJECT,
+    "model_attributes_type": _NOT_AN_OBJECT,
+    "dict_type": _NOT_AN_OBJECT,
+}
 _NAMED_FIELD = re.compile(r"([a-z_]+(?:\.[a-z0-9_]+)*): (.+)", re.DOTALL)
 
 
@@ -99,21 +108,25 @@ def _param(error: Mapping[str, Any], place: Sequence[str | int], body: Any) -> s
 
 def _detail(error: Mapping[str, Any]) -> str:
     context = error.get("ctx", {})
+    if (said := _SAID.get(error["type"])) is not None:
+        return said
     match error["type"]:
-        case "missing":
-            return "this field is needed"
-        case "extra_forbidden":
-            return "there is no such field here; remove it or check its spelling"
         case "union_tag_invalid":
             return f"{shortened(context['tag'], 60)!r} is unknown; use one of " + str(
                 context["expected_tags"]
             )
-        case "union_tag_not_found":
-            return "this field is needed: it says which kind this is"
         case "string_pattern_mismatch":
             return _unmatched(context["pattern"])
+        case "too_short":
+            return f"give at least {_items(context['min_length'])}"
+        case "too_long":
+            return f"give at most {_items(context['max_length'])}"
         case _:
             return str(error["msg"]).removeprefix("Value error, ")
+
+
+def _items(count: int) -> str:
+    return "1 item" if count == 1 else f"{count} items"
 
 
 def _unmatched(pattern: str) -> str:

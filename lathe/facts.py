@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from lathe.spec import Fact
+from lathe.spec import Fact, Spec
 
 Dim = int | str | None  # a size, the name of a symbolic axis, or unknown
 
@@ -79,7 +79,7 @@ class ModelFacts(Fact):
     findings: tuple[Finding, ...] = ()
 
 
-class Transform(Fact):
+class Transform(Spec):
     """How a stored array becomes a model input: layout, then (x * scale - mean) / std.
 
     `mean` and `std` hold one number, or one a channel. `layout` "nhwc" moves the last axis

@@ -10,7 +10,8 @@ from lathe.spec import Spec
 from lathe.techniques import AnyStep, PipelineStep
 from lathe.techniques.step import Phase
 
-Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+LABEL_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
+Label = Annotated[str, StringConstraints(pattern=LABEL_PATTERN)]
 SplitName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 TaskKind = Literal["classification", "regression", "similarity", "reconstruction", "none"]

@@ -1,12 +1,33 @@
-"""What every declared value has in common: frozen, closed to unknown keys, finite."""
+"""What every declared value has in common: frozen, closed to unknown keys, finite, plain."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, field_validator
+
+
+def plain(text: str) -> str:
+    """`text` itself; raises ValueError for a NUL character, which no database takes."""
+    if "\0" in text:
+        raise ValueError("there is a NUL character in this text; remove it")
+    return text
+
+
+PlainText = Annotated[str, AfterValidator(plain)]
 
 
 class Spec(BaseModel):
-    """A value people write: unknown keys and non-finite numbers are refused."""
+    """A value people write: unknown keys, non-finite numbers and NUL are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*")
+    @classmethod
+    def _plain_texts(cls, value: Any) -> Any:
+        inner = value.values() if isinstance(value, dict) else value
+        for text in inner if isinstance(value, dict | tuple) else (inner,):
+            if isinstance(text, str):
+                plain(text)
+        return value
 
 
 class Fact(BaseModel):

@@ -79,7 +79,7 @@ def _side_refusals(
         if field is None:
             yield DataMismatch(
                 f"the split {split.name!r} has no array {side + tensor.name!r} for the model's "
-                f"input; it has {listed(each.name for each in split.fields)}",
+                f"input; it has {listed(each.name for each in split.fields)}: name one so",
                 param=where,
             )
             continue
@@ -135,5 +135,5 @@ def _shapes(field: FieldSpec, tensor: TensorSpec, seen: tuple[int, ...]) -> str:
     after = f", {shape_text(seen)} after its transform" if seen != field.shape else ""
     return (
         f"holds examples of the shape {shape_text(field.shape)}{after}; the model's input "
-        f"{tensor.name!r} takes {shape_text(tensor.shape[1:])}"
+        f"{tensor.name!r} takes {shape_text(tensor.shape[1:])}; store them in that shape"
     )

@@ -27,10 +27,11 @@ from lathe.errors import (
     Unavailable,
 )
 from lathe.facts import Transform
+from lathe.spec import PlainText
 from lathe.views import DatasetView, Page
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
-_TRANSFORMS = TypeAdapter(dict[str, Transform])
+_TRANSFORMS = TypeAdapter(dict[PlainText, Transform])
 
 
 def _transforms(

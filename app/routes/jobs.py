@@ -1,5 +1,6 @@
 """Compression jobs, and the inspections of uploads."""
 
+import re
 from http import HTTPStatus
 from typing import Annotated
 
@@ -30,7 +31,7 @@ from lathe.errors import (
     StepImpossible,
     UnknownLayer,
 )
-from lathe.job import JobSpec
+from lathe.job import LABEL_PATTERN, JobSpec
 from lathe.states import JobKind, JobState
 from lathe.views import JobView, Page, PlanView
 
@@ -38,6 +39,7 @@ router = APIRouter(prefix="/v1", tags=["jobs"])
 
 POLL_AGAIN_S = 2
 _BAD_SPEC = (InvalidSpec, DataMismatch, UnknownLayer, StepImpossible, Missing, NotReady)
+_LABEL = re.compile(LABEL_PATTERN)
 IdempotencyKey = Annotated[
     str | None,
     Header(
@@ -177,6 +179,6 @@ def _itself(row: Job) -> Job:
 
 def _labels(given: list[str]) -> dict[str, str]:
     pairs = [text.partition(":") for text in given]
-    if any(not colon for _, colon, _ in pairs):
-        raise Malformed("a label filter is written name:value", param="label")
+    if any(not (colon and _LABEL.fullmatch(name)) for name, colon, _ in pairs):
+        raise Malformed("a label filter is written name:value, as in team:cam", param="label")
     return {name: value for name, _, value in pairs}

@@ -85,3 +85,24 @@ def test_long_texts_are_cut_and_long_lists_too() -> None:
     listed = problems(pipeline=[PRUNE], **{f"extra{n}" * 60: 1 for n in range(70)})
     assert len(listed) == 50
     assert max(map(len, listed)) == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"name": "a\0b"}, "name"),
+        ({"labels": {"team": "\0"}}, "labels"),
+        ({"pipeline": [PRUNE | {"protect": ["fc", "c\0"]}]}, "pipeline.0.protect"),
+    ],
+)
+def test_a_nul_character_is_refused_wherever_people_write(body: Any, param: str) -> None:
+    listed = problems(**({"pipeline": [PRUNE]} | body))
+    assert list(listed) == [param]
+    assert "NUL" in listed[param]
+
+
+def test_a_body_that_is_no_object_is_told_so() -> None:
+    with pytest.raises(ValidationError) as caught:
+        JobSpec.model_validate([])
+    (problem,) = field_problems(caught.value.errors(), [])
+    assert "JSON object" in problem.detail

@@ -443,3 +443,23 @@ async def test_a_technique_says_its_phase_its_needs_and_its_schema(world: Any) -
     assert static["summary"].endswith("the ranges come from calibration data.")
     assert static["json_schema"]["properties"]["format"]["default"] == "qoperator"
     assert not re.search("\n", static["summary"])
+
+
+@pytest.mark.parametrize("label", ["team", 'te"am:cam', ":cam"])
+async def test_a_label_filter_that_no_job_can_have_is_refused(world: Any, label: str) -> None:
+    answer = await world.client.get("/v1/jobs", params={"label": label})
+    assert (answer.status_code, answer.json()["param"]) == (400, "label")
+
+
+async def test_a_refused_header_is_named(world: Any) -> None:
+    headers = {"Idempotency-Key": "k" * 256}
+    answer = await world.client.post("/v1/jobs", json=await spec_for(world), headers=headers)
+    assert (answer.status_code, answer.json()["param"]) == (422, "Idempotency-Key")
+
+
+@pytest.mark.parametrize("body", [b"\xff\xfe\xfd", b"[" * 1500])
+async def test_bytes_that_are_no_json_are_told_so(world: Any, body: bytes) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = await world.client.post("/v1/jobs", content=body, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
+    assert "JSON" in answer.json()["detail"]

@@ -45,6 +45,39 @@ async def test_an_upload_is_stored_hashed_and_queued_for_inspection(world: Any) 
     assert (first.type, first.data) == ("queued", {"queue": "intake"})
 
 
+async def test_a_form_is_refused_with_how_to_send_a_file(world: Any) -> None:
+    answer = await world.client.post("/v1/models", files={"file": b"abc"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
+    assert "--data-binary" in answer.json()["detail"]
+    assert await counts(world) == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("transforms", "param"),
+    [
+        ('{"x": {"scal": 2}}', "transforms.x.scal"),
+        ('{"x": {"scale": NaN}}', "transforms.x.scale"),
+        ('{"x": {"std": [1, Infinity]}}', "transforms.x.std.1"),
+    ],
+)
+async def test_a_transform_that_cannot_be_meant_is_refused(
+    world: Any, transforms: str, param: str
+) -> None:
+    answer = await world.client.post(
+        "/v1/datasets", params={"transforms": transforms}, content=b"abc"
+    )
+    assert (answer.status_code, answer.json()["param"]) == (422, param)
+    assert await counts(world) == NOTHING
+
+
+@pytest.mark.parametrize("address", ["/v1/models?name=a%00b", "/v1/jobs?label=a%00:b"])
+async def test_no_nul_character_passes_in_an_address(world: Any, address: str) -> None:
+    method = "POST" if "name" in address else "GET"
+    answer = await world.client.request(method, address, content=b"abc")
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
+    assert await counts(world) == NOTHING
+
+
 async def test_a_data_set_keeps_its_transforms(world: Any) -> None:
     transforms = {"image": {"scale": 0.5, "mean": [0.25], "layout": "nhwc"}}
     answer = await world.client.post(
