@@ -28,7 +28,7 @@ from lathe.views import FieldProblem, Problem
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 1
 _SPEC_PATH = "/v1/jobs"
-_EVERYWHERE = (Unauthenticated, InvalidRequest)
+_EVERYWHERE = (Malformed, Unauthenticated, InvalidRequest)
 
 
 class SpecRefused(Exception):  # noqa: N818 - an answer to a person
@@ -43,7 +43,7 @@ def refusals(*kinds: type[Refused]) -> dict[int | str, dict[str, Any]]:
     """The problems a route may answer with, for its OpenAPI entry."""
     titles: dict[int, list[str]] = {}
     every: tuple[type[Refused], ...] = (*_EVERYWHERE, *kinds)
-    for kind in every:
+    for kind in dict.fromkeys(every):
         titles.setdefault(kind.status, []).append(f"{kind.title} (`{kind.code}`)")
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {
