@@ -84,7 +84,9 @@ def _why(model: onnx.ModelProto, said: str) -> UnsupportedOperator | CorruptMode
     foreign = (n for n in every_node(model.graph) if n.domain not in KNOWN_DOMAINS)
     for node in foreign:
         return unsupported(node, "cannot be run by onnxruntime")
-    return CorruptModel(f"onnxruntime cannot load the model: {_shortened(said)}")
+    return CorruptModel(
+        f"onnxruntime cannot load the model: {_shortened(said)}; mend it and export it again"
+    )
 
 
 def _first_line(error: Exception) -> str:
