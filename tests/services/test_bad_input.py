@@ -71,7 +71,10 @@ class Stand:
 
     def written(self) -> tuple[object, ...]:
         """All that a request may leave behind: rows that lists show, and objects."""
-        lists = [self.http.get(f"/v1/{name}").json() for name in ("models", "datasets", "jobs")]
+        lists = [
+            self.http.get(f"/v1/{name}?limit=3").json()
+            for name in ("models", "datasets", "jobs")
+        ]
         newest = [[item["id"] for item in page["items"]] for page in lists]
         return newest, self.objects()
 
