@@ -32,6 +32,7 @@ from worker.engine.graph.layers import layers
 from worker.engine.outcome import Outcome
 from worker.engine.quantize.calibrate import Ranges, calibrate
 from worker.engine.quantize.grids import lowered_checkpoint, lowering_facts, weight_grids
+from worker.engine.quantize.movers import keep_integers
 from worker.engine.quantize.nodes import named, nodes_of
 from worker.engine.quantize.region import outside
 from worker.engine.quantize.require_float import require_float
@@ -92,6 +93,7 @@ def quantize_static(checkpoint: Checkpoint, spec: QuantizeStatic, context: Conte
             source, target, ranges, spec, types, sorted(floats), reduce_range=reduced
         ),
     )
+    keep_integers(lowered)
     grids = weight_grids(before, lowered)
     facts = lowering_facts(checkpoint, lowered, before, frozenset(grids))
     facts |= {
