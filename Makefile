@@ -21,6 +21,7 @@ help:  ## Show what can be made.
 	@$(PIP) -r requirements/torch.txt
 	@$(PIP) -r requirements/server.txt
 	@$(PIP) --no-deps -e .
+	@$(BIN)/python -m compileall -q lathe app worker
 	@touch $@
 
 .venv/.test: .venv/.server requirements/test.txt

@@ -1,4 +1,7 @@
-"""The demo's job over HTTP, on the embedded default and on PostgreSQL + Valkey + S3."""
+"""The demo's job over HTTP on real PostgreSQL, Valkey and S3.
+
+The embedded default runs the same job in `make demo`, and others in the tests beside this.
+"""
 
 import hashlib
 from collections.abc import Iterator
@@ -15,18 +18,17 @@ from lathe.states import JobState
 from stacks.s3 import S3
 
 
-@pytest.fixture(params=["embedded", "production"])
-def service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Service]:
-    environment = {}
-    if request.param == "production":
-        s3: S3 = request.getfixturevalue("s3")
-        environment = {
-            "LATHE_DATABASE_URL": request.getfixturevalue("postgres_database_url"),
-            "LATHE_BROKER_URL": request.getfixturevalue("valkey_url"),
-            "LATHE_OBJECTS_URL": s3.url,
-            "LATHE_S3_ACCESS_KEY_ID": s3.key,
-            "LATHE_S3_SECRET_ACCESS_KEY": s3.secret,
-        }
+@pytest.fixture
+def service(
+    postgres_database_url: str, valkey_url: str, s3: S3, tmp_path: Path
+) -> Iterator[Service]:
+    environment = {
+        "LATHE_DATABASE_URL": postgres_database_url,
+        "LATHE_BROKER_URL": valkey_url,
+        "LATHE_OBJECTS_URL": s3.url,
+        "LATHE_S3_ACCESS_KEY_ID": s3.key,
+        "LATHE_S3_SECRET_ACCESS_KEY": s3.secret,
+    }
     with embedded(tmp_path / "data", environment=environment) as running:
         yield running
 
