@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from lathe.errors import Internal, OutOfDisk, OutOfMemory, Refused
-from worker.engine.locks import TimingLock
+from worker.engine.measure.locks import TimingLock
 from worker.order import LOCK, LOG, PIPE, Order
 from worker.orphan import die_with_parent
 from worker.sandbox import confine

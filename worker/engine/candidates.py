@@ -12,8 +12,8 @@ from lathe.job import JobSpec
 from lathe.report import Candidate, Comparison, Measurement
 from worker.engine.artifact import write_artifact
 from worker.engine.checkpoint import load
-from worker.engine.compare import compare_cost, compare_latency, compare_quality
-from worker.engine.evaluate import Evaluation, evaluate
+from worker.engine.measure.compare import compare_cost, compare_latency, compare_quality
+from worker.engine.measure.evaluate import Evaluation, evaluate
 from worker.engine.run.artifact_name import artifact_name
 from worker.engine.run.desk import Desk
 from worker.engine.run.materials import Materials

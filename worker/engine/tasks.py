@@ -10,7 +10,7 @@ from worker.engine.artifact import at_opset
 from worker.engine.candidates import measure
 from worker.engine.intake.dataset import inspect_dataset
 from worker.engine.intake.model import inspect_model
-from worker.engine.locks import TimingLock
+from worker.engine.measure.locks import TimingLock
 from worker.engine.run.desk import Desk
 from worker.engine.run.materials import Materials
 from worker.engine.run.proof import proof

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from lathe.ids import new
 from lathe.job import JobSpec
 from lathe.report import Report
-from worker.engine.locks import TimingLock
+from worker.engine.measure.locks import TimingLock
 from worker.engine.tasks import perform
 from worker.wire import (
     Compress,

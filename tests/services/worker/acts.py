@@ -16,7 +16,7 @@ from typing import Any
 
 from lathe.errors import ErrorClass, Failure
 from worker.child import Say
-from worker.engine.locks import TimingLock
+from worker.engine.measure.locks import TimingLock
 from worker.wire import Compress, Ending, InspectDataset, InspectModel, Refusal
 
 Act = Callable[[dict[str, Any]], object]

@@ -16,7 +16,7 @@ from lathe.report import Candidate, Environment, Measurement, Report, StepReport
 from lathe.views import Progress
 from tests.services.worker.shop import DATA_FACTS, FACTS, IO
 from worker.child import Say
-from worker.engine.locks import TimingLock
+from worker.engine.measure.locks import TimingLock
 from worker.wire import (
     Compress,
     Compressed,

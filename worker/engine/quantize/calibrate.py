@@ -17,8 +17,8 @@ from onnx import TensorProto, helper, shape_inference
 from lathe.errors import StepImpossible
 from lathe.techniques.quantize import Calibration, Entropy, MinMax, Percentile
 from lathe.views import Progress
-from worker.engine.answers import batches, filled, fixed_batch
 from worker.engine.context import Arrays, Report, Samples
+from worker.engine.measure.answers import batches, filled, fixed_batch
 from worker.engine.quantize.histogram import Counts, entropy_threshold, percentile_range
 from worker.engine.session import open_session, run
 

@@ -18,9 +18,9 @@ from lathe.errors import StepImpossible
 from lathe.techniques.quantize import QuantizeDynamic
 from worker.engine.checkpoint import Checkpoint
 from worker.engine.context import Context
-from worker.engine.environment import saturates
 from worker.engine.graph.initializers import initializers
 from worker.engine.graph.layers import layers
+from worker.engine.measure.environment import saturates
 from worker.engine.outcome import Outcome
 from worker.engine.quantize.grids import lowered_checkpoint, lowering_facts, weight_grids
 from worker.engine.quantize.nodes import named, nodes_of

@@ -27,8 +27,8 @@ from lathe.errors import StepImpossible
 from lathe.techniques.quantize import QuantizeStatic
 from worker.engine.checkpoint import Checkpoint
 from worker.engine.context import Context
-from worker.engine.environment import saturates
 from worker.engine.graph.layers import layers
+from worker.engine.measure.environment import saturates
 from worker.engine.outcome import Outcome
 from worker.engine.quantize.calibrate import Ranges, calibrate
 from worker.engine.quantize.grids import lowered_checkpoint, lowering_facts, weight_grids

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lathe.views import Progress
 from worker.engine.context import Report
-from worker.engine.locks import TimingLock
+from worker.engine.measure.locks import TimingLock
 from worker.wire import Message, Progressed
 
 Say = Callable[[Message], None]

@@ -3,9 +3,9 @@
 import numpy as np
 import onnx
 
-from worker.engine.answers import filled
 from worker.engine.context import Arrays, Samples
 from worker.engine.graph.io_spec import io_spec
+from worker.engine.measure.answers import filled
 from worker.engine.probe import random_inputs
 
 

@@ -10,9 +10,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from worker.engine.answers import batches, filled, fixed_batch
 from worker.engine.context import Arrays, Samples
-from worker.engine.metrics import sqnr_db
+from worker.engine.measure.answers import batches, filled, fixed_batch
+from worker.engine.measure.metrics import sqnr_db
 from worker.engine.run.counterpart import Counterpart
 from worker.engine.run.stored import Stored
 from worker.engine.session import open_session, run

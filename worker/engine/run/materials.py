@@ -14,7 +14,7 @@ from lathe.techniques import AnyStep
 from lathe.techniques.train import Distill
 from worker.engine.context import Samples
 from worker.engine.data import Side, SplitSamples
-from worker.engine.evaluate import Pair
+from worker.engine.measure.evaluate import Pair
 from worker.wire import Compress
 
 

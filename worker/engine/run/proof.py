@@ -9,9 +9,9 @@ from lathe.report import GroupScore, LayerReport, NoisePoint, Report
 from worker.engine.artifact import write_artifact
 from worker.engine.candidates import Measured
 from worker.engine.checkpoint import Checkpoint, load
-from worker.engine.environment import environment
 from worker.engine.layers_report import layer_reports
-from worker.engine.noise import noise_curve
+from worker.engine.measure.environment import environment
+from worker.engine.measure.noise import noise_curve
 from worker.engine.report.page import page
 from worker.engine.run.artifact_name import artifact_name
 from worker.engine.run.desk import Desk

@@ -8,12 +8,12 @@ import onnx
 from lathe.job import Benchmark
 from lathe.report import Measurement
 from worker.engine.context import Arrays
-from worker.engine.memory import peak_memory
+from worker.engine.measure.memory import peak_memory
+from worker.engine.measure.timing import time_files
 from worker.engine.run.desk import Desk
 from worker.engine.run.examples import example_inputs
 from worker.engine.run.materials import Materials
 from worker.engine.run.subject import BASELINE, Subject
-from worker.engine.timing import time_files
 from worker.wire import Compress
 
 TRIAL_RUNS = 30  # to tell which of two baseline files is faster

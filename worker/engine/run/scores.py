@@ -4,8 +4,8 @@ import numpy as np
 
 from lathe.report import GroupScore
 from worker.engine.data import SplitSamples
-from worker.engine.evaluate import Evaluation
-from worker.engine.judgement import Classified
+from worker.engine.measure.evaluate import Evaluation
+from worker.engine.measure.judgement import Classified
 
 MOST_CLASSES = 1000
 MOST_GROUPS = 200

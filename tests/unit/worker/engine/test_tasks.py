@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from worker.engine.locks import TimingLock
+from worker.engine.measure.locks import TimingLock
 from worker.engine.tasks import perform
 from worker.wire import InspectDataset, InspectModel, Message, Refusal
 

@@ -4,8 +4,8 @@ import pytest
 from lathe.facts import IoSpec
 from lathe.report import GroupScore
 from worker.engine.data import SplitSamples
-from worker.engine.evaluate import Evaluation
-from worker.engine.judgement import Classified, Regressed
+from worker.engine.measure.evaluate import Evaluation
+from worker.engine.measure.judgement import Classified, Regressed
 from worker.engine.run.scores import class_scores, group_scores, worst_classes
 
 LABELS = np.array([0, 0, 0, 0, 1, 1, 3])

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from lathe.errors import DataMismatch, StepImpossible
 from lathe.job import Task
 from lathe.views import Progress
-from worker.engine.answers import Rows, answers, fixed_batch
 from worker.engine.context import Report, Samples, silent
-from worker.engine.judgement import (
+from worker.engine.measure.answers import Rows, answers, fixed_batch
+from worker.engine.measure.judgement import (
     Classified,
     Compared,
     Judgement,
@@ -22,7 +22,7 @@ from worker.engine.judgement import (
     Regressed,
     Similar,
 )
-from worker.engine.metrics import Floats, Ints, cosine
+from worker.engine.measure.metrics import Floats, Ints, cosine
 from worker.engine.session import open_session
 
 Array = NDArray[np.generic]

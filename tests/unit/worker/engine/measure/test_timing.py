@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from lathe.views import Progress
-from worker.engine import timing
-from worker.engine.locks import TimingLock
-from worker.engine.timing import time_files
+from worker.engine.measure import timing
+from worker.engine.measure.locks import TimingLock
+from worker.engine.measure.timing import time_files
 
 
 @pytest.fixture(autouse=True)

@@ -25,8 +25,8 @@ import onnxruntime as ort
 from lathe.report import Interval, Measurement
 from lathe.views import Progress
 from worker.engine.context import Arrays, Report, silent
-from worker.engine.cpu_share import CpuMoment, others_share
-from worker.engine.locks import TimingLock
+from worker.engine.measure.cpu_share import CpuMoment, others_share
+from worker.engine.measure.locks import TimingLock
 
 SLICE_S = 2.0
 WARM_UP_RUNS = 5

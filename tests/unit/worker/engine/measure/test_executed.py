@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from worker.engine.executed import executed
+from worker.engine.measure.executed import executed
 
 
 def model(

@@ -7,8 +7,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from worker.engine import memory
-from worker.engine.memory import peak_memory
+from worker.engine.measure import memory
+from worker.engine.measure.memory import peak_memory
 
 MIB = 1 << 20
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.engine.environment import cpu_name, environment, saturates, versions
+from worker.engine.measure.environment import cpu_name, environment, saturates, versions
 
 
 def cpu(folder: Path, flags: str) -> Path:

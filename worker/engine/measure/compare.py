@@ -22,9 +22,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from lathe.report import Comparison, Interval, Measurement
-from worker.engine.evaluate import Evaluation
-from worker.engine.judgement import Classified
-from worker.engine.metrics import Floats, Ints
+from worker.engine.measure.evaluate import Evaluation
+from worker.engine.measure.judgement import Classified
+from worker.engine.measure.metrics import Floats, Ints
 
 Z_95 = 1.959963984540054
 RESAMPLES = 1000

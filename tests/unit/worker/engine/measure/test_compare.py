@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from lathe.report import Measurement
-from worker.engine.compare import compare_cost, compare_latency, compare_quality
-from worker.engine.evaluate import Evaluation
-from worker.engine.judgement import Classified, Regressed
-from worker.engine.metrics import Ints
+from worker.engine.measure.compare import compare_cost, compare_latency, compare_quality
+from worker.engine.measure.evaluate import Evaluation
+from worker.engine.measure.judgement import Classified, Regressed
+from worker.engine.measure.metrics import Ints
 
 
 def answers(right: Ints) -> Evaluation:

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from lathe.job import Task
 from lathe.report import NoisePoint
-from worker.engine.answers import batches
 from worker.engine.context import Arrays, Report, Samples, silent
-from worker.engine.evaluate import Pair, evaluate
+from worker.engine.measure.answers import batches
+from worker.engine.measure.evaluate import Pair, evaluate
 
 SIGMAS = (0.0, 0.05, 0.1, 0.2)
 MOST_EXAMPLES = 1000

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.engine.cpu_share import CpuMoment, others_share
+from worker.engine.measure.cpu_share import CpuMoment, others_share
 
 
 def test_others_are_what_is_busy_and_not_ours() -> None:

@@ -13,8 +13,8 @@ from lathe.errors import DataMismatch, StepImpossible
 from lathe.job import Task
 from lathe.views import Progress
 from worker.engine.context import Arrays
-from worker.engine.evaluate import Pair, evaluate
-from worker.engine.judgement import Classified
+from worker.engine.measure.evaluate import Pair, evaluate
+from worker.engine.measure.judgement import Classified
 
 
 @dataclass

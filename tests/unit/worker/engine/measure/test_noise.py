@@ -8,7 +8,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from lathe.job import Task
 from worker.engine.context import Arrays
-from worker.engine.noise import Noisy, input_deviations, noise_curve
+from worker.engine.measure.noise import Noisy, input_deviations, noise_curve
 
 X = np.array([[2.0, 0.0], [-2.0, 0.0], [6.0, 1.0], [-6.0, 1.0]] * 3, dtype=np.float32)
 

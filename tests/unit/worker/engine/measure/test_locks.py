@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.engine.locks import BREATHS_APART_S, TimingLock
+from worker.engine.measure.locks import BREATHS_APART_S, TimingLock
 
 
 @pytest.fixture

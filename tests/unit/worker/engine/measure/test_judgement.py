@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from worker.engine.judgement import Classified, Compared, Reconstructed, Regressed, Similar
+from worker.engine.measure.judgement import (
+    Classified,
+    Compared,
+    Reconstructed,
+    Regressed,
+    Similar,
+)
 
 
 def classified(predictions: list[int], labels: list[int], reference: list[int]) -> Classified:

@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.engine.metrics import (
+from worker.engine.measure.metrics import (
     ClassCounts,
     Floats,
     Ints,

@@ -1,0 +1,1 @@
+"""Measurement: scores, timings, memory, intervals, and what the runtime really ran."""
