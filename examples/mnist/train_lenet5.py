@@ -90,7 +90,10 @@ def export(model: nn.Module) -> None:
         output_names=["digit"],
         dynamic_shapes=({0: torch.export.Dim("batch")},),
     )
-    program.save(HERE / "lenet5.onnx", external_data=False)
+    network = program.model_proto
+    for node in network.graph.node:
+        del node.metadata_props[:]  # where on the author's disk each line of code lay
+    (HERE / "lenet5.onnx").write_bytes(network.SerializeToString())
 
 
 if __name__ == "__main__":
