@@ -12,7 +12,7 @@ import pytest
 import safetensors.numpy
 
 from lathe import ids
-from lathe.errors import InvalidSpec, NotADataset
+from lathe.errors import InvalidSpec, NotADataset, Refused
 from lathe.facts import DatasetFacts, FieldSpec, IoSpec, TensorSpec, Transform
 from lathe.job import Split
 from worker.engine.data import SplitSamples
@@ -42,7 +42,7 @@ def _inspect(
     out.parent.mkdir(exist_ok=True)
     try:
         return inspect_dataset(upload, out, transforms or {}, limits)
-    except Exception:
+    except Refused:
         assert list(out.parent.iterdir()) == []
         raise
 
