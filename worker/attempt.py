@@ -4,6 +4,7 @@ import logging
 import os
 import select
 import time
+from contextlib import ExitStack
 
 from sqlalchemy.orm import Session
 
@@ -115,15 +116,15 @@ class Attempt:
             self._bench.settings.lock_path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o666
         )
         printed = os.open(self._folder.log, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-        try:
-            order = Order(folder=self._folder.path, policy=self._policy)
-            self._bench.nursery.bear(order, (writing, lock, printed))
-        except BaseException:
-            os.close(reading)
-            raise
-        finally:
-            for descriptor in (writing, lock, printed):  # they live on in the child alone
-                os.close(descriptor)
+        with ExitStack() as unborn:
+            unborn.callback(os.close, reading)
+            try:
+                order = Order(folder=self._folder.path, policy=self._policy)
+                self._bench.nursery.bear(order, (writing, lock, printed))
+            finally:
+                for descriptor in (writing, lock, printed):  # they live on in the child alone
+                    os.close(descriptor)
+            unborn.pop_all()
         return reading
 
     def _listen(self, lines: Lines, hearing: Hearing) -> Outcome | None:
