@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.deps import Parts
+from app.http.deps import Parts
 from app.store import tenants
 from app.store.rows import ApiKey, Audit
 from app.store.rows.base import utc_now

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fastapi import Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.body_limit import LIMIT
+from app.http.body_limit import LIMIT
 from app.services import Services
 from app.store import uploads
 from app.store.deposit import Stored, deposit

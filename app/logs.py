@@ -52,7 +52,7 @@ def configure(*, log_format: Literal["json", "console"], level: str) -> None:
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [], True
-    logging.getLogger("uvicorn.access").disabled = True  # `app.edge` writes that line
+    logging.getLogger("uvicorn.access").disabled = True  # `app.http.edge` writes that line
 
 
 def log(name: str) -> structlog.stdlib.BoundLogger:

@@ -14,11 +14,12 @@ from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.middleware import Middleware
 
-from app import logs, problems
-from app.body_limit import BodyLimit
-from app.deps import plain_address
-from app.edge import Edge
+from app import logs
 from app.hints import CeleryHints, Hints
+from app.http import problems
+from app.http.body_limit import BodyLimit
+from app.http.deps import plain_address
+from app.http.edge import Edge
 from app.metrics import Metrics
 from app.routes import (
     artifacts,

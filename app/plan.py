@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app import wording
+from app.http import wording
 from app.submit import judge
 from lathe.job import JobSpec
 from lathe.views import FieldProblem, PlannedStep, PlanView

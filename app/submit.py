@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.auth import Caller
 from app.fit.check import refusals
 from app.fit.known import KnownFacts, named_datasets, named_models
-from app.problems import SpecRefused
+from app.http.problems import SpecRefused
 from app.services import Services, hint_later
 from app.store import feed, jobs, tenants, uploads
 from app.store.rows import Dataset, IdempotencyKey, Job, Model

@@ -1,35 +1,18 @@
-"""Every setting of a worker: one environment variable each, with one default.
-
-The names that the API also reads (`app.settings`) mean the same there.
-"""
+"""Every setting of a worker alone; what the API reads too is in `app.store.settings`."""
 
 import os
 import tempfile
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field
+
+from app.store.settings import SharedSettings
 
 
-class Settings(BaseSettings):
+class Settings(SharedSettings):
     """Read from `LATHE_<NAME>`; `Settings(name=value)` in tests."""
 
-    model_config = SettingsConfigDict(env_prefix="LATHE_", frozen=True, extra="ignore")
-
-    database_url: str = Field(
-        "sqlite:///data/lathe.db", description="sqlite:///file or postgresql://user@host/db"
-    )
-    objects_url: str = Field(
-        default_factory=lambda: f"file://{Path('data/objects').resolve()}",
-        pattern=r"^(file:///|s3://)",
-        description="file:///folder or s3://bucket/prefix?endpoint=...; default data/objects",
-    )
-    s3_access_key_id: str | None = None
-    s3_secret_access_key: SecretStr | None = None
-    broker_url: str = Field(
-        "redis://127.0.0.1:6379/0", description="Where hints go: redis, redis+socket, sqla+..."
-    )
     work_dir: Path = Field(
         Path(tempfile.gettempdir()) / "lathe-work", description="Where jobs have their folders."
     )
@@ -56,15 +39,3 @@ class Settings(BaseSettings):
         ge=1,
         description="CPU threads of a compression; default every core.",
     )
-    log_format: Literal["json", "console"] = "json"
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-
-    @classmethod
-    def from_environment(cls) -> Self:
-        """Read the environment; a wrong value ends the process with one line naming it."""
-        try:
-            return cls()
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            name = "LATHE_" + "_".join(str(part) for part in first["loc"]).upper()
-            raise SystemExit(f"{name}: {first['msg']}") from None

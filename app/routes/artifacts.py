@@ -5,9 +5,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import present
 from app.auth import Caller, Reader
-from app.deps import Parts, ReadDb
-from app.download import File, send
-from app.problems import refusals
+from app.http.deps import Parts, ReadDb
+from app.http.download import File, send
+from app.http.problems import refusals
 from app.store import results
 from app.store.rows import Artifact, Blob
 from lathe.errors import Missing, RangeNotSatisfiable, Unavailable

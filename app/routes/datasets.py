@@ -6,12 +6,13 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import TypeAdapter, ValidationError
 
-from app import present, wording
+from app import present
 from app.arrival import dataset_arrives
 from app.auth import Reader, Writer
-from app.deps import Db, Paged, Parts, ReadDb, Wait
-from app.listing import page
-from app.problems import SpecRefused, refusals
+from app.http import wording
+from app.http.deps import Db, Paged, Parts, ReadDb, Wait
+from app.http.listing import page
+from app.http.problems import SpecRefused, refusals
 from app.retire import retire_dataset
 from app.routes.bodies import RAW_BODY
 from app.store import uploads

@@ -8,9 +8,9 @@ from fastapi.responses import StreamingResponse
 
 from app import present
 from app.auth import Reader
-from app.deps import Parts
 from app.events import read, stream
-from app.problems import refusals
+from app.http.deps import Parts
+from app.http.problems import refusals
 from app.store import jobs
 from lathe.errors import Malformed, Missing
 from lathe.views import EventView, Page

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.deps import Parts
+from app.http.deps import Parts
 from app.services import Services
 from app.store import jobs
 from lathe import __version__

@@ -9,11 +9,11 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from app import present
 from app.auth import Reader, Writer
 from app.control import cancel, retry
-from app.deps import Db, Paged, Parts, ReadDb, Wait
-from app.download import matches
-from app.listing import page
+from app.http.deps import Db, Paged, Parts, ReadDb, Wait
+from app.http.download import matches
+from app.http.listing import page
+from app.http.problems import refusals
 from app.plan import plan
-from app.problems import refusals
 from app.routes.bodies import SPEC_BODY, json_body
 from app.services import Services
 from app.store import jobs

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Query
 
 from app import present
 from app.auth import Reader
-from app.deps import Paged, ReadDb
-from app.listing import page
-from app.problems import refusals
+from app.http.deps import Paged, ReadDb
+from app.http.listing import page
+from app.http.problems import refusals
 from app.store import results
 from app.store.rows import MeasurementRow
 from lathe.errors import Malformed

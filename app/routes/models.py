@@ -8,10 +8,10 @@ from fastapi import APIRouter, Query, Request, Response
 from app import present
 from app.arrival import model_arrives
 from app.auth import Reader, Writer
-from app.deps import Db, Paged, Parts, ReadDb, Wait
-from app.download import File, send
-from app.listing import page
-from app.problems import refusals
+from app.http.deps import Db, Paged, Parts, ReadDb, Wait
+from app.http.download import File, send
+from app.http.listing import page
+from app.http.problems import refusals
 from app.retire import retire_model
 from app.routes.bodies import RAW_BODY
 from app.store import uploads

@@ -5,10 +5,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import present
 from app.auth import Caller, Reader
-from app.deps import Paged, Parts, ReadDb
-from app.download import File, send
-from app.listing import page
-from app.problems import refusals
+from app.http.deps import Paged, Parts, ReadDb
+from app.http.download import File, send
+from app.http.listing import page
+from app.http.problems import refusals
 from app.store import jobs, results
 from app.store.rows import Artifact
 from lathe.errors import Malformed, Missing, NotReady, Unavailable

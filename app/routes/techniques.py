@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from app.auth import Reader
-from app.problems import refusals
+from app.http.problems import refusals
 from lathe.techniques import TECHNIQUES
 from lathe.views import TechniqueView
 

@@ -8,9 +8,9 @@ from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from app import present
 from app.auth import Admin
-from app.deps import Db, Paged, ReadDb
-from app.listing import page
-from app.problems import refusals
+from app.http.deps import Db, Paged, ReadDb
+from app.http.listing import page
+from app.http.problems import refusals
 from app.store import tenants
 from app.store.rows import ApiKey, Project
 from app.store.rows.base import utc_now

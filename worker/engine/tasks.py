@@ -6,11 +6,11 @@ from typing import assert_never
 
 import onnx
 
-from worker.engine.artifact import at_opset
-from worker.engine.candidates import measure
 from worker.engine.intake.dataset import inspect_dataset
 from worker.engine.intake.model import inspect_model
 from worker.engine.measure.locks import TimingLock
+from worker.engine.run.artifact import at_opset
+from worker.engine.run.candidates import measure
 from worker.engine.run.desk import Desk
 from worker.engine.run.materials import Materials
 from worker.engine.run.proof import proof

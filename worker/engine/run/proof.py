@@ -6,20 +6,20 @@ import onnx
 
 from lathe.job import JobSpec
 from lathe.report import GroupScore, LayerReport, NoisePoint, Report
-from worker.engine.artifact import write_artifact
-from worker.engine.candidates import Measured
 from worker.engine.checkpoint import Checkpoint, load
-from worker.engine.layers_report import layer_reports
 from worker.engine.measure.environment import environment
 from worker.engine.measure.noise import noise_curve
 from worker.engine.report.page import page
+from worker.engine.run.artifact import write_artifact
 from worker.engine.run.artifact_name import artifact_name
+from worker.engine.run.candidates import Measured
 from worker.engine.run.desk import Desk
+from worker.engine.run.layers_report import layer_reports
 from worker.engine.run.materials import Materials
 from worker.engine.run.scores import class_scores, group_scores, worst_classes
 from worker.engine.run.steps import Ran
 from worker.engine.run.subject import BASELINE, Subject
-from worker.engine.verdict import decide
+from worker.engine.run.verdict import decide
 from worker.wire import Compress, Compressed, OutFile
 
 ONNX_TYPE = "application/octet-stream"

@@ -7,8 +7,8 @@ from typing import Self
 
 from lathe.facts import ModelFacts
 from lathe.report import Measurement
-from worker.engine.artifact import Written
 from worker.engine.measure.executed import Executed, executed
+from worker.engine.run.artifact import Written
 from worker.engine.run.counts import Counts
 
 BASELINE = "baseline"

@@ -18,7 +18,7 @@ from lathe.report import (
     StepReport,
 )
 from worker.engine.report.page import page
-from worker.engine.verdict import decide, judged
+from worker.engine.run.verdict import decide, judged
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&"
 

@@ -8,9 +8,9 @@ from onnx import TensorProto, helper, numpy_helper
 from lathe.errors import StepImpossible
 from lathe.facts import Dim, IoSpec, TensorSpec
 from lathe.job import OnnxOutput
-from worker.engine.artifact import slim, write_artifact
 from worker.engine.context import Arrays
 from worker.engine.graph.io_spec import io_spec
+from worker.engine.run.artifact import slim, write_artifact
 from worker.engine.session import open_session, run
 
 

@@ -6,7 +6,7 @@ from typing import TypeVar, TypeVarTuple
 from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.deps import Paging
+from app.http.deps import Paging
 from app.store.pages import Listed, cut, keyset
 from lathe.views import Page
 

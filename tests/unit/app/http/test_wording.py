@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from app.wording import field_problems, shortened
+from app.http.wording import field_problems, shortened
 from lathe import ids
 from lathe.job import JobSpec
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
-from app.problems import answer
+from app.http.problems import answer
 from app.store.objects import Objects
 from app.store.rows import Blob
 from lathe.errors import RangeNotSatisfiable

@@ -2,7 +2,7 @@ from typing import Any
 
 from lathe.job import JobSpec
 from lathe.report import Candidate, Comparison, Measurement
-from worker.engine.verdict import decide, judged
+from worker.engine.run.verdict import decide, judged
 
 SPLIT = {"dataset": "dat_" + "0" * 26, "split": "test"}
 

@@ -10,17 +10,17 @@ from pathlib import Path
 
 from lathe.job import JobSpec
 from lathe.report import Candidate, Comparison, Measurement
-from worker.engine.artifact import write_artifact
 from worker.engine.checkpoint import load
 from worker.engine.measure.compare import compare_cost, compare_latency, compare_quality
 from worker.engine.measure.evaluate import Evaluation, evaluate
+from worker.engine.run.artifact import write_artifact
 from worker.engine.run.artifact_name import artifact_name
 from worker.engine.run.desk import Desk
 from worker.engine.run.materials import Materials
 from worker.engine.run.running_costs import running_costs
 from worker.engine.run.steps import State
 from worker.engine.run.subject import BASELINE, Subject
-from worker.engine.verdict import judged
+from worker.engine.run.verdict import judged
 from worker.wire import Compress
 
 UNITS = {"psnr_db": "dB", "sqnr_db": "dB"}

@@ -9,8 +9,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from app import wording
-from app.body_limit import LIMIT
+from app.http import wording
+from app.http.body_limit import LIMIT
 from lathe.errors import (
     ErrorClass,
     Internal,

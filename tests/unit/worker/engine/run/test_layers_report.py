@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from worker.engine.context import Arrays
-from worker.engine.layers_report import layer_reports
+from worker.engine.run.layers_report import layer_reports
 
 WEIGHT = np.array([[1.0, -1.0, 0.0], [1.4, -1.0, 0.0]], dtype=np.float32)
 
