@@ -1,4 +1,4 @@
-"""One way to run ONNX: an onnxruntime session on the CPU, from bytes or a file of our own."""
+"""One way to run ONNX: an onnxruntime session on the CPU, from a model or a file of our own."""
 
 from pathlib import Path
 
@@ -6,8 +6,11 @@ import onnx
 import onnxruntime as ort
 
 from worker.engine.context import Arrays
+from worker.engine.onnx_file.place import ROOT, mapped_bytes
+from worker.engine.onnx_file.read import read_model
 
 FATAL_ONLY = 4  # of onnxruntime's log severities: an error is raised, so not logged as well
+IN_PLACE_BYTES = 512 << 20  # mapped weights above this are used where they lie, not repacked
 
 
 def open_session(
@@ -15,26 +18,32 @@ def open_session(
 ) -> ort.InferenceSession:
     """A CPU session with `threads` compute threads and all graph optimisations, or none.
 
-    A path must be a file that Lathe wrote: onnxruntime reads whatever an uploaded file's
-    external data points at, hard links included.
+    Large tensors are mapped, not read. A model with more than 512 MiB of them runs unoptimised
+    and on weights as they lie in the file: the runtime's repacked copies would double them in
+    memory. A path must be a file that Lathe wrote: onnxruntime reads whatever an uploaded
+    file's external data points at, hard links included.
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = FATAL_ONLY
+    source = read_model(model) if isinstance(model, Path) else model
+    if isinstance(source, onnx.ModelProto):
+        large_bytes = mapped_bytes(source)
+        if large_bytes:
+            options.add_session_config_entry(
+                "session.model_external_initializers_file_folder_path", str(ROOT)
+            )
+        if large_bytes > IN_PLACE_BYTES:
+            options.add_session_config_entry("session.disable_prepacking", "1")
+            optimise = False
+        source = source.SerializeToString()
     options.graph_optimization_level = (
         ort.GraphOptimizationLevel.ORT_ENABLE_ALL
         if optimise
         else ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     )
-    match model:
-        case onnx.ModelProto():
-            source: str | bytes = model.SerializeToString()
-        case Path():
-            source = str(model)
-        case _:
-            source = model
     return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
 
 

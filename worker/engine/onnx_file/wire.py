@@ -1,0 +1,92 @@
+"""Just enough of the protobuf wire format to step over fields without reading them.
+
+Protocol Buffers, "Encoding": a field is a varint key, (number << 3) | type, and its value;
+type 0 is a varint, 1 eight bytes, 2 a length and so many bytes, 5 four bytes. Fields of one
+message that come twice are merged, the last scalar counts.
+"""
+
+import mmap
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lathe.errors import CorruptModel
+
+LENGTH_DELIMITED = 2
+_MOST_VARINT_BYTES = 10
+
+Source = bytes | mmap.mmap
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a message: its bytes are [begin, end), its value's are [value, end)."""
+
+    number: int
+    wire_type: int
+    begin: int
+    value: int
+    end: int
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the value."""
+        return self.end - self.value
+
+
+def fields(source: Source, begin: int, end: int) -> Iterator[Field]:
+    """The fields of the message in `source[begin:end]`; raises CorruptModel."""
+    at = begin
+    while at < end:
+        key, value = varint(source, at, end)
+        wire_type = key & 7
+        match wire_type:
+            case 0:
+                _, after = varint(source, value, end)
+            case 1:
+                after = value + 8
+            case 2:
+                length, value = varint(source, value, end)
+                after = value + length
+            case 5:
+                after = value + 4
+            case _:
+                raise damaged()
+        if after > end:
+            raise damaged()
+        yield Field(key >> 3, wire_type, at, value, after)
+        at = after
+
+
+def varint(source: Source, at: int, end: int) -> tuple[int, int]:
+    """The number at `at`, and where the next thing begins; raises CorruptModel."""
+    number = 0
+    for place in range(_MOST_VARINT_BYTES):
+        if at + place >= end:
+            break
+        byte = source[at + place]
+        number |= (byte & 0x7F) << (7 * place)
+        if byte < 0x80:  # noqa: PLR2004 - the bit that says: more follows
+            return number, at + place + 1
+    raise damaged()
+
+
+def encoded(number: int) -> bytes:
+    """A varint, in as few bytes as it takes."""
+    out = bytearray()
+    while number > 0x7F:  # noqa: PLR2004 - seven bits a byte
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+def opening(number: int, size_bytes: int) -> bytes:
+    """What stands before the value of a length-delimited field."""
+    return encoded(number << 3 | LENGTH_DELIMITED) + encoded(size_bytes)
+
+
+def damaged() -> CorruptModel:
+    """The one answer to bytes that are no message."""
+    return CorruptModel(
+        "the ONNX file is damaged or cut short; compare its size and upload it again"
+    )
