@@ -19,13 +19,18 @@ import psycopg
 from stacks.children import start, stop, wait_until
 
 _USER = "nobody"
-_UNSAFE_BUT_FAST = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
+_FAST = ["fsync=off"]  # what a killed server had written lives on; a power cut would lose it
+_FASTER = ["synchronous_commit=off", "full_page_writes=off"]  # a killed server loses commits
 
 
 class Postgres:
-    """One cluster in a temporary folder; `begin`, then `end`. No password is asked for."""
+    """One cluster in a temporary folder; `begin`, then `end`. No password is asked for.
 
-    def __init__(self) -> None:
+    A `durable` one keeps every commit when it crashes.
+    """
+
+    def __init__(self, *, durable: bool = False) -> None:
+        self._speed = _FAST if durable else [*_FAST, *_FASTER]
         self._folder = Path(tempfile.mkdtemp(prefix="lathe-pg-"))
         self._log = self._folder / "log"
         self._as_root = os.geteuid() == 0
@@ -50,16 +55,19 @@ class Postgres:
             if made.wait() != 0:
                 raise RuntimeError(f"initdb failed:\n{self._log.read_text()[-4000:]}")
         settings = [f"unix_socket_directories={self._folder}", "listen_addresses="]
-        settings += ["max_connections=100", "shared_buffers=64MB", *_UNSAFE_BUT_FAST]
+        settings += ["max_connections=100", "shared_buffers=64MB", *self._speed]
         command = [f"{self._binaries}/postgres", "-D", f"{data}"]
         command += [part for setting in settings for part in ("-c", setting)]
         self._server = start(command, self._log, user=user, last_words=signal.SIGINT)
         wait_until(self._answers, self._server, self._log)
 
-    def stop(self) -> None:
-        """Stop the server and keep the data: `begin` starts it again."""
+    def stop(self, *, crash: bool = False) -> None:
+        """Stop the server and keep the data: `begin` starts it again.
+
+        Clients are cut off; after a `crash` the next start has to recover from its log.
+        """
         if self._server:
-            stop([self._server], signal.SIGINT)  # a fast shutdown: clients are cut off
+            stop([self._server], signal.SIGQUIT if crash else signal.SIGINT)
             self._server = None
 
     def end(self) -> None:

@@ -25,8 +25,8 @@ class S3:
     bucket = "lathe"
     region = "us-east-1"
 
-    def __init__(self, *, use_swift: bool | None = None) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="lathe-s3-"))
+    def __init__(self, *, use_swift: bool | None = None, within: Path | None = None) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="lathe-s3-", dir=within))
         self._servers: list[subprocess.Popen[bytes]] = []
         self.swift = swift.swift_can_run(self._folder) if use_swift is None else use_swift
         server = swift if self.swift else nanio

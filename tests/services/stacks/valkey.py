@@ -37,10 +37,15 @@ class Valkey:
         with redis.Redis(unix_socket_path=str(self.socket)) as client:
             client.flushall()
 
-    def end(self) -> None:
-        """Stop the server and remove its folder."""
+    def stop(self) -> None:
+        """Stop the server; `begin` starts it again, and it knows nothing."""
         if self._server:
             stop([self._server])
+            self._server = None
+
+    def end(self) -> None:
+        """Stop the server and remove its folder."""
+        self.stop()
         shutil.rmtree(self._folder)
 
     def _answers(self) -> bool:
