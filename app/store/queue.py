@@ -14,19 +14,21 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Select, func, or_, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import func, literal, or_, select, update
+from sqlalchemy.orm import Session
 
 from app.store import feed
 from app.store.clock import db_now, db_now_plus
 from app.store.endings import close
 from app.store.rows import Job, Step
+from app.store.turns import Takes, best, due, waits_in
 from lathe.errors import WorkerCrashed
 from lathe.states import JobKind, JobState, Queue, StepState
 
 MAX_CRASHES = 3  # children that died under a living supervisor
 MAX_LAPSES = 20  # leases that ran out
 BATCH = 100  # rows that one sweep takes
+_CLAIMS = 0x6C617468  # "lath": with a queue's number, a lock that no one else takes
 
 _UNFINISHED = (StepState.PENDING, StepState.RUNNING)
 
@@ -60,13 +62,17 @@ class Standing(StrEnum):
     LOST = "lost"
 
 
-def claim(session: Session, queue: Queue, worker: str, lease_s: float) -> Claim | None:
-    """Take the best queued job of `queue`, or None when there is none.
+def claim(
+    session: Session, queue: Queue, worker: str, lease_s: float, takes: Takes | None = None
+) -> Claim | None:
+    """Take the best queued job of `queue` (see `app.store.turns`), or None when there is none.
 
-    Best: highest priority, then the project with the fewest running jobs in this queue, then
-    the oldest. A job whose cancel was asked for ends here as cancelled.
+    A job whose cancel was asked for ends here as cancelled.
     """
-    while (job := session.scalars(_best(queue)).one_or_none()) is not None:
+    takes = takes or Takes()
+    if takes.running_per_project is not None:
+        _one_claim_at_a_time(session, queue)
+    while (job := best(session, queue, takes)) is not None:
         if not job.cancel_requested:
             return _start(session, job, worker, lease_s)
         close(session, job, JobState.CANCELLED)
@@ -74,26 +80,11 @@ def claim(session: Session, queue: Queue, worker: str, lease_s: float) -> Claim 
     return None
 
 
-def _best(queue: Queue) -> Select[Job]:
-    other = aliased(Job)
-    running = (
-        select(func.count())
-        .where(
-            other.project_id == Job.project_id,
-            other.queue == queue,
-            other.state == JobState.RUNNING,
-        )
-        .correlate(Job)
-        .scalar_subquery()
-    )
-    return (
-        select(Job)
-        .where(Job.queue == queue, Job.state == JobState.QUEUED)
-        .order_by(Job.priority.desc(), running, Job.created_at, Job.id)
-        .limit(1)
-        .with_for_update(skip_locked=True, of=Job)
-        .execution_options(populate_existing=True)
-    )
+def _one_claim_at_a_time(session: Session, queue: Queue) -> None:
+    """Two claims that count a project's running jobs at once would both find room for one. On
+    SQLite the transaction has the only write lock already."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(_CLAIMS, list(Queue).index(queue))))
 
 
 def _start(session: Session, job: Job, worker: str, lease_s: float) -> Claim:
@@ -101,6 +92,7 @@ def _start(session: Session, job: Job, worker: str, lease_s: float) -> Claim:
     job.queued_s += max(0.0, (now - job.queued_at).total_seconds())
     job.state, job.attempt, job.version = JobState.RUNNING, job.attempt + 1, job.version + 1
     job.worker, job.started_at, job.progress = worker, now, None
+    job.not_before = job.waiting_for = None
     session.flush()
     session.execute(
         update(Job)
@@ -162,6 +154,18 @@ def hand_back(session: Session, job: Job) -> None:
         _requeue(session, job, "its worker stopped")
 
 
+def defer(session: Session, job: Job, seconds: float, cause: str) -> None:
+    """Queue a held job again, to be taken in `seconds` at the earliest: something that it needs
+    is away. Counts as nothing; `cause` is a sentence for people, as "the store is away"."""
+    if job.cancel_requested:
+        close(session, job, JobState.CANCELLED)
+        return
+    _requeue(session, job, cause)
+    job.not_before = session.execute(select(db_now_plus(seconds))).scalar_one()
+    again = f"; tried again at {job.not_before:%H:%M:%S} UTC"
+    job.waiting_for = cause.rstrip(".")[: 300 - len(again)] + again
+
+
 def crash(session: Session, job: Job, cause: str) -> None:
     """A held job's child died: queue it again, or fail it the third time."""
     job.crashes += 1
@@ -206,25 +210,27 @@ def take_hints(session: Session, queue: Queue, waiting: int, rehint_s: float) ->
     """How many hints to send to `queue` once this transaction is committed.
 
     `waiting` hints lie in the broker already. A job is hinted at when nothing was said about
-    it for `rehint_s`, and never are there more hints than queued jobs.
+    it for `rehint_s`, and never are there more hints than jobs that could be taken. Which rows
+    are marked matters to nobody, as a hint names the queue alone.
     """
-    queued = session.scalar(select(func.count()).where(*_queued(queue))) or 0
+    hintable = (waits_in(queue), due())
+    few = select(literal(1)).where(*hintable).limit(waiting + BATCH).subquery()
+    queued = session.scalar(select(func.count()).select_from(few)) or 0
     silent = or_(Job.hinted_at.is_(None), Job.hinted_at < db_now_plus(-rehint_s))
-    due = session.scalars(
+    hinted = session.scalars(
         select(Job.id)
-        .where(*_queued(queue), silent)
-        .order_by(Job.priority.desc(), Job.created_at)
+        .where(*hintable, silent)
         .limit(min(BATCH, max(0, queued - waiting)))
         .with_for_update(skip_locked=True, of=Job)
     ).all()
-    if due:
+    if hinted:
         session.execute(
             update(Job)
-            .where(Job.id.in_(due))
+            .where(Job.id.in_(hinted))
             .values(hinted_at=db_now())
             .execution_options(synchronize_session=False)
         )
-    return len(due)
+    return len(hinted)
 
 
 def _requeue(session: Session, job: Job, cause: str) -> None:
@@ -252,7 +258,3 @@ def _mine(fence: Fence) -> tuple[Any, ...]:
         Job.attempt == fence.attempt,
         Job.state == JobState.RUNNING,
     )
-
-
-def _queued(queue: Queue) -> tuple[Any, ...]:
-    return (Job.queue == queue, Job.state == JobState.QUEUED)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Float, ForeignKey, Index, Integer, String, UniqueConstraint
+from sqlalchemy import Float, ForeignKey, Index, Integer, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.store.rows.base import Base, utc_now
@@ -11,12 +11,19 @@ from lathe import ids
 from lathe.states import JobKind, JobState, Queue, StepState
 
 
+def _partial(name: str, *columns: str, where: str) -> Index:
+    """An index of the few rows that `where` picks, on both databases."""
+    condition = text(where)
+    return Index(name, *columns, sqlite_where=condition, postgresql_where=condition)
+
+
 class Job(Base):
     """The truth about a job. The row is also the outbox: a hint to a worker only says "look".
 
     `attempt` is the fencing token: whoever writes must still hold the attempt it claimed.
     `crashes` counts children that died under a living supervisor, `lapses` expired leases.
-    `version` grows with every change and makes the ETag.
+    `version` grows with every change and makes the ETag. `not_before` defers a queued job;
+    `waiting_for` is the sentence that people read meanwhile (it means nothing once it runs).
     """
 
     __tablename__ = "jobs"
@@ -24,6 +31,15 @@ class Job(Base):
         Index("ix_jobs_project_id_created_at", "project_id", "created_at", "id"),
         Index("ix_jobs_queue_state", "queue", "state", "priority", "created_at"),
         Index("ix_jobs_state_lease_until", "state", "lease_until"),
+        Index("ix_jobs_served", "project_id", "queue", "started_at"),
+        Index("ix_jobs_finished_at", "finished_at"),
+        _partial(
+            "ix_jobs_queued",
+            *("queue", "priority", "project_id", "created_at", "id"),
+            where="state = 'queued'",
+        ),
+        _partial("ix_jobs_running", "queue", "project_id", where="state = 'running'"),
+        _partial("ix_jobs_waiting", "queue", where="waiting_for IS NOT NULL"),
     )
 
     id: Mapped[str] = mapped_column(
@@ -50,6 +66,8 @@ class Job(Base):
     worker: Mapped[str | None] = mapped_column(String(120))
     lease_until: Mapped[datetime | None]
     hinted_at: Mapped[datetime | None]
+    not_before: Mapped[datetime | None]
+    waiting_for: Mapped[str | None] = mapped_column(String(300))
     cancel_requested: Mapped[bool] = mapped_column(default=False)
 
     progress: Mapped[dict[str, Any] | None]  # lathe.views.Progress

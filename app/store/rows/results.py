@@ -53,7 +53,11 @@ class MeasurementRow(Base):
 
 
 class Worker(Base):
-    """A worker that was seen: which queues it serves and what it runs on."""
+    """A worker that was seen: which queues it serves and what it runs on.
+
+    What may be empty was not told by the release that wrote the row.
+    A worker that stops takes no job from `stopped_at` on; one that dies is only seen no more.
+    """
 
     __tablename__ = "workers"
 
@@ -62,4 +66,9 @@ class Worker(Base):
     device: Mapped[str] = mapped_column(String(64))
     memory_bytes: Mapped[int] = mapped_column(BigInteger)
     facts: Mapped[dict[str, Any]] = mapped_column(default=dict)  # sandbox, versions
+    slots: Mapped[int | None] = mapped_column(Integer)
+    release: Mapped[str | None] = mapped_column(String(40))
+    spec_oldest: Mapped[int | None] = mapped_column(Integer)
+    spec_newest: Mapped[int | None] = mapped_column(Integer)
     seen_at: Mapped[datetime] = mapped_column(default=utc_now)
+    stopped_at: Mapped[datetime | None]

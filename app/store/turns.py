@@ -1,0 +1,170 @@
+"""Whose turn it is: the best queued job of a queue, found by index however long the queue is.
+
+Best is the highest priority; then the project with the fewest running jobs in the queue; then
+the project that was served longest ago; then the oldest job. The third rule is what makes a
+single slot fair: whenever it falls free nobody has a running job there.
+
+A queue of 100,000 rows is never sorted. The projects that have waiting jobs of one priority are
+found by leaping from one to the next in an index (a loose index scan), and each of them offers
+its oldest job, so the work grows with the number of those projects and not with the rows.
+The states are written into the statements, because a partial index is not used for a bound
+value.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    and_,
+    func,
+    literal_column,
+    or_,
+    select,
+)
+from sqlalchemy.orm import Session, aliased
+
+from app.store.clock import db_now
+from app.store.rows import Job
+from lathe import spec_version
+from lathe.states import Queue
+
+_QUEUED: ColumnElement[str] = literal_column("'queued'")
+_RUNNING: ColumnElement[str] = literal_column("'running'")
+
+
+@dataclass(frozen=True, slots=True)
+class Takes:
+    """Which jobs a worker takes: the spec versions it reads, and how many jobs of one project
+    may run in the queue at once (None: any number)."""
+
+    oldest: int = spec_version.OLDEST
+    newest: int = spec_version.NEWEST
+    running_per_project: int | None = None
+
+
+def waits_in(queue: Queue, job: type[Job] = Job) -> ColumnElement[bool]:
+    """The job waits in `queue`."""
+    return and_(job.queue == queue, job.state == _QUEUED)
+
+
+def due(job: type[Job] = Job) -> ColumnElement[bool]:
+    """The job is not deferred."""
+    return or_(job.not_before.is_(None), job.not_before <= db_now())
+
+
+def best(session: Session, queue: Queue, takes: Takes) -> Job | None:
+    """The best job of `queue`, its row locked; None when no job may be taken.
+
+    Rows that another transaction is claiming are passed over.
+    """
+    priority = session.scalar(_next_priority(queue, None))
+    while priority is not None:
+        for project_id in session.scalars(_turns(queue, priority, takes)).all():
+            row = session.scalars(_oldest(queue, priority, project_id, takes)).one_or_none()
+            if row is not None:
+                return row
+        priority = session.scalar(_next_priority(queue, priority))
+    return None
+
+
+def _next_priority(queue: Queue, below: int | None) -> Select[int | None]:
+    statement = select(func.max(Job.priority)).where(waits_in(queue))
+    return statement if below is None else statement.where(Job.priority < below)
+
+
+def _turns(queue: Queue, priority: int, takes: Takes) -> Select[str]:
+    """The projects with jobs of `priority` to take, whose turn is next first."""
+    waiting, running, served = _waiting(queue, priority), _running(queue), aliased(Job)
+    project_id = waiting.c.project_id
+    last_served = (
+        select(func.max(served.started_at))
+        .where(served.project_id == project_id, served.queue == queue)
+        .correlate(waiting)
+        .scalar_subquery()
+    )
+    job = aliased(Job)
+    oldest = (
+        select(func.min(job.created_at))
+        .where(
+            waits_in(queue, job),
+            job.priority == priority,
+            job.project_id == project_id,
+            *_taken(takes, job),
+        )
+        .correlate(waiting)
+        .scalar_subquery()
+    )
+    turns = (
+        select(
+            project_id,
+            func.coalesce(running.c.jobs, 0).label("running"),
+            last_served.label("served"),
+            oldest.label("oldest"),
+        )
+        .join_from(waiting, running, running.c.project_id == project_id, isouter=True)
+        .where(project_id.is_not(None))
+        .subquery("turns")
+    )
+    statement = (
+        select(turns.c.project_id)
+        .where(turns.c.oldest.is_not(None))
+        .order_by(
+            turns.c.running, turns.c.served.asc().nulls_first(), turns.c.oldest, *turns.c[:1]
+        )
+    )
+    if takes.running_per_project is not None:
+        statement = statement.where(turns.c.running < takes.running_per_project)
+    return statement
+
+
+def _waiting(queue: Queue, priority: int) -> FromClause:
+    """Each project with queued jobs of `priority`, by leaps; the last row is NULL."""
+    found = (
+        select(func.min(Job.project_id).label("project_id"))
+        .where(waits_in(queue), Job.priority == priority)
+        .cte("waiting", recursive=True)
+    )
+    job = aliased(Job)
+    following = (
+        select(func.min(job.project_id))
+        .where(
+            waits_in(queue, job),
+            job.priority == priority,
+            job.project_id > found.c.project_id,
+        )
+        .correlate(found)
+        .scalar_subquery()
+    )
+    return found.union_all(select(following).where(found.c.project_id.is_not(None)))
+
+
+def _running(queue: Queue) -> FromClause:
+    return (
+        select(Job.project_id, func.count().label("jobs"))
+        .where(Job.queue == queue, Job.state == _RUNNING)
+        .group_by(Job.project_id)
+        .subquery("running")
+    )
+
+
+def _oldest(queue: Queue, priority: int, project_id: str, takes: Takes) -> Select[Job]:
+    return (
+        select(Job)
+        .where(
+            waits_in(queue),
+            Job.priority == priority,
+            Job.project_id == project_id,
+            *_taken(takes, Job),
+        )
+        .order_by(Job.created_at, Job.id)
+        .limit(1)
+        .with_for_update(skip_locked=True, of=Job)
+        .execution_options(populate_existing=True)
+    )
+
+
+def _taken(takes: Takes, job: Any) -> tuple[ColumnElement[bool], ...]:
+    return (due(job), job.spec_version.between(takes.oldest, takes.newest))
