@@ -10,48 +10,80 @@ begins (BEGIN IMMEDIATE), because one that reads first and writes later can fail
 
     engine.execution_options(read_only=True)                         # a view of the engine
     session.connection(execution_options={"read_only": True})        # one transaction
+
+Nothing waits for ever: see `app.store.waits` and `app.store.deadlines`. What a database in
+trouble raises is told from a bug by `app.store.trouble`.
 """
 
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.ext.asyncio import create_async_engine as create_async
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from app.store.deadlines import asyncpg_arguments, cut_off_late_ones, psycopg_arguments
+from app.store.waits import PATIENT, Waits
+
 AsyncSessions = async_sessionmaker[AsyncSession]
 Sessions = sessionmaker[Session]
 
-_BUSY_TIMEOUT_MS = 30_000
+_BUSY_TIMEOUT_S = 30.0  # for the lock of an SQLite file, where nothing else is asked for
 _ASYNC_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 _SYNC_DRIVERS = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg"}
 
 
-def async_engine(url: str, *, pool_size: int = 8) -> AsyncEngine:
+def async_engine(url: str, *, pool_size: int = 8, waits: Waits | None = None) -> AsyncEngine:
     """An engine for the API; opens at most `pool_size` connections, and none before use.
 
     Raises ValueError for a URL of another database.
     """
-    target = _with_driver(url, _ASYNC_DRIVERS)
-    if target.drivername == "postgresql+asyncpg" and "sslmode" in target.query:
-        ssl = target.query["sslmode"]  # asyncpg's name for libpq's word, same values
-        target = target.difference_update_query(["sslmode"]).update_query_dict({"ssl": ssl})
-    engine = create_async(target, **_pool(target, pool_size))
-    _prepare(engine.sync_engine)
+    return _async_engine(url, pool_size, waits or Waits())
+
+
+def server_reading_engine(
+    url: str, *, pool_size: int = 8, waits: Waits | None = None
+) -> AsyncEngine:
+    """PostgreSQL for single statements that only read: one round trip and nothing around it.
+
+    No transaction is begun and nothing is reset between two uses of a connection.
+    """
+    options = {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
+    return _async_engine(url, pool_size, waits or Waits(), options)
+
+
+def file_reading_engine(url: str) -> Engine:
+    """An SQLite file for single statements that only read, from within the event loop: it
+    never waits for a lock, and whoever asks does that elsewhere."""
+    target = _with_driver(url, _SYNC_DRIVERS)
+    engine = create_engine(target, pool_reset_on_return=None, isolation_level="AUTOCOMMIT")
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA busy_timeout = 0")
+        cursor.execute("PRAGMA query_only = ON")
+        cursor.close()
+
     return engine
 
 
-def sync_engine(url: str, *, pool_size: int = 2) -> Engine:
+def sync_engine(url: str, *, pool_size: int = 2, waits: Waits = PATIENT) -> Engine:
     """An engine for workers and migrations; opens at most `pool_size` connections.
 
     Not to be used on both sides of a fork: make one in each process. Raises ValueError for a
     URL of another database.
     """
     target = _with_driver(url, _SYNC_DRIVERS)
-    engine = create_engine(target, **_pool(target, pool_size))
-    _prepare(engine)
+    server = target.drivername == "postgresql+psycopg"  # it may have closed a pooled connection
+    arguments = psycopg_arguments(waits) if server else {}
+    engine = create_engine(
+        target, connect_args=arguments, pool_pre_ping=server, **_pool(pool_size, waits)
+    )
+    _prepare(engine, waits)
     return engine
 
 
@@ -65,38 +97,68 @@ def sessions(engine: Engine) -> Sessions:
     return sessionmaker(engine, expire_on_commit=False)
 
 
+def check_database_url(url: str) -> None:
+    """Raise ValueError, in words that never show a password, unless engines take `url`."""
+    _with_driver(url, _SYNC_DRIVERS)
+
+
 def _with_driver(url: str, drivers: dict[str, str]) -> URL:
-    target = make_url(url)
-    backend = target.get_backend_name()
+    try:
+        target = make_url(url)
+    except (ArgumentError, ValueError):  # the latter for a port that is no number
+        raise ValueError(
+            "this is no URL; write sqlite:///path/to/lathe.db or "
+            "postgresql://user:secret@host:5432/lathe"
+        ) from None
+    backend = target.get_backend_name() if "+" not in target.drivername else target.drivername
     if backend not in drivers:
         raise ValueError(
             f"the database URL starts with {backend!r}; use sqlite:///file or postgresql://..."
         )
     if backend == "sqlite" and target.database in {None, "", ":memory:"}:
         raise ValueError("the database URL needs a file: sqlite:///path/to/lathe.db")
+    if backend == "postgresql" and not target.database:
+        raise ValueError("the database URL needs a name at its end: postgresql://host/lathe")
     return target.set(drivername=drivers[backend])
 
 
-def _pool(target: URL, size: int) -> dict[str, Any]:
-    """A server may have closed a pooled connection, a file has not."""
-    server = target.get_backend_name() != "sqlite"
-    return {"pool_size": size, "max_overflow": 0, "pool_pre_ping": server}
+def _async_engine(
+    url: str, pool_size: int, waits: Waits, options: dict[str, Any] | None = None
+) -> AsyncEngine:
+    target = _with_driver(url, _ASYNC_DRIVERS)
+    server = target.drivername == "postgresql+asyncpg"
+    if server and "sslmode" in target.query:
+        ssl = target.query["sslmode"]  # asyncpg's name for libpq's word, same values
+        target = target.difference_update_query(["sslmode"]).update_query_dict({"ssl": ssl})
+    arguments = asyncpg_arguments(waits) if server else {}
+    pool = _pool(pool_size, waits)
+    engine = create_async(target, connect_args=arguments, **pool, **(options or {}))
+    if server:
+        cut_off_late_ones(engine.sync_engine)
+    _prepare(engine.sync_engine, waits)
+    return engine
 
 
-def _prepare(engine: Engine) -> None:
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _set_up_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
+def _pool(size: int, waits: Waits) -> dict[str, Any]:
+    return {"pool_size": size, "max_overflow": 0, "pool_timeout": waits.pool_s}
 
 
-def _set_up_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None  # the driver begins nothing by itself
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = NORMAL")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.close()
+def _prepare(engine: Engine, waits: Waits) -> None:
+    if engine.dialect.name != "sqlite":
+        return
+    busy_ms = round(1000 * (waits.statement_s or _BUSY_TIMEOUT_S))
+
+    def set_up(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None  # the driver begins nothing by itself
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {busy_ms}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = NORMAL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+    event.listen(engine, "connect", set_up)
+    event.listen(engine, "begin", _begin_sqlite)
 
 
 def _begin_sqlite(connection: Connection) -> None:
