@@ -122,6 +122,9 @@ class JobView(View):
     queue: Queue
     priority: int
     attempt: int
+    waiting_for: str | None = Field(
+        None, description="What stands in the way of a queued job, where something does."
+    )
     name: str | None = None
     labels: dict[str, str] = Field(default_factory=dict)
     spec: JobSpec | None = None
@@ -199,6 +202,25 @@ class TechniqueView(View):
     summary: str
     needs: dict[str, bool]
     json_schema: dict[str, Any]
+
+
+class WorkerView(View):
+    """A worker of this installation. It is `serving` when it was seen lately and has not begun
+    to stop; `running` counts its jobs, of which it takes `slots` at once."""
+
+    name: str
+    serving: bool
+    queues: list[Queue]
+    device: str
+    slots: int
+    running: int
+    memory_bytes: int
+    release: str | None = None
+    spec_oldest: int
+    spec_newest: int
+    seen_at: datetime
+    stopped_at: datetime | None = None
+    facts: dict[str, Any] = Field(default_factory=dict)
 
 
 class ProjectView(View):
