@@ -6,11 +6,14 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from app.http import wording
 from app.http.body_limit import LIMIT
+from app.logs import log
+from app.store.trouble import database_trouble
 from lathe.errors import (
     ErrorClass,
     Internal,
@@ -18,6 +21,7 @@ from lathe.errors import (
     InvalidSpec,
     Malformed,
     Missing,
+    OutOfDisk,
     Refused,
     TooLarge,
     Unauthenticated,
@@ -26,9 +30,10 @@ from lathe.errors import (
 from lathe.views import FieldProblem, Problem
 
 MEDIA_TYPE = "application/problem+json"
-RETRY_AFTER_S = 1
+RETRY_AFTER_S = 1  # of what is retryable and passes by itself
+_RETRY_AFTER_S = {Unavailable.code: 5, OutOfDisk.code: 60}
 _SPEC_PATH = "/v1/jobs"
-_EVERYWHERE = (Malformed, Unauthenticated, InvalidRequest)
+_EVERYWHERE = (Malformed, Unauthenticated, InvalidRequest, Unavailable)
 
 
 class SpecRefused(Exception):  # noqa: N818 - an answer to a person
@@ -58,6 +63,7 @@ def install(app: FastAPI) -> None:
     app.exception_handler(SpecRefused)(_spec_refused)
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(HTTPException)(_http)
+    app.exception_handler(SQLAlchemyError)(_database)
     app.exception_handler(ClientDisconnect)(_cut)
     app.exception_handler(Exception)(_unexpected)
 
@@ -96,7 +102,8 @@ def _response(
     if problem.request_id:
         extra["X-Request-ID"] = problem.request_id
     if problem.retryable:
-        extra.setdefault("Retry-After", str(RETRY_AFTER_S))
+        wait_s = _RETRY_AFTER_S.get(problem.code, RETRY_AFTER_S)
+        extra.setdefault("Retry-After", str(wait_s))
     if problem.status == Unauthenticated.status:
         extra["WWW-Authenticate"] = "Bearer"
     body = b"" if request.method == "HEAD" else problem.model_dump_json().encode()
@@ -158,6 +165,16 @@ async def _http(request: Request, error: HTTPException) -> Response:
 def _over_limit(request: Request) -> TooLarge:
     limit = getattr(request.state, LIMIT)
     return TooLarge(f"the body is over this service's limit of {limit} bytes; send less")
+
+
+async def _database(request: Request, error: SQLAlchemyError) -> Response:
+    """503 or 507 for a database in trouble; a bug is raised on and becomes 500."""
+    refusal = database_trouble(error)
+    if refusal is None:
+        raise error
+    why = f"{type(error).__name__}: {error.args[0] if error.args else ''}"
+    log("app.database").warning("database in trouble", why=why, detail=refusal.detail)
+    return answer(request, refusal)
 
 
 async def _cut(request: Request, _error: ClientDisconnect) -> Response:
