@@ -30,7 +30,9 @@ def supervise(claim: Claim, bench: Bench) -> None:
         ledger = Ledger(bench.sessions, bench.objects, claim, lease.lost)
         outcome = Attempt(claim, bench, ledger, folder).outcome()
         written = finish(outcome, folder, ledger)
-    how = _named(outcome) if written else "lost, its work is thrown away"
+    how = _named(outcome)
+    if not written:  # another attempt may run, or have ended, by now
+        how = f"the claim was lost; what came too late is thrown away: {how}"
     log.info("job %s attempt %d ends: %s", fence.job_id, fence.attempt, how)
 
 
