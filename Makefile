@@ -14,7 +14,7 @@ help:  ## Show what can be made.
 
 # --- set-up; a stamp is renewed when its requirement files change --------------------------
 
-.venv/.server: requirements/torch.txt requirements/server.txt pyproject.toml
+.venv/.server: requirements/torch.txt requirements/api.txt requirements/worker.txt requirements/server.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with PYTHON=..." >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { rm -rf .venv; echo "no venv module; on Debian: apt-get install python3-venv" >&2; exit 1; }
 	@echo "setting up .venv: torch first and alone, then the rest"
@@ -51,7 +51,7 @@ up: .venv/.server  ## Start the embedded service on port 8000.
 test: check unit services  ## Lint, types, walls, unit and services tests.
 
 .PHONY: check
-check: lint types walls  ## Everything that reads the code without running it.
+check: lint types walls stack  ## Everything that reads the code without running it.
 
 .PHONY: lint
 lint: .venv/.test
@@ -65,6 +65,12 @@ types: .venv/.test
 .PHONY: walls
 walls: .venv/.test
 	$(BIN)/lint-imports
+
+.PHONY: stack
+stack: .venv/.test  ## Lint the Dockerfile and the compose file.
+	$(BIN)/hadolint --config deploy/hadolint.yaml Dockerfile
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
+	$(BIN)/compose-lint check --quiet --config deploy/compose-lint.yaml --fail-on low docker-compose.yml
 
 .PHONY: unit unit-door unit-hands
 unit: .venv/.test  ## Unit tests: sealed, seconds; both halves side by side.
