@@ -13,7 +13,9 @@ from app.fit.known import KnownFacts, named_datasets, named_models
 from app.http.problems import SpecRefused
 from app.services import Services, hint_later
 from app.store import feed, jobs, tenants, uploads
+from app.store.fleet import Fleet, muster, route
 from app.store.rows import Dataset, IdempotencyKey, Job, Model
+from lathe import spec_version
 from lathe.errors import Missing, NotADataset, NotReady, Refused, ReusedKey, UnsupportedModel
 from lathe.facts import DatasetFacts, ModelFacts
 from lathe.job import JobSpec
@@ -148,12 +150,5 @@ def _known(models: Iterable[Model], datasets: Iterable[Dataset]) -> KnownFacts:
 
 
 async def _queue(session: AsyncSession, spec: JobSpec) -> Queue:
-    match spec.resources.device:
-        case "cuda":
-            return Queue.GPU
-        case "cpu":
-            return Queue.CPU
-        case "auto":
-            workers = await session.scalars(jobs.living_workers())
-            served = {queue for worker in workers for queue in worker.queues}
-            return Queue.GPU if Queue.GPU in served else Queue.CPU
+    rows = await session.execute(muster())
+    return route(spec.resources.device, Fleet.of(rows), spec_version.NEWEST)

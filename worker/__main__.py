@@ -1,7 +1,6 @@
-"""`python -m worker --queue intake`: one worker with one slot for one queue.
+"""`python -m worker --queue intake`: one worker for one queue, with LATHE_SLOTS slots.
 
-Start one more for each further slot. A GPU worker serves `gpu`, and `cpu` beside it only if
-it should.
+A machine with a GPU runs one for `gpu`, and one for `cpu` beside it only if it should.
 """
 
 import argparse
@@ -26,7 +25,8 @@ def main() -> None:
             "worker",
             *("--queues", options.queue),
             *("--hostname", f"{name}@{socket.gethostname()}"),
-            *("--concurrency", "1", "--pool", "prefork"),
+            *("--concurrency", str(settings.slots)),
+            *("--pool", "prefork"),
             *("--loglevel", settings.log_level.upper()),
             *("--without-gossip", "--without-mingle", "--without-heartbeat"),
         ]

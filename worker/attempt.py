@@ -164,7 +164,7 @@ class Attempt:
             log.error("job %s: %s %s", job_id, refusal.failure.detail, tail)
 
     def _must_stop(self) -> Outcome | None:
-        if self._bench.stopping.is_set():
+        if self._bench.drain.over:
             return Stop.WORKER_STOPS
         now_s = time.monotonic()
         if now_s - self._started_s > self._max_run_s:

@@ -1,24 +1,24 @@
 """What one worker process works with, made after the fork and used by one thread."""
 
-import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from app.store.db import Sessions, sessions, sync_engine
 from app.store.objects import Objects
+from worker.drain import Drain
 from worker.nursery import Nursery
 from worker.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """`stopping` is set when the worker shall end: its job is handed back at once."""
+    """`drain` begins when the worker shall end."""
 
     settings: Settings
     name: str
     sessions: Sessions
     objects: Objects
     nursery: Nursery
-    stopping: threading.Event = field(default_factory=threading.Event)
+    drain: Drain
 
     @classmethod
     def set_up(cls, settings: Settings, name: str) -> "Bench":
@@ -29,6 +29,7 @@ class Bench:
             sessions=sessions(sync_engine(settings.database_url)),
             objects=open_objects(settings),
             nursery=Nursery(),
+            drain=Drain(settings.drain_s),
         )
 
 

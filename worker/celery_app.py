@@ -1,9 +1,12 @@
 """What `celery -A worker.celery_app worker -Q intake -c 1 -P prefork` runs.
 
-The main process takes hints and keeps one pool process; that one claims a job for each hint
-and supervises it. It dies with the main process, so a kill -9 leaves nothing behind. On
-SIGTERM the running job is handed back to its queue at once; the next worker goes on behind
-its last finished step.
+The main process takes hints and keeps one pool process for each slot; that one claims a job
+for each hint and supervises it. It dies with the main process, so a kill -9 leaves nothing
+behind.
+
+SIGTERM or Ctrl-C: no new job is taken, a running one may go on for LATHE_DRAIN_S and is then
+handed back to its queue; the next worker goes on behind its last finished step. The second
+signal hands back at once.
 """
 
 import logging
@@ -20,7 +23,9 @@ from celery.platforms import SecurityWarning
 
 from app.store.db import sessions, sync_engine
 from app.store.queue import claim
+from app.store.turns import Takes
 from app.store.workers import WorkerFacts
+from lathe import __version__, spec_version
 from lathe.states import Queue
 from worker.bench import Bench
 from worker.broker import TASK, celery_at
@@ -36,17 +41,19 @@ from worker.supervise import supervise
 
 @dataclass(slots=True)
 class _Process:
-    """What this process knows of itself; a pool process has a bench."""
+    """What this process knows of itself; a pool process has a bench, the main one a row."""
 
     main_pid: int = field(default_factory=os.getpid)
     bench: Bench | None = None
+    presence: Presence | None = None
+    asked: bool = False
 
 
 settings = Settings.from_environment()
 app = celery_at(settings.broker_url)
 
 _PLEASE_STOP = signal.SIGURG  # ignored by a process that does not listen for it
-_STOP_SIGNALS = (signal.SIGTERM, _PLEASE_STOP)
+_ROW_CLOSED_WITHIN_S = 2.0
 
 log = logging.getLogger(__name__)
 warnings.simplefilter("ignore", SecurityWarning)  # it is about pickle; only JSON is accepted
@@ -57,17 +64,17 @@ _this = _Process()
 def look(queue: str) -> None:
     """Claim the best job of `queue`, if there is one, and run it to its end."""
     bench = _bench(f"worker:{os.getpid()}")
-    if bench.stopping.is_set():  # the hint is lost; the sweep sends another
-        return
-    quiet = {number: signal.signal(number, _stop) for number in _STOP_SIGNALS}
+    idle = signal.signal(signal.SIGTERM, _stop)  # for the whole group: it ends an idle process
     try:
+        if bench.drain.begun:  # the hint is lost; the sweep sends another
+            return
+        takes = Takes(running_per_project=settings.running_per_project)
         with bench.sessions.begin() as session:
-            claimed = claim(session, Queue(queue), bench.name, settings.lease_s)
+            claimed = claim(session, Queue(queue), bench.name, settings.lease_s, takes)
         if claimed is not None:
             supervise(claimed, bench)
     finally:
-        for number, handler in quiet.items():
-            signal.signal(number, handler)
+        signal.signal(signal.SIGTERM, idle)
 
 
 def _bench(name: str) -> Bench:
@@ -94,36 +101,56 @@ def _check_the_machine(**_: object) -> None:
 def _set_up_pool_process(sender: str, **_: object) -> None:
     die_with_parent(_this.main_pid)
     _bench(f"{sender}:{os.getpid()}")
+    signal.signal(_PLEASE_STOP, _stop)
 
 
 def _appear(sender: Any, **_: object) -> None:
+    signal.signal(signal.SIGINT, signal.getsignal(signal.SIGTERM))  # Celery's second is rude
     queues = sorted(app.amqp.queues.consume_from)
     facts = WorkerFacts(
         name=sender.hostname,
         queues=queues,
         device="cuda" if Queue.GPU in queues else "cpu",
         memory_bytes=memory_bytes(),
+        slots=sender.controller.concurrency,
+        release=__version__,
+        spec_oldest=spec_version.OLDEST,
+        spec_newest=spec_version.NEWEST,
         facts={
             "sandbox": {"mode": settings.sandbox, **available().model_dump()},
             "libraries": library_versions(),
             "threads": settings.threads,
         },
     )
-    Presence(sessions(sync_engine(settings.database_url, pool_size=1)), facts).start()
+    _this.presence = Presence(sessions(sync_engine(settings.database_url, pool_size=1)), facts)
+    _this.presence.start()
 
 
-def _hand_back(**_: object) -> None:
+def _begin_to_stop(**_: object) -> None:
     """Runs in the main process's signal handler; its only children are pool processes."""
+    if _this.presence is not None:
+        _this.presence.leave()
     for task in Path("/proc/self/task").iterdir():
         for pid in (task / "children").read_text().split():
             os.kill(int(pid), _PLEASE_STOP)
 
 
-def _stop(_number: int, _frame: FrameType | None) -> None:
-    """Runs in a pool process while it is busy: it hands its job back, then goes on idle and
-    ends as its main process wants it to."""
-    if _this.bench is not None:
-        _this.bench.stopping.set()
+def _disappear(**_: object) -> None:
+    if _this.presence is not None:
+        _this.presence.wait(_ROW_CLOSED_WITHIN_S)
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    """Runs in a pool process, and only the main process sends `_PLEASE_STOP`: for the first
+    signal of people and again for the second. A SIGTERM that the whole group got is one of
+    these, and comes here only while this process is busy."""
+    if _this.bench is None:
+        return
+    drain = _this.bench.drain
+    if number == _PLEASE_STOP and _this.asked:
+        drain.hasten()
+    drain.begin()
+    _this.asked = _this.asked or number == _PLEASE_STOP
 
 
 for _moment, _receiver in (
@@ -131,6 +158,7 @@ for _moment, _receiver in (
     (signals.worker_init, _check_the_machine),
     (signals.worker_process_init, _set_up_pool_process),
     (signals.worker_ready, _appear),
-    (signals.worker_shutting_down, _hand_back),
+    (signals.worker_shutting_down, _begin_to_stop),
+    (signals.worker_shutdown, _disappear),
 ):
     _moment.connect(_receiver, weak=False)

@@ -20,9 +20,38 @@ class Settings(SharedSettings):
         Path(tempfile.gettempdir()) / "lathe-timing.lock",
         description="One file a host: timing holds it alone, other work shares it.",
     )
+    slots: int = Field(
+        1, ge=1, le=256, description="Jobs that one worker runs at once, each in a process."
+    )
+    drain_s: float = Field(
+        25.0,
+        ge=0,
+        description="A worker that is stopped lets its job go on for so long; 0 hands it back.",
+    )
+    running_per_project: int | None = Field(
+        None, ge=1, description="Of one project at once in one queue; default any number."
+    )
+    database_patience_s: float = Field(
+        900.0,
+        gt=0,
+        description="A worker that cannot reach the database keeps its job for so long.",
+    )
+    objects_patience_s: float = Field(
+        120.0,
+        ge=0,
+        description="A job whose files cannot be read or written tries again for so long.",
+    )
+    objects_retry_s: float = Field(
+        60.0, ge=0, description="After that it goes back to its queue and waits for so long."
+    )
     lease_s: float = Field(60.0, gt=0, description="A worker silent this long loses its job.")
     sweep_s: float = Field(5.0, gt=0, description="Between looks for lost leases and hints.")
     rehint_s: float = Field(30.0, gt=0, description="A queued job is hinted at this often.")
+    reroute_s: float = Field(
+        60.0,
+        ge=0,
+        description="`device: auto` jobs leave a queue that nobody has served for so long.",
+    )
     sandbox: Literal["required", "auto", "off"] = Field(
         "auto", description="required refuses to run without landlock and seccomp; auto warns."
     )
@@ -35,7 +64,9 @@ class Settings(SharedSettings):
     child_file_bytes: int = Field(32 << 30, ge=1 << 20, description="Of one file a job writes.")
     inspect_max_run_s: int = Field(900, ge=1, description="Of one inspection.")
     threads: int = Field(
-        default_factory=lambda: len(os.sched_getaffinity(0)),
+        default_factory=lambda given: max(
+            1, len(os.sched_getaffinity(0)) // given.get("slots", 1)
+        ),
         ge=1,
-        description="CPU threads of a compression; default every core.",
+        description="CPU threads of a compression; default every core, shared by the slots.",
     )

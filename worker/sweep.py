@@ -14,8 +14,11 @@ from sqlalchemy.exc import DBAPIError
 
 from app.store.db import Sessions, sessions, sync_engine
 from app.store.doomed import take_doomed
+from app.store.fleet import Fleet, muster
 from app.store.objects import Objects
 from app.store.queue import reap, take_hints
+from app.store.routing import explain, reroute
+from app.store.workers import forget
 from lathe.errors import Unavailable
 from lathe.states import Queue
 from worker.bench import open_objects
@@ -25,6 +28,7 @@ from worker.settings import Settings
 
 _CLEAN_EVERY_S = 300.0
 _DOOMED_FOR_S = 3600.0
+_FORGOTTEN_AFTER_S = 86_400.0
 
 log = logging.getLogger(__name__)
 
@@ -33,21 +37,22 @@ class Sweep:
     """One copy of the sweep. A database or broker that is away is met again next time."""
 
     def __init__(
-        self, sessions: Sessions, objects: Objects, broker: Celery, rehint_s: float
+        self, sessions: Sessions, objects: Objects, broker: Celery, settings: Settings
     ) -> None:
         self._sessions = sessions
         self._objects = objects
         self._broker = broker
-        self._rehint_s = rehint_s
+        self._settings = settings
         self._cleaned_s = float("-inf")
 
     def once(self) -> None:
-        """One round: leases, hints, and now and then doomed blobs."""
+        """One round: leases, routes, hints, and now and then what nobody needs any more."""
         try:
             with self._sessions.begin() as session:
                 reaped = reap(session)
             if reaped:
                 log.warning("%d jobs whose worker went silent", reaped)
+            self._route()
             for queue in Queue:
                 self._hint(queue)
             if time.monotonic() - self._cleaned_s >= _CLEAN_EVERY_S:
@@ -56,11 +61,20 @@ class Sweep:
         except (DBAPIError, BrokerDown, OSError, Unavailable) as error:
             log.warning("this round of the sweep failed: %s", error)
 
+    def _route(self) -> None:
+        """Let no job wait in vain where another queue would do, and say what it waits for."""
+        with self._sessions.begin() as session:
+            fleet = Fleet.of(session.execute(muster()))
+            moved = reroute(session, fleet, self._settings.reroute_s)
+            explain(session, fleet)
+        if moved:
+            log.warning("%d jobs moved to a queue that is served", moved)
+
     def _hint(self, queue: Queue) -> None:
         """Ask for workers, once the rows say so; a hint that is lost is due again later."""
         waiting = self._waiting(queue)
         with self._sessions.begin() as session:
-            due = take_hints(session, queue, waiting, self._rehint_s)
+            due = take_hints(session, queue, waiting, self._settings.rehint_s)
         for _ in range(due):
             self._broker.send_task(
                 TASK, args=[queue.value], queue=queue.value, retry=False, ignore_result=True
@@ -78,6 +92,7 @@ class Sweep:
     def _clean(self) -> None:
         with self._sessions.begin() as session:
             keys = take_doomed(session, _DOOMED_FOR_S)
+            forget(session, _FORGOTTEN_AFTER_S)
         for key in keys:
             self._objects.delete(key)
 
@@ -97,7 +112,7 @@ def main() -> None:
         sessions(sync_engine(settings.database_url)),
         open_objects(settings),
         celery_at(settings.broker_url),
-        settings.rehint_s,
+        settings,
     )
     while not stop.is_set():
         sweep.once()

@@ -15,7 +15,7 @@ from app.store.rows import Event, Job
 
 EventType = Literal[
     "queued", "started", "progressed", "step_started", "step_finished", "said",
-    "cancel_requested", "requeued", "succeeded", "failed", "cancelled",
+    "cancel_requested", "requeued", "rerouted", "succeeded", "failed", "cancelled",
 ]  # fmt: skip
 
 

@@ -5,15 +5,13 @@ from collections.abc import Collection, Mapping
 from sqlalchemy import ColumnElement, Select, Update, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.store.clock import db_now_plus
-from app.store.rows import Job, Step, Worker
-from lathe import ids
+from app.store.rows import Job, Step
+from lathe import ids, spec_version
 from lathe.errors import Missing
 from lathe.job import JobSpec
 from lathe.states import JobKind, JobState, Queue
 
 _UNFINISHED = [state for state in JobState if not state.finished]
-_SEEN_LATELY_S = 60
 
 
 def compress(
@@ -29,6 +27,7 @@ def compress(
         name=spec.name,
         labels=dict(spec.labels),
         spec=spec.model_dump(mode="json"),
+        spec_version=spec_version.NEWEST,
         model_id=spec.model,
         request_id=request_id,
         retry_of=retry_of,
@@ -59,6 +58,7 @@ def inspect(
         project_id=project_id,
         kind=JobKind.INSPECT,
         queue=Queue.INTAKE,
+        spec_version=spec_version.NEWEST,
         model_id=model_id,
         dataset_id=dataset_id,
         request_id=request_id,
@@ -144,11 +144,6 @@ def forget_dataset(project_id: str, dataset_id: str) -> Update:
         .values(dataset_id=None)
         .execution_options(synchronize_session=False)
     )
-
-
-def living_workers() -> Select[Worker]:
-    """The workers seen within the last minute."""
-    return select(Worker).where(Worker.seen_at > db_now_plus(-_SEEN_LATELY_S))
 
 
 def counts() -> Select[str, str, int]:

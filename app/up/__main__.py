@@ -111,14 +111,15 @@ def _serve(data: Path, door: socket.socket) -> int:
 
 def _environment(data: Path, broker: Broker) -> dict[str, str]:
     """The parent's environment with the places of the data folder; what a person has set
-    stays, so an embedded service can also use a server that is there."""
+    stays, so an embedded service can also use a server that is there. Ctrl-C is to be quick,
+    so jobs are handed back at once and go on at the next start."""
     places = {
         "LATHE_DATABASE_URL": f"sqlite:///{data / 'lathe.db'}",
         "LATHE_OBJECTS_URL": f"file://{data / 'objects'}",
         "LATHE_BROKER_URL": broker.url,
         "LATHE_WORK_DIR": str(data / "work"),
     }
-    quiet = {"PYTHONUNBUFFERED": "1", "ORT_DISABLE_TELEMETRY": "1"}
+    quiet = {"PYTHONUNBUFFERED": "1", "ORT_DISABLE_TELEMETRY": "1", "LATHE_DRAIN_S": "0"}
     return {**places, **os.environ, **quiet}
 
 

@@ -10,6 +10,7 @@ from app.store.queue import Claim, claim
 from lathe.states import Queue
 from tests.services.worker.shop import Shop
 from worker.bench import Bench
+from worker.drain import Drain
 from worker.nursery import Nursery
 from worker.settings import Settings
 
@@ -41,7 +42,9 @@ def bench(shop: Shop, rehearsals: Nursery, tmp_path: Path) -> Bench:
         threads=1,
         sandbox="auto",
     )
-    return Bench(settings, "tester", shop.sessions, shop.objects, rehearsals)
+    return Bench(
+        settings, "tester", shop.sessions, shop.objects, rehearsals, Drain(settings.drain_s)
+    )
 
 
 def take(bench: Bench, queue: Queue = Queue.CPU) -> Claim:

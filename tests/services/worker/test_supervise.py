@@ -222,7 +222,7 @@ def test_a_worker_that_stops_hands_its_job_back(shop: Shop, bench: Bench) -> Non
 
     def stop() -> None:
         until(lambda: shop.job(job_id).progress is not None)
-        bench.stopping.set()
+        bench.drain.hasten()
 
     stopper = meanwhile(stop)
     run(bench)
