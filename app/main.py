@@ -33,6 +33,7 @@ from app.routes import (
     techniques,
     tenants,
 )
+from app.routes.hot import HOT_ROUTES
 from app.services import opened
 from app.settings import Settings
 from lathe import __version__
@@ -78,6 +79,7 @@ def create(settings: Settings, *, hints: Callable[[Settings], Hints] | None = No
         health,
     ):
         app.include_router(room.router)
+    app.router.routes[:0] = HOT_ROUTES
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
 

@@ -1,9 +1,9 @@
 """Rows as the views that people get."""
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 
+from app.clocks import clocks
 from app.store.rows import (
     ApiKey,
     Artifact,
@@ -76,7 +76,7 @@ def dataset(row: Dataset, upload: Blob) -> DatasetView:
 def job(row: Job, steps: Iterable[Step]) -> JobView:
     """A job as it stands at this moment."""
     finished = JobState(row.state).finished
-    queued_s, running_s = _clocks(row, utc_now())
+    queued_s, running_s = clocks(row, utc_now())
     return JobView(
         id=row.id,
         kind=row.kind,
@@ -85,6 +85,7 @@ def job(row: Job, steps: Iterable[Step]) -> JobView:
         queue=row.queue,
         priority=row.priority,
         attempt=row.attempt,
+        waiting_for=row.waiting_for if row.state == JobState.QUEUED else None,
         name=row.name,
         labels=row.labels,
         spec=JobSpec.model_validate(row.spec) if row.spec else None,
@@ -174,17 +175,3 @@ def _step(row: Step) -> StepView:
 
 def _failure(stored: dict[str, Any] | None) -> Failure | None:
     return Failure.model_validate(stored) if stored else None
-
-
-def _clocks(row: Job, now: datetime) -> tuple[float, float]:
-    """Seconds waited and seconds run. The row holds what is over; what goes on is added."""
-    queued_s, running_s = row.queued_s, row.running_s
-    if row.state == JobState.QUEUED:
-        queued_s += _seconds(row.queued_at, now)
-    if row.state == JobState.RUNNING and row.started_at is not None:
-        running_s += _seconds(row.started_at, now)
-    return round(queued_s, 3), round(running_s, 3)
-
-
-def _seconds(begin: datetime, end: datetime) -> float:
-    return max(0.0, (end - begin).total_seconds())  # two clocks may differ a little

@@ -8,12 +8,16 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from app.hints import Hints
+from app.kept import KeptJobs
+from app.known_keys import KnownKeys
 from app.metrics import Metrics
 from app.settings import Settings
 from app.store.clock import db_now
 from app.store.db import AsyncSessions, async_engine, async_sessions
 from app.store.objects import Objects
+from app.store.reads import Reader, reader
 from app.store.rows import Job
+from app.watch import Watch
 
 _UNSENT = "hints"  # key of `session.info`
 
@@ -28,6 +32,10 @@ class Services:
     objects: Objects
     hints: Hints
     metrics: Metrics
+    reads: Reader
+    keys: KnownKeys
+    kept: KeptJobs
+    watch: Watch
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncSession]:
@@ -72,8 +80,23 @@ async def opened(
         secret_access_key=secret.get_secret_value() if secret else None,
     )
     sender = hints(settings)
+    reads = reader(settings.database_url, engine)
+    watch = Watch(reads)
     try:
-        yield Services(settings, engine, async_sessions(engine), objects, sender, metrics)
+        yield Services(
+            settings=settings,
+            engine=engine,
+            sessions=async_sessions(engine),
+            objects=objects,
+            hints=sender,
+            metrics=metrics,
+            reads=reads,
+            keys=KnownKeys(reads),
+            kept=KeptJobs(),
+            watch=watch,
+        )
     finally:
         await sender.close()
+        await watch.close()
+        await reads.close()
         await engine.dispose()

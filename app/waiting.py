@@ -8,11 +8,12 @@ from fastapi import Request
 from sqlalchemy import select
 
 from app.services import Services
-from app.store import jobs
+from app.store.reads import Standing
 from app.store.rows import Dataset, Model
-from lathe.states import JobState, UploadState
+from lathe.states import UploadState
 
 _FIRST_S, _LONGEST_S, _GROWTH = 0.05, 0.5, 1.5
+_LOOK_UP_S = 2.0  # so often is asked whether anybody still waits for a job
 
 
 async def inspected(
@@ -35,14 +36,16 @@ async def inspected(
 
 async def finished(request: Request, parts: Services, job_id: str, seconds: int) -> None:
     """Return when the job has finished, after `seconds`, or when nobody waits."""
+    deadline = time.monotonic() + seconds
+    while (left_s := deadline - time.monotonic()) > 0:
+        if await parts.watch.until(job_id, _has_finished, min(left_s, _LOOK_UP_S)):
+            return
+        if await request.is_disconnected():
+            return
 
-    async def ended() -> bool:
-        async with parts.reading() as session:
-            state = await session.scalar(jobs.state(job_id))
-        return state is None or JobState(state).finished
 
-    if seconds:
-        await _until(ended, request, seconds)
+def _has_finished(standing: Standing) -> bool:
+    return standing.finished
 
 
 async def _until(

@@ -2,17 +2,17 @@
 
 import re
 import time
+from collections.abc import Iterable
 from http import HTTPStatus
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.logs import log
 from app.metrics import Metrics
 from lathe import ids
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -23,14 +23,14 @@ class Edge:
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
+        self._log = log("app.request")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on and note how it ended."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else ids.new("req")
+        request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
         status = int(HTTPStatus.INTERNAL_SERVER_ERROR)  # unless an answer starts
 
@@ -38,7 +38,7 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["X-Request-ID"] = request_id
+                message["headers"] = _stamped(message.get("headers", ()), request_id)
             await send(message)
 
         started = time.perf_counter()
@@ -54,7 +54,7 @@ class Edge:
         self._metrics.answered(method, route, status, seconds)
         if scope["path"] in _QUIET:
             return
-        log("app.request").info(
+        self._log.info(
             "answered",
             method=scope["method"],
             path=scope["path"],
@@ -62,12 +62,28 @@ class Edge:
             status=status,
             seconds=round(seconds, 4),
             project_id=scope["state"].get("project_id"),
-            **{f"{key}_id": value for key, value in _named(scope).items()},
+            **_named(scope),
         )
 
 
+def _request_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            return value.decode() if _REQUEST_ID.fullmatch(value) else ids.new("req")
+    return ids.new("req")
+
+
+def _stamped(
+    headers: Iterable[tuple[bytes, bytes]], request_id: str
+) -> list[tuple[bytes, bytes]]:
+    """A copy with this request's id; a problem has set it already."""
+    kept = [(name, value) for name, value in headers if name != b"x-request-id"]
+    return [*kept, (b"x-request-id", request_id.encode())]
+
+
 def _named(scope: Scope) -> dict[str, str]:
-    """The ids in the path, such as `job` for `/v1/jobs/{job_id}`."""
+    """The ids in the path, such as `job_id` for `/v1/jobs/{job_id}`."""
     return {
-        name.removesuffix("_id"): value for name, value in scope.get("path_params", {}).items()
+        f"{name.removesuffix('_id')}_id": value
+        for name, value in scope.get("path_params", {}).items()
     }

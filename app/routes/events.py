@@ -6,17 +6,18 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from app import present
+from app import reading
 from app.auth import Reader
-from app.events import read, stream
+from app.events import over, stream
 from app.http.deps import Parts
+from app.http.prepared import json_response
 from app.http.problems import refusals
-from app.store import jobs
 from lathe.errors import Malformed, Missing
 from lathe.views import EventView, Page
 
 router = APIRouter(prefix="/v1", tags=["jobs"])
-_SSE = "text/event-stream"
+SSE = "text/event-stream"
+DEFAULT_LIMIT = 100
 
 
 @router.get(
@@ -24,7 +25,7 @@ _SSE = "text/event-stream"
     operation_id="list_events",
     response_model=Page[EventView],
     responses={
-        200: {"content": {_SSE: {}}, "description": "As `Accept` asks"},
+        200: {"content": {SSE: {}}, "description": "As `Accept` asks"},
         204: {"description": "Server-sent events: the job has ended and all was sent"},
         **refusals(Missing, Malformed),
     },
@@ -35,23 +36,20 @@ async def list_events(
     parts: Parts,
     request: Request,
     after: Annotated[int, Query(ge=0, description="Begin behind this number.")] = 0,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    limit: Annotated[int, Query(ge=1, le=1000)] = DEFAULT_LIMIT,
     last_event_id: Annotated[str | None, Header(alias="Last-Event-ID")] = None,
-) -> Page[EventView] | Response:
+) -> Response:
     """What happened, oldest first. `Accept: text/event-stream` stays open until the end."""
-    async with parts.reading() as session:
-        await jobs.find(session, caller.project_id, job_id)
-    if _SSE not in request.headers.get("accept", ""):
-        rows, _ = await read(parts, job_id, after, limit)
-        next_cursor = str(rows[-1].seq) if len(rows) == limit else None
-        return Page(items=[present.event(row) for row in rows], next_cursor=next_cursor)
+    if SSE not in request.headers.get("accept", ""):
+        page = await reading.events(parts, caller.project_id, job_id, after, limit)
+        return json_response(page)
     if last_event_id is not None:
         after = _number(last_event_id)
-    rows, ended = await read(parts, job_id, after, 1)
-    if ended and not rows:
+    if await over(parts, caller.project_id, job_id, after):
         return Response(status_code=HTTPStatus.NO_CONTENT)  # stops a browser's reconnecting
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    return StreamingResponse(stream(parts, job_id, after), headers=headers, media_type=_SSE)
+    told = stream(parts, caller.project_id, job_id, after)
+    return StreamingResponse(told, headers=headers, media_type=SSE)
 
 
 def _number(last_event_id: str) -> int:

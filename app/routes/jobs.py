@@ -6,18 +6,16 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from app import present
+from app import present, reading
 from app.auth import Reader, Writer
 from app.control import cancel, retry
 from app.http.deps import Db, Paged, Parts, ReadDb, Wait
-from app.http.download import matches
-from app.http.listing import page
+from app.http.prepared import POLL_AGAIN_S, job_response, json_response
 from app.http.problems import refusals
 from app.plan import plan
 from app.routes.bodies import SPEC_BODY, json_body
 from app.services import Services
-from app.store import jobs
-from app.store.rows import Job
+from app.store import jobs, reads
 from app.submit import submit_once
 from app.waiting import finished
 from lathe.errors import (
@@ -37,7 +35,6 @@ from lathe.views import JobView, Page, PlanView
 
 router = APIRouter(prefix="/v1", tags=["jobs"])
 
-POLL_AGAIN_S = 2
 _BAD_SPEC = (InvalidSpec, DataMismatch, UnknownLayer, StepImpossible, Missing, NotReady)
 _LABEL = re.compile(LABEL_PATTERN)
 IdempotencyKey = Annotated[
@@ -82,30 +79,30 @@ async def submit_job(
     return await _accepted(parts, caller.project_id, job_id, response)
 
 
-@router.get("/jobs", operation_id="list_jobs", responses=refusals(Malformed))
+@router.get(
+    "/jobs",
+    operation_id="list_jobs",
+    response_model=Page[JobView],
+    responses=refusals(Malformed),
+)
 async def list_jobs(
     caller: Reader,
-    db: ReadDb,
+    parts: Parts,
     paging: Paged,
     state: Annotated[list[JobState] | None, Query(description="Any of these.")] = None,
     kind: JobKind | None = None,
     model: Annotated[str | None, Query(max_length=40)] = None,
     label: Annotated[list[str] | None, Query(description="`name:value`; all of these.")] = None,
-) -> Page[JobView]:
+) -> Response:
     """The project's jobs, newest first."""
     statement = jobs.filtered(
-        jobs.jobs(caller.project_id),
+        reads.jobs(caller.project_id),
         states=state or (),
         kind=kind,
         model_id=model,
         labels=_labels(label or []),
     )
-    found: Page[Job] = await page(db, statement, Job, paging, _itself)
-    steps = await jobs.steps_of(db, [row.id for row in found.items])
-    return Page(
-        items=[present.job(row, steps[row.id]) for row in found.items],
-        next_cursor=found.next_cursor,
-    )
+    return json_response(await reading.jobs(parts, statement, paging.cursor, paging.limit))
 
 
 @router.get(
@@ -119,24 +116,14 @@ async def read_job(
     caller: Reader,
     parts: Parts,
     request: Request,
-    response: Response,
     wait: Wait = 0,
-) -> JobView | Response:
+) -> Response:
     """A job as it stands; with `wait` the answer comes when it has finished, or in so long."""
-    async with parts.reading() as session:
-        row = await jobs.find(session, caller.project_id, job_id)
-    if wait and not JobState(row.state).finished:
+    job = await reading.job(parts, caller.project_id, job_id)
+    if wait and not job.finished:
         await finished(request, parts, job_id, wait)
-    async with parts.reading() as session:
-        row = await jobs.find(session, caller.project_id, job_id)
-        steps = await jobs.steps_of(session, [job_id])
-    headers = {"ETag": f'"{row.id}-{row.version}"', "Cache-Control": "private, no-cache"}
-    if not JobState(row.state).finished:
-        headers["Retry-After"] = str(POLL_AGAIN_S)
-    if matches(request.headers.get("if-none-match"), headers["ETag"]):
-        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    response.headers.update(headers)
-    return present.job(row, steps[job_id])
+        job = await reading.job(parts, caller.project_id, job_id)
+    return job_response(job, request.headers.get("if-none-match"))
 
 
 @router.post(
@@ -171,10 +158,6 @@ async def _accepted(
         row = await jobs.find(session, project_id, job_id)
         steps = await jobs.steps_of(session, [job_id])
     return present.job(row, steps[job_id])
-
-
-def _itself(row: Job) -> Job:
-    return row
 
 
 def _labels(given: list[str]) -> dict[str, str]:

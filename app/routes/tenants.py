@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from app import present
 from app.auth import Admin
-from app.http.deps import Db, Paged, ReadDb
+from app.http.deps import Db, Paged, Parts, ReadDb
 from app.http.listing import page
 from app.http.problems import refusals
 from app.store import tenants
@@ -97,14 +97,17 @@ async def list_keys(caller: Admin, db: ReadDb, paging: Paged) -> Page[KeyView]:
     operation_id="revoke_key",
     responses=refusals(Forbidden, Missing),
 )
-async def revoke_key(key_id: str, caller: Admin, db: Db) -> None:
-    """Revoke a key at once and for ever; the row stays for the audit."""
-    row = await db.scalar(tenants.key_of(caller.project_id, key_id))
-    if row is None:
-        raise Missing("there is no such key", param="key_id")
-    if row.revoked_at is None:
-        row.revoked_at = utc_now()
-        db.add(caller.audit("key.revoke", row.id))
+async def revoke_key(key_id: str, caller: Admin, parts: Parts) -> None:
+    """Revoke a key for ever; the row stays for the audit. It writes nothing from now on, and
+    reads nothing after a few seconds."""
+    async with parts.writing() as db:
+        row = await db.scalar(tenants.key_of(caller.project_id, key_id))
+        if row is None:
+            raise Missing("there is no such key", param="key_id")
+        if row.revoked_at is None:
+            row.revoked_at = utc_now()
+            db.add(caller.audit("key.revoke", row.id))
+    parts.keys.forget(key_id)
 
 
 def _with_secret(row: ApiKey, printable: str) -> NewKeyView:

@@ -10,8 +10,9 @@ import base64
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar, TypeVarTuple
+from typing import Any, TypeVar, TypeVarTuple
 
+from sqlalchemy import Row as RowOfColumns
 from sqlalchemy import Select, String, literal, tuple_
 
 from app.store.rows import ApiKey, Artifact, Dataset, Job, MeasurementRow, Model, Project
@@ -25,7 +26,7 @@ _NOT_OURS = "the cursor is not one this service made; start again without it"
 
 
 Listed = ApiKey | Artifact | Dataset | Job | MeasurementRow | Model | Project
-Row = TypeVar("Row", bound=Listed)
+Row = TypeVar("Row", bound=Listed | RowOfColumns[*tuple[Any, ...]])
 Selected = TypeVarTuple("Selected")
 
 

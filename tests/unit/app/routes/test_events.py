@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event, select
 from sqlalchemy.engine import Connection
 
-from app import events
+from app import events, watch
 from app.store import feed
 from app.store.db import sessions, sync_engine
 from app.store.rows import Event, Job
@@ -45,7 +45,7 @@ async def test_pages_go_on_behind_a_number(world: Any) -> None:
 async def test_a_stream_tells_what_was_and_what_comes_until_the_end(
     world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "POLL_S", 0.01)
+    monkeypatch.setattr(watch, "POLL_S", 0.01)
     job_id = await world.job()
 
     async def work() -> None:
@@ -85,10 +85,10 @@ async def test_a_stream_resumes_behind_the_last_event_id(world: Any) -> None:
 async def test_a_silent_stream_shows_that_it_lives(
     world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "POLL_S", 0.001)
+    monkeypatch.setattr(watch, "POLL_S", 0.001)
     monkeypatch.setattr(events, "HEARTBEAT_S", 0.004)
     job_id = await world.job()
-    stream = events.stream(world.parts, job_id, 1)
+    stream = events.stream(world.parts, world.project_id, job_id, 1)
     assert await anext(stream) == b": ping\n\n"
     assert await anext(stream) == b": ping\n\n"
     await stream.aclose()
@@ -126,7 +126,7 @@ async def test_the_workers_sessions_append_to_the_same_feed(world: Any) -> None:
 async def test_a_stream_holds_no_transaction_between_polls(
     world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "POLL_S", 0.002)
+    monkeypatch.setattr(watch, "POLL_S", 0.002)
     job_id = await world.job()
     open_now, most = 0, 0
 
@@ -142,7 +142,7 @@ async def test_a_stream_holds_no_transaction_between_polls(
     engine = world.parts.engine.sync_engine
     event.listen(engine, "begin", begin)
     event.listen(engine, "commit", end)
-    stream = events.stream(world.parts, job_id, 0)
+    stream = events.stream(world.parts, world.project_id, job_id, 0)
     await anext(stream)
     await say(world, job_id, "next")
     await anext(stream)
