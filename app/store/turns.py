@@ -50,6 +50,11 @@ def waits_in(queue: Queue, job: type[Job] = Job) -> ColumnElement[bool]:
     return and_(job.queue == queue, job.state == _QUEUED)
 
 
+def runs() -> ColumnElement[bool]:
+    """The job runs, in whichever queue."""
+    return Job.state == _RUNNING
+
+
 def due(job: type[Job] = Job) -> ColumnElement[bool]:
     """The job is not deferred."""
     return or_(job.not_before.is_(None), job.not_before <= db_now())
@@ -144,7 +149,7 @@ def _waiting(queue: Queue, priority: int) -> FromClause:
 def _running(queue: Queue) -> FromClause:
     return (
         select(Job.project_id, func.count().label("jobs"))
-        .where(Job.queue == queue, Job.state == _RUNNING)
+        .where(Job.queue == queue, runs())
         .group_by(Job.project_id)
         .subquery("running")
     )

@@ -1,0 +1,52 @@
+"""The workers of this installation; for admins."""
+
+from fastapi import APIRouter
+from sqlalchemy import func, select
+
+from app.auth import Admin
+from app.http.deps import ReadDb
+from app.http.problems import refusals
+from app.store.fleet import Fleet, Sighting, muster
+from app.store.rows import Job
+from app.store.turns import runs
+from lathe.errors import Forbidden
+from lathe.views import Page, WorkerView
+
+router = APIRouter(prefix="/v1", tags=["workers"])
+
+
+@router.get("/workers", operation_id="list_workers", responses=refusals(Forbidden))
+async def list_workers(_caller: Admin, db: ReadDb) -> Page[WorkerView]:
+    """Every worker seen within the last day, serving or gone, the newest first.
+
+    Workers belong to the installation, so the admins of every project see them all.
+    """
+    counted = await db.execute(
+        select(Job.worker, func.count()).where(runs()).group_by(Job.worker)
+    )
+    running: dict[str, int] = {}
+    for process, jobs in counted:  # <worker>:<pid of the slot>
+        name = (process or "").rpartition(":")[0]
+        running[name] = running.get(name, 0) + jobs
+    found = Fleet.of(await db.execute(muster())).sightings
+    newest_first = sorted(found, key=lambda each: (each.silent_s, each.worker.name))
+    return Page(items=[_view(each, running.get(each.worker.name, 0)) for each in newest_first])
+
+
+def _view(sighting: Sighting, running: int) -> WorkerView:
+    row, (oldest, newest) = sighting.worker, sighting.spec_range
+    return WorkerView(
+        name=row.name,
+        serving=sighting.serving,
+        queues=row.queues,
+        device=row.device,
+        slots=row.slots or 1,
+        running=running,
+        memory_bytes=row.memory_bytes,
+        release=row.release,
+        spec_oldest=oldest,
+        spec_newest=newest,
+        seen_at=row.seen_at,
+        stopped_at=row.stopped_at,
+        facts=row.facts,
+    )
