@@ -81,12 +81,15 @@ class Sweep:
             )
 
     def _waiting(self, queue: Queue) -> int:
-        """How many hints lie in the broker's queue."""
-        with self._broker.connection_for_write() as connection, connection.channel() as channel:
+        """How many hints lie in the broker's queue; raises BrokerDown."""
+        with self._broker.connection_for_write() as connection:
             try:
-                declared = channel.queue_declare(queue=queue.value, passive=True)
+                with connection.channel() as channel:
+                    declared = channel.queue_declare(queue=queue.value, passive=True)
             except connection.channel_errors:  # there is no such queue: nothing waits
                 return 0
+            except connection.connection_errors as error:  # each transport has its own
+                raise BrokerDown(str(error)) from error
             return int(declared.message_count)
 
     def _clean(self) -> None:

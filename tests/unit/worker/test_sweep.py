@@ -1,0 +1,34 @@
+import logging
+from pathlib import Path
+
+import pytest
+
+from app.store.db import sessions, sync_engine
+from app.store.objects import Objects
+from app.store.rows import Base
+from worker.broker import celery_at
+from worker.settings import Settings
+from worker.sweep import Sweep
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(
+        database_url=f"sqlite:///{tmp_path / 'lathe.db'}",
+        objects_url=f"file://{tmp_path / 'objects'}",
+        broker_url=f"redis+socket://{tmp_path / 'nobody-listens'}",
+    )
+
+
+def test_a_broker_that_is_away_does_not_end_the_sweep(
+    settings: Settings, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("redis.retry.sleep", lambda _seconds: None)
+    engine = sync_engine(settings.database_url)
+    Base.metadata.create_all(engine)
+    objects = Objects.open(settings.objects_url)
+    sweep = Sweep(sessions(engine), objects, celery_at(settings.broker_url), settings)
+    with caplog.at_level(logging.WARNING):
+        sweep.once()
+    engine.dispose()
+    assert "this round of the sweep failed" in caplog.text
