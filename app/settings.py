@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from app.store.settings import SharedSettings
+from app.store.waits import Waits
 
 Bytes = Annotated[int, Field(ge=1)]
 
@@ -16,6 +17,18 @@ class Settings(SharedSettings):
     """Read from `LATHE_<NAME>`; `Settings(name=value)` in tests."""
 
     database_pool_size: int = Field(8, ge=1, le=100, description="Connections of a process.")
+    database_pool_wait_s: float = Field(
+        3.0, gt=0, le=60, description="Of a request for a connection; then it is answered 503."
+    )
+    database_statement_timeout_s: float = Field(
+        5.0,
+        gt=0,
+        le=600,
+        description="Of one statement, locks included; what takes longer is answered 503.",
+    )
+    ready_timeout_s: float = Field(
+        3.0, gt=0, le=60, description="Of each part that /readyz asks; it asks them at once."
+    )
     broker_timeout_s: float = Field(
         1.0, gt=0, le=30, description="A hint that takes longer is left to the sweep."
     )
@@ -23,3 +36,12 @@ class Settings(SharedSettings):
     max_dataset_bytes: Bytes = Field(32 << 30, description="Of one uploaded data set.")
     max_json_bytes: Bytes = Field(1 << 20, description="Of every other request body.")
     page_size: int = Field(50, ge=1, le=200, description="Of a list that names no limit.")
+
+    @property
+    def database_waits(self) -> Waits:
+        """How long a request waits for the database."""
+        return Waits(
+            connect_s=self.database_connect_timeout_s,
+            statement_s=self.database_statement_timeout_s,
+            pool_s=self.database_pool_wait_s,
+        )

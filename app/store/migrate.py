@@ -6,18 +6,54 @@ and then find nothing to do. A migration that fails leaves the database as it wa
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, event, text
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.store.db import sync_engine
+from app.store.waits import Waits
 
 _SCRIPTS = Path(__file__).resolve().parents[2] / "migrations"
 _LOCK = 0x6C617468  # "lath": any number that no one else takes
+
+
+class Schema(StrEnum):
+    """How a database's tables stand to this release's code."""
+
+    MISSING = "missing"
+    BEHIND = "behind"
+    FITTING = "fitting"
+    AHEAD = "ahead"
+
+
+def schema_of(url: str, timeout_s: float) -> Schema:
+    """Compare the database at `url` with this release; writes nothing.
+
+    Raises SQLAlchemyError when the database does not answer within about `timeout_s`.
+    """
+    target = make_url(url)
+    if target.get_backend_name() == "sqlite" and not Path(str(target.database)).exists():
+        return Schema.MISSING
+    engine = sync_engine(url, pool_size=1, waits=Waits(timeout_s, timeout_s, timeout_s))
+    try:
+        with engine.execution_options(read_only=True).connect() as connection:
+            found = MigrationContext.configure(connection).get_current_revision()
+    finally:
+        engine.dispose()
+    scripts = ScriptDirectory(str(_SCRIPTS))
+    if found is None:
+        return Schema.MISSING
+    if found == scripts.get_current_head():
+        return Schema.FITTING
+    ours = {script.revision for script in scripts.walk_revisions()}
+    return Schema.BEHIND if found in ours else Schema.AHEAD
 
 
 def upgrade(url: str) -> None:

@@ -1,14 +1,27 @@
 """The settings that the service and its workers share: one environment variable each.
 
 Both sides read them here, so a name means the same everywhere. What only one side reads is in
-`app.settings` and `worker.settings`.
+`app.settings` and `worker.settings`; `app.store.variables` knows every name.
 """
 
+import os
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.store.db import check_database_url
+from app.store.object_store import TIMEOUT_S, checked_url
+from app.store.variables import unknown_variable
+
+_AWS_KEYS = (  # where the usual chain finds keys without asking the network
+    "AWS_ACCESS_KEY_ID",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+)
 
 
 class SharedSettings(BaseSettings):
@@ -17,14 +30,22 @@ class SharedSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="LATHE_", frozen=True, extra="ignore")
 
     database_url: str = Field(
-        "sqlite:///data/lathe.db",
-        pattern=r"^(sqlite:///.|postgresql://)",
-        description="sqlite:///file or postgresql://user@host/db",
+        "sqlite:///data/lathe.db", description="sqlite:///file or postgresql://user@host/db"
+    )
+    database_connect_timeout_s: float = Field(
+        3.0, gt=0, le=60, description="Until a connection to the database stands."
+    )
+    schema_ahead: Literal["refuse", "allow"] = Field(
+        "refuse",
+        description="Whether to start on a database that a newer release has migrated; "
+        "allow it while a release is rolled back, as migrations only add.",
     )
     objects_url: str = Field(
         default_factory=lambda: f"file://{Path('data/objects').resolve()}",
-        pattern=r"^(file:///|s3://)",
         description="file:///folder or s3://bucket/prefix?endpoint=...; default data/objects",
+    )
+    objects_timeout_s: float = Field(
+        TIMEOUT_S, gt=0, le=600, description="Of one request to a bucket, of at most 8 MiB."
     )
     s3_access_key_id: str | None = None
     s3_secret_access_key: SecretStr | None = None
@@ -36,12 +57,49 @@ class SharedSettings(BaseSettings):
     log_format: Literal["json", "console"] = "json"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
+    @field_validator("database_url")
+    @classmethod
+    def _database_url_is_one(cls, url: str) -> str:
+        check_database_url(url)
+        return url
+
+    @model_validator(mode="after")
+    def _objects_url_is_one(self) -> Self:
+        secret = self.s3_secret_access_key
+        parts = checked_url(
+            self.objects_url,
+            access_key_id=self.s3_access_key_id,
+            secret_access_key=None if secret is None else secret.get_secret_value(),
+        )
+        own_server = parts.scheme == "s3" and "endpoint=" in parts.query
+        if own_server and not secret and not any(name in os.environ for name in _AWS_KEYS):
+            raise ValueError(
+                "this S3 server needs keys; set LATHE_S3_ACCESS_KEY_ID and "
+                "LATHE_S3_SECRET_ACCESS_KEY"
+            )
+        return self
+
     @classmethod
     def from_environment(cls) -> Self:
-        """Read the environment; a wrong value ends the process with one line naming it."""
+        """Read the environment; a wrong value or a name that does not exist ends the process
+        with one line naming it."""
+        if (slip := unknown_variable(os.environ)) is not None:
+            raise SystemExit(slip)
         try:
             return cls()
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
-            name = "LATHE_" + "_".join(str(part) for part in first["loc"]).upper()
-            raise SystemExit(f"{name}: {first['msg']}") from None
+            raise SystemExit(cls._line(first)) from None
+
+    @classmethod
+    def _line(cls, error: ErrorDetails) -> str:
+        field = str(error["loc"][0]) if error["loc"] else "objects_url"  # the one rule on all
+        name, meaning = f"LATHE_{field.upper()}", cls.model_fields[field].description
+        match error["type"]:
+            case "value_error":
+                return f"{name}: {error['msg'].removeprefix('Value error, ')}"
+            case "string_pattern_mismatch":
+                said = "this has not the form of one"
+            case _:
+                said = error["msg"]
+        return f"{name}: {said}" + (f" ({meaning})" if meaning else "")
