@@ -1,14 +1,13 @@
 """The workers of this installation; for admins."""
 
+from collections import Counter
+
 from fastapi import APIRouter
-from sqlalchemy import func, select
 
 from app.auth import Admin
 from app.http.deps import ReadDb
 from app.http.problems import refusals
-from app.store.fleet import Fleet, Sighting, muster
-from app.store.rows import Job
-from app.store.turns import runs
+from app.store.fleet import Fleet, Sighting, at_work, muster
 from lathe.errors import Forbidden
 from lathe.views import Page, WorkerView
 
@@ -21,16 +20,12 @@ async def list_workers(_caller: Admin, db: ReadDb) -> Page[WorkerView]:
 
     Workers belong to the installation, so the admins of every project see them all.
     """
-    counted = await db.execute(
-        select(Job.worker, func.count()).where(runs()).group_by(Job.worker)
-    )
-    running: dict[str, int] = {}
-    for process, jobs in counted:  # <worker>:<pid of the slot>
-        name = (process or "").rpartition(":")[0]
-        running[name] = running.get(name, 0) + jobs
+    running: Counter[str] = Counter()
+    for slot, jobs in await db.execute(at_work()):
+        running[slot.rpartition(":")[0]] += jobs
     found = Fleet.of(await db.execute(muster())).sightings
     newest_first = sorted(found, key=lambda each: (each.silent_s, each.worker.name))
-    return Page(items=[_view(each, running.get(each.worker.name, 0)) for each in newest_first])
+    return Page(items=[_view(each, running[each.worker.name]) for each in newest_first])
 
 
 def _view(sighting: Sighting, running: int) -> WorkerView:

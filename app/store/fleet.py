@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
 from app.store.clock import db_now, db_now_plus, seconds_between
-from app.store.rows import Worker
+from app.store.rows import Job, Worker
+from app.store.turns import runs
 from lathe import spec_version
 from lathe.states import Queue
 
@@ -69,6 +70,13 @@ class Fleet:
 def muster() -> Select[Worker, bool, float]:
     """Every worker that is remembered, as the fields of `Sighting`."""
     return select(Worker, serves_now(), seconds_between(db_now(), Worker.seen_at))
+
+
+def at_work() -> Select[str, int]:
+    """(slot, running jobs); a slot is `<worker's name>:<pid>`."""
+    return (
+        select(func.coalesce(Job.worker, ""), func.count()).where(runs()).group_by(Job.worker)
+    )
 
 
 def serves_now() -> ColumnElement[bool]:

@@ -72,7 +72,7 @@ def one_slot(session: Session, jobs: int) -> list[str]:
 def test_a_thousand_jobs_of_one_project_delay_the_single_job_of_another_by_one_job(
     session: Session,
 ) -> None:
-    add(session, *[queued(f"a{n:04}", age_s=n) for n in range(1000)])
+    session.execute(insert(Job), [queued(f"a{n:04}", age_s=n) for n in range(1000)])
     assert one_slot(session, 1) == ["a0000"]
     add(session, queued("b", age_s=5000))
     assert one_slot(session, 2) == ["b", "a0001"]
