@@ -1,18 +1,25 @@
 """A job's feed as server-sent events, until the job has ended."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
+from sqlalchemy.exc import SQLAlchemyError
 
 from app import prepared
 from app.services import Services
 from app.store import reads
 from app.store.reads import Standing
+from app.store.trouble import database_trouble
 from app.watch import Reached
 from lathe.states import JobState
 
 HEARTBEAT_S = 15.0
+OUTAGE_S = 60.0  # a stream outlives a database that is away no longer than this
 _AT_ONCE = 500
+_ASK_AGAIN_S = 1.0
+_AWAY = b": the database does not answer; the stream goes on when it does\n\n"
 
 
 async def stream(
@@ -21,14 +28,36 @@ async def stream(
     """Every event behind number `after`, then new ones as they come, until the job has ended.
 
     A silent stream sends a comment every `HEARTBEAT_S`. Between events nothing is held but
-    a place in `parts.watch`.
+    a place in `parts.watch`. While the database is away the stream says so in comments, and
+    ends without a last event after `OUTAGE_S`: the client comes back with Last-Event-ID.
     """
+    away_since_s: float | None = None
+    while True:
+        try:
+            async for seq, said in _told(parts, project_id, job_id, after):
+                after, away_since_s = seq, None
+                yield said
+        except SQLAlchemyError as error:
+            now_s = time.monotonic()
+            away_since_s = away_since_s or now_s
+            if database_trouble(error) is None or now_s - away_since_s > OUTAGE_S:
+                raise
+        else:
+            return
+        yield _AWAY
+        await asyncio.sleep(_ASK_AGAIN_S)
+
+
+async def _told(
+    parts: Services, project_id: str, job_id: str, after: int
+) -> AsyncIterator[tuple[int, bytes]]:
+    """What the stream says, each with the number of the last event that was said."""
     while True:
         rows = await reads.feed(parts.reads, project_id, job_id, after, _AT_ONCE)
         told = [row for row in rows if row.seq is not None]
         for row in told:
             data = prepared.event(row).decode()
-            yield format_sse_event(data_str=data, event=row.type, id=str(row.seq))
+            yield row.seq, format_sse_event(data_str=data, event=row.type, id=str(row.seq))
         if told:
             after = told[-1].seq
         if len(told) == _AT_ONCE:
@@ -36,7 +65,7 @@ async def stream(
         if JobState(rows[0].state).finished:  # read together with its last event
             return
         while not await parts.watch.until(job_id, _behind(after), HEARTBEAT_S):
-            yield KEEPALIVE_COMMENT
+            yield after, KEEPALIVE_COMMENT
 
 
 async def over(parts: Services, project_id: str, job_id: str, after: int) -> bool:

@@ -3,7 +3,8 @@
     uvicorn app.main:app            settings from the environment
     create(Settings(...))           settings from the caller
 
-Importing this module reads no setting, connects to nothing and loads no model library.
+Importing this module reads no setting, connects to nothing and loads no model library. What
+is asked for from the environment is checked first: a start that cannot work ends in one line.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -32,10 +33,12 @@ from app.routes import (
     reports,
     techniques,
     tenants,
+    workers,
 )
 from app.routes.hot import HOT_ROUTES
 from app.services import opened
 from app.settings import Settings
+from app.store.preflight import preflight
 from lathe import __version__
 from lathe.views import Problem
 
@@ -76,6 +79,7 @@ def create(settings: Settings, *, hints: Callable[[Settings], Hints] | None = No
         measurements,
         techniques,
         tenants,
+        workers,
         health,
     ):
         app.include_router(room.router)
@@ -115,5 +119,6 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(name)
     settings = Settings.from_environment()
     logs.configure(log_format=settings.log_format, level=settings.log_level)
+    preflight(settings)
     globals()["app"] = create(settings)
     return globals()["app"]

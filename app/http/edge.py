@@ -6,11 +6,14 @@ from collections.abc import Iterable
 from http import HTTPStatus
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.logs import log
 from app.metrics import Metrics
+from app.store.trouble import database_trouble
 from lathe import ids
+from lathe.errors import Refused
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -33,11 +36,12 @@ class Edge:
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
         status = int(HTTPStatus.INTERNAL_SERVER_ERROR)  # unless an answer starts
+        begun = False
 
         async def with_id(message: Message) -> None:
-            nonlocal status
+            nonlocal status, begun
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, begun = message["status"], True
                 message["headers"] = _stamped(message.get("headers", ()), request_id)
             await send(message)
 
@@ -45,6 +49,12 @@ class Edge:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self._app(scope, receive, with_id)
+            except Exception as error:
+                trouble = _trouble(error) if begun else None
+                if trouble is None:
+                    raise
+                # the body stays shorter than announced: the server cuts the connection
+                self._log.warning("answer cut off", why=trouble.detail)
             finally:
                 self._note(scope, status, time.perf_counter() - started)
 
@@ -64,6 +74,17 @@ class Edge:
             project_id=scope["state"].get("project_id"),
             **_named(scope),
         )
+
+
+def _trouble(error: BaseException | None) -> Refused | None:
+    """What a dependency answered in the middle of a body; None for a bug."""
+    while error is not None:
+        if isinstance(error, Refused):
+            return error
+        if isinstance(error, SQLAlchemyError):
+            return database_trouble(error)
+        error = error.__cause__
+    return None
 
 
 def _request_id(scope: Scope) -> str:

@@ -18,6 +18,7 @@ def test_the_module_has_an_app_that_is_made_once_and_nothing_it_does_not_have(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(app.main.logs, "configure", lambda **_: None)
+    monkeypatch.setattr(app.main, "preflight", lambda _: None)
     assert isinstance(app.main.app, FastAPI)
     assert app.main.app is app.main.app
     with pytest.raises(AttributeError):
