@@ -23,7 +23,7 @@ def settings(tmp_path: Path) -> Settings:
 def test_a_broker_that_is_away_does_not_end_the_sweep(
     settings: Settings, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("redis.retry.sleep", lambda _seconds: None)
+    monkeypatch.setattr("kombu.utils.functional.sleep", lambda _seconds: None)
     engine = sync_engine(settings.database_url)
     Base.metadata.create_all(engine)
     objects = Objects.open(settings.objects_url)
