@@ -1,4 +1,4 @@
-"""`python -m app.migrate`: bring the database of LATHE_DATABASE_URL to this release's schema."""
+"""`python -m app.migrate`: bring the database to the schema of this release."""
 
 import sys
 

@@ -24,6 +24,7 @@ from lathe.states import Queue
 from worker.bench import open_objects
 from worker.broker import TASK, celery_at
 from worker.logs import configure
+from worker.rounds import Rounds
 from worker.settings import Settings
 
 _CLEAN_EVERY_S = 300.0
@@ -45,8 +46,11 @@ class Sweep:
         self._settings = settings
         self._cleaned_s = float("-inf")
 
-    def once(self) -> None:
-        """One round: leases, routes, hints, and now and then what nobody needs any more."""
+    def once(self) -> bool:
+        """One round: leases, routes, hints, and now and then what nobody needs any more.
+
+        False when it met something that was away.
+        """
         try:
             with self._sessions.begin() as session:
                 reaped = reap(session)
@@ -60,6 +64,8 @@ class Sweep:
                 self._clean()
         except (DBAPIError, BrokerDown, OSError, Unavailable) as error:
             log.warning("this round of the sweep failed: %s", error)
+            return False
+        return True
 
     def _route(self) -> None:
         """Let no job wait in vain where another queue would do, and say what it waits for."""
@@ -111,15 +117,18 @@ def main() -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, ask_to_stop)
+    opened = sessions(sync_engine(settings.database_url))
+    rounds = Rounds(opened)
     sweep = Sweep(
-        sessions(sync_engine(settings.database_url)),
+        opened,
         open_objects(settings),
         celery_at(settings.broker_url),
         settings,
     )
     while not stop.is_set():
-        sweep.once()
+        rounds.count(failed=not sweep.once())
         stop.wait(settings.sweep_s)
+    rounds.end()
 
 
 if __name__ == "__main__":

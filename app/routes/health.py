@@ -1,5 +1,7 @@
 """Whether the service lives, is ready, and how busy it is. No key is needed."""
 
+import asyncio
+from collections.abc import Awaitable
 from http import HTTPStatus
 from typing import Literal
 
@@ -10,12 +12,16 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.http.deps import Parts
+from app.scrape import scrape
 from app.services import Services
-from app.store import jobs
+from app.store.trouble import database_trouble
 from lathe import __version__
 from lathe.errors import Unavailable
 
 router = APIRouter(tags=["health"])
+
+RETRY_AFTER_S = 5
+_NO_TABLES = "the database has not the tables of this release; run python -m app.migrate"
 
 
 class Part(BaseModel):
@@ -42,43 +48,62 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz", operation_id="readyz", responses={503: {"model": Readiness}})
 async def readyz(parts: Parts, response: Response) -> Readiness:
-    """Every part by name; 503 while the database or the object store is down."""
-    database, objects = await _database(parts), await _objects(parts)
-    trouble = await parts.hints.trouble()
-    if not (database.ok and objects.ok):
+    """Every part by name; 503 while the database or the object store is down.
+
+    The parts are asked at once, each for `LATHE_READY_TIMEOUT_S` at most.
+    """
+    within_s = parts.settings.ready_timeout_s
+    database, objects, broker = await asyncio.gather(
+        _within(within_s, "the database", _database(parts)),
+        _within(within_s, "the object store", _objects(parts)),
+        _within(within_s, "the broker", _broker(parts)),
+    )
+    up = database.ok and objects.ok
+    if not up:
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    status: Literal["ready", "degraded"] = "ready" if broker.ok else "degraded"
     return Readiness(
-        status="unavailable"
-        if not (database.ok and objects.ok)
-        else "degraded"
-        if trouble
-        else "ready",
+        status=status if up else "unavailable",
         database=database,
         objects=objects,
-        broker=Part(ok=trouble is None, why=trouble),
+        broker=broker,
     )
 
 
 @router.get("/metrics", operation_id="metrics", response_class=Response)
 async def metrics(parts: Parts) -> Response:
     """Numbers in the Prometheus text format."""
-    async with parts.reading() as session:
-        counts = [(row[0], row[1], row[2]) for row in await session.execute(jobs.counts())]
-    return Response(parts.metrics.text(counts), media_type=CONTENT_TYPE_LATEST)
+    return Response(await scrape(parts), media_type=CONTENT_TYPE_LATEST)
 
 
-async def _database(parts: Services) -> Part:
+async def _within(seconds: float, what: str, asked: Awaitable[str | None]) -> Part:
+    """The part as `asked` finds it: None is well; what says nothing in time is not."""
+    try:
+        async with asyncio.timeout(seconds):
+            why = await asked
+    except TimeoutError:
+        why = f"{what} said nothing for {seconds:g} s"
+    return Part(ok=why is None, why=why)
+
+
+async def _database(parts: Services) -> str | None:
     try:
         async with parts.reading() as session:
             await session.execute(text("SELECT 1 FROM projects LIMIT 1"))
-    except (SQLAlchemyError, OSError, TimeoutError) as error:
-        return Part(ok=False, why=f"the database does not answer ({type(error).__name__})")
-    return Part(ok=True)
+    except SQLAlchemyError as error:
+        trouble = database_trouble(error)
+        return _NO_TABLES if trouble is None else trouble.detail
+    return None
 
 
-async def _objects(parts: Services) -> Part:
+async def _objects(parts: Services) -> str | None:
     try:
         await parts.objects.healthy()
     except Unavailable as error:
-        return Part(ok=False, why=error.detail)
-    return Part(ok=True)
+        return error.detail
+    return None
+
+
+async def _broker(parts: Services) -> str | None:
+    return await parts.hints.trouble()

@@ -23,7 +23,8 @@ async def list_workers(_caller: Admin, db: ReadDb) -> Page[WorkerView]:
     running: Counter[str] = Counter()
     for slot, jobs in await db.execute(at_work()):
         running[slot.rpartition(":")[0]] += jobs
-    found = Fleet.of(await db.execute(muster())).sightings
+    seen = Fleet.of(await db.execute(muster())).sightings
+    found = [each for each in seen if each.worker.queues]  # a sweep has none
     newest_first = sorted(found, key=lambda each: (each.silent_s, each.worker.name))
     return Page(items=[_view(each, running[each.worker.name]) for each in newest_first])
 

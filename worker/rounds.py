@@ -1,0 +1,61 @@
+"""What a copy of the sweep tells of itself: a row beside the workers', without a queue."""
+
+import logging
+import os
+import socket
+import time
+
+from sqlalchemy.exc import DBAPIError
+
+from app.store.db import Sessions
+from app.store.workers import WorkerFacts, leave, seen
+from lathe import __version__, spec_version
+
+_EVERY_S = 15.0
+
+log = logging.getLogger(__name__)
+
+
+class Rounds:
+    """Counts the rounds and writes them down, from the loop itself: a loop that stands still
+    is not seen."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+        self._name = f"sweep-{os.getpid()}@{socket.gethostname()}"
+        self._rounds = self._failed_rounds = 0
+        self._told_s = float("-inf")
+
+    def count(self, *, failed: bool) -> None:
+        """One more round; the row is written now and then."""
+        self._rounds, self._failed_rounds = self._rounds + 1, self._failed_rounds + failed
+        if time.monotonic() - self._told_s < _EVERY_S:
+            return
+        try:
+            with self._sessions.begin() as session:
+                seen(session, self._facts())
+        except DBAPIError as error:
+            log.warning("the sweep's row was not written: %s", error)
+        else:
+            self._told_s = time.monotonic()
+
+    def end(self) -> None:
+        """The sweep stops."""
+        try:
+            with self._sessions.begin() as session:
+                leave(session, self._name)
+        except DBAPIError as error:
+            log.warning("the sweep's row was not closed: %s", error)
+
+    def _facts(self) -> WorkerFacts:
+        return WorkerFacts(
+            name=self._name,
+            queues=[],
+            device="none",
+            memory_bytes=0,
+            slots=0,
+            release=__version__,
+            spec_oldest=spec_version.OLDEST,
+            spec_newest=spec_version.NEWEST,
+            facts={"rounds": self._rounds, "failed_rounds": self._failed_rounds},
+        )
