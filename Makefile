@@ -86,6 +86,10 @@ unit-hands: .venv/.test
 services: .venv/.test  ## Tests on real processes, PostgreSQL, Valkey and S3.
 	$(BIN)/pytest tests/services
 
+.PHONY: chaos
+chaos: .venv/.test  ## 200 real jobs while everything they need is killed or taken away.
+	PYTHONPATH=tests/services OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.chaos
+
 .PHONY: format
 format: .venv/.test  ## Rewrite the code in the house format.
 	$(BIN)/ruff check --fix-only $(TESTED)
@@ -103,4 +107,4 @@ bench-minilm: .venv/.bench  ## all-MiniLM-L6-v2 on STS-B, dynamic int8, over HTT
 
 .PHONY: clean
 clean:  ## Remove what the targets made.
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info demo-out data
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info demo-out chaos-out data
