@@ -5,11 +5,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from app.hints import Hints
 from app.kept import KeptJobs
 from app.known_keys import KnownKeys
+from app.logs import log
 from app.metrics import Metrics
 from app.settings import Settings
 from app.store.clock import db_now
@@ -17,6 +19,7 @@ from app.store.db import AsyncSessions, async_engine, async_sessions
 from app.store.objects import Objects
 from app.store.reads import Reader, reader
 from app.store.rows import Job
+from app.store.trouble import database_trouble
 from app.watch import Watch
 
 _UNSENT = "hints"  # key of `session.info`
@@ -55,11 +58,19 @@ class Services:
             yield session
 
     async def _hint(self, job_id: str, queue: str) -> None:
-        if await self.hints.send(queue):
+        """Never raises for a database in trouble: what the hint is for is committed, and a
+        hint that is not noted down is sent once more by the sweep."""
+        if not await self.hints.send(queue):
+            return
+        try:
             async with self.sessions.begin() as session:
                 await session.execute(
                     update(Job).where(Job.id == job_id).values(hinted_at=db_now())
                 )
+        except SQLAlchemyError as error:
+            if database_trouble(error) is None:
+                raise
+            log("app.hints").warning("hint not noted", job_id=job_id, why=type(error).__name__)
 
 
 def hint_later(session: AsyncSession, job: Job) -> None:
@@ -72,12 +83,17 @@ async def opened(
     settings: Settings, hints: Callable[[Settings], Hints], metrics: Metrics
 ) -> AsyncIterator[Services]:
     """Everything the service needs, until the block ends. Nothing is connected to yet."""
-    engine = async_engine(settings.database_url, pool_size=settings.database_pool_size)
+    engine = async_engine(
+        settings.database_url,
+        pool_size=settings.database_pool_size,
+        waits=settings.database_waits,
+    )
     secret = settings.s3_secret_access_key
     objects = Objects.open(
         settings.objects_url,
         access_key_id=settings.s3_access_key_id,
         secret_access_key=secret.get_secret_value() if secret else None,
+        timeout_s=settings.objects_timeout_s,
     )
     sender = hints(settings)
     reads = reader(settings.database_url, engine)

@@ -9,9 +9,9 @@ from contextlib import ExitStack
 from sqlalchemy.orm import Session
 
 from app.store import progress
-from app.store.queue import Claim, Standing
+from app.store.queue import MAX_LAPSES, Claim, Standing
 from app.store.rows import Job
-from lathe.errors import Internal, Refused, RunTimeout, Unavailable
+from lathe.errors import Internal, OutOfDisk, Refused, RunTimeout, Unavailable
 from lathe.job import JobSpec
 from lathe.states import JobKind, Queue
 from worker.bench import Bench
@@ -21,7 +21,7 @@ from worker.ledger import Ledger
 from worker.lines import Garbled, Lines
 from worker.nursery import NurseryBroken
 from worker.order import Died, Order
-from worker.outcome import Failed, Outcome, Stop
+from worker.outcome import Failed, Outcome, Postponed, Stop
 from worker.post_mortem import Crash, oom_kills, post_mortem
 from worker.sandbox import Policy
 from worker.stage import Staged, stage
@@ -59,18 +59,15 @@ class Attempt:
     def outcome(self) -> Outcome:
         """Do it. The child is dead when this returns, however it returns."""
         try:
-            settings = self._bench.settings
-            staged = stage(
-                self._bench.sessions,
-                self._bench.objects,
-                self._claim,
-                self._folder.inside,
-                settings.threads,
-            )
+            what = f"staging for {self._claim.fence.job_id}"
+            staged = self._ledger.patience(what, self._staged)
             self._tell_reused(staged)
             return self._run(Hearing(self._folder, self._ledger, staged.chain))
-        except Unavailable as error:  # the store is away: another try may help
-            return Crash(error.detail)
+        except Unavailable as error:  # for longer than we have waited
+            return Postponed(error.detail)
+        except OutOfDisk as error:  # another worker may have more
+            last = self._claim.fence.attempt >= MAX_LAPSES
+            return Failed(error.failure()) if last else Postponed(error.detail)
         except NurseryBroken as error:
             return Crash(str(error))
         except Refused as refused:
@@ -80,6 +77,16 @@ class Attempt:
             return Failed(
                 Internal(f"The job's process sent what it must not: {error}").failure()
             )
+
+    def _staged(self) -> Staged:
+        bench = self._bench
+        return stage(
+            bench.sessions,
+            bench.objects,
+            self._claim,
+            self._folder.inside,
+            bench.settings.threads,
+        )
 
     def _tell_reused(self, staged: Staged) -> None:
         def write(session: Session, job: Job) -> None:
@@ -167,7 +174,7 @@ class Attempt:
         if self._bench.drain.over:
             return Stop.WORKER_STOPS
         now_s = time.monotonic()
-        if now_s - self._started_s > self._max_run_s:
+        if now_s - self._started_s - self._ledger.waited_s > self._max_run_s:
             return Failed(
                 RunTimeout(
                     f"The job ran longer than its {self._max_run_s} s. Finished steps are "

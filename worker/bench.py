@@ -1,9 +1,10 @@
 """What one worker process works with, made after the fork and used by one thread."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.store.db import Sessions, sessions, sync_engine
 from app.store.objects import Objects
+from app.store.waits import PATIENT
 from worker.drain import Drain
 from worker.nursery import Nursery
 from worker.settings import Settings
@@ -23,10 +24,11 @@ class Bench:
     @classmethod
     def set_up(cls, settings: Settings, name: str) -> "Bench":
         """Open the database and the object store; the nursery starts with the first job."""
+        waits = replace(PATIENT, connect_s=settings.database_connect_timeout_s)
         return cls(
             settings=settings,
             name=name,
-            sessions=sessions(sync_engine(settings.database_url)),
+            sessions=sessions(sync_engine(settings.database_url, waits=waits)),
             objects=open_objects(settings),
             nursery=Nursery(),
             drain=Drain(settings.drain_s),
@@ -40,4 +42,5 @@ def open_objects(settings: Settings) -> Objects:
         settings.objects_url,
         access_key_id=settings.s3_access_key_id,
         secret_access_key=None if secret is None else secret.get_secret_value(),
+        timeout_s=settings.objects_timeout_s,
     )

@@ -3,7 +3,11 @@
 from celery import Celery
 
 TASK = "lathe.look"
-_A_DAY_S = 86_400
+_REDIS = {
+    "visibility_timeout": 86_400,  # a day
+    "socket_connect_timeout": 5,
+    "socket_keepalive": True,  # so that a cut cable is noticed
+}
 
 
 def celery_at(broker_url: str) -> Celery:
@@ -22,7 +26,7 @@ def celery_at(broker_url: str) -> Celery:
         task_acks_late=False,
         worker_prefetch_multiplier=1,
         worker_disable_prefetch=redis,
-        broker_transport_options={"visibility_timeout": _A_DAY_S} if redis else {},
+        broker_transport_options=_REDIS if redis else {},
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         worker_hijack_root_logger=False,

@@ -22,10 +22,12 @@ from celery import signals
 from celery.platforms import SecurityWarning
 
 from app.store.db import sessions, sync_engine
-from app.store.queue import claim
+from app.store.preflight import preflight, unusable_folder
+from app.store.queue import Claim, claim
 from app.store.turns import Takes
 from app.store.workers import WorkerFacts
 from lathe import __version__, spec_version
+from lathe.errors import OutOfDisk, Unavailable
 from lathe.states import Queue
 from worker.bench import Bench
 from worker.broker import TASK, celery_at
@@ -33,6 +35,7 @@ from worker.folder import remove_left_overs
 from worker.keys import library_versions
 from worker.logs import configure
 from worker.orphan import die_with_parent
+from worker.patience import Patience
 from worker.presence import Presence, memory_bytes
 from worker.sandbox import available
 from worker.settings import Settings
@@ -68,13 +71,27 @@ def look(queue: str) -> None:
     try:
         if bench.drain.begun:  # the hint is lost; the sweep sends another
             return
-        takes = Takes(running_per_project=settings.running_per_project)
-        with bench.sessions.begin() as session:
-            claimed = claim(session, Queue(queue), bench.name, settings.lease_s, takes)
+        claimed = _claimed(bench, Queue(queue))
         if claimed is not None:
             supervise(claimed, bench)
     finally:
         signal.signal(signal.SIGTERM, idle)
+
+
+def _claimed(bench: Bench, queue: Queue) -> Claim | None:
+    """The job to run, if there is one. A database that is away is waited for, as nothing else
+    could be done meanwhile."""
+    takes = Takes(running_per_project=settings.running_per_project)
+
+    def once() -> Claim | None:
+        with bench.sessions.begin() as session:
+            return claim(session, queue, bench.name, settings.lease_s, takes)
+
+    wait = Patience(within_s=0.0, given_up=lambda: bench.drain.begun)
+    try:
+        return wait(f"looking at queue {queue}", once)
+    except (Unavailable, OutOfDisk):  # and this worker is to stop; the sweep hints again
+        return None
 
 
 def _bench(name: str) -> Bench:
@@ -88,6 +105,10 @@ def _set_up_logging(**_: object) -> None:
 
 
 def _check_the_machine(**_: object) -> None:
+    preflight(settings)
+    why = unusable_folder(settings.work_dir)
+    if why is not None:
+        raise SystemExit(f"LATHE_WORK_DIR: {why}")
     walls = available()
     log.info("sandbox %s: %s", settings.sandbox, walls)
     if walls.missing or settings.sandbox == "off":

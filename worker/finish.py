@@ -8,44 +8,49 @@ from sqlalchemy.exc import DataError
 from app.store import endings, queue
 from app.store.deposit import Stored
 from app.store.endings import NewArtifact
-from lathe.errors import Internal, Refused, Unavailable
+from lathe.errors import Internal, OutOfDisk, Refused, Unavailable
 from lathe.states import JobState
 from worker.folder import Escape, JobFolder
 from worker.ledger import Change, Ledger
-from worker.outcome import Failed, Outcome, Stop
+from worker.outcome import Failed, Outcome, Postponed, Stop
 from worker.post_mortem import Crash
 from worker.wire import Compressed, DatasetInspected, ModelInspected, OutFile
 
 log = logging.getLogger(__name__)
 
 
-def finish(outcome: Outcome, folder: JobFolder, ledger: Ledger) -> bool:
+def finish(outcome: Outcome, folder: JobFolder, ledger: Ledger, retry_s: float) -> bool:
     """Write the outcome down; False when the claim was lost and all its work thrown away.
 
     Files go to the store first, under random keys; those that no row names afterwards are
-    deleted.
+    deleted. A job whose files the store does not take waits for `retry_s` in its queue.
     """
     stored: list[Stored] = []
     try:
-        change = _change(outcome, folder, ledger, stored)
-    except Unavailable as error:  # the store is away: another try may help
-        change = _after(Crash(error.detail))
+        change = _change(outcome, folder, ledger, stored, retry_s)
+    except (Unavailable, OutOfDisk) as error:  # the store is away or full
+        change = _after(Postponed(error.detail), retry_s)
     except Refused as refused:
-        change = _after(Failed(refused.failure()))
+        change = _after(Failed(refused.failure()), retry_s)
     except Escape as error:
-        change = _after(Failed(Internal(f"The job's process handed over {error}").failure()))
+        unsafe = Internal(f"The job's process handed over {error}")
+        change = _after(Failed(unsafe.failure()), retry_s)
     try:
         written = ledger.write(change)
     except DataError as error:  # a text or number too large for its column, from the child
         log.error("a result that no column takes: %s", error)  # noqa: TRY400 - it says it all
         unfit = Internal("The job's process handed over a result that cannot be stored")
-        written = ledger.write(_after(Failed(unfit.failure())))
+        written = ledger.write(_after(Failed(unfit.failure()), retry_s))
     ledger.discard_strangers(stored)
     return written
 
 
 def _change(
-    outcome: Outcome, folder: JobFolder, ledger: Ledger, stored: list[Stored]
+    outcome: Outcome,
+    folder: JobFolder,
+    ledger: Ledger,
+    stored: list[Stored],
+    retry_s: float,
 ) -> Change:
     """The change of the row that `outcome` asks for; what it stores is added to `stored`."""
 
@@ -65,16 +70,18 @@ def _change(
             canonical = store("datasets", outcome.canonical)
             return lambda session, job: endings.dataset_ready(session, job, data, canonical)
         case _:
-            return _after(outcome)
+            return _after(outcome, retry_s)
 
 
-def _after(outcome: Failed | Crash | Stop) -> Change:
+def _after(outcome: Failed | Crash | Postponed | Stop, retry_s: float) -> Change:
     """What becomes of a job that has no result."""
     match outcome:
         case Failed(failure):
             return lambda session, job: endings.close(session, job, JobState.FAILED, failure)
         case Crash(cause):
             return lambda session, job: queue.crash(session, job, cause)
+        case Postponed(cause):
+            return lambda session, job: queue.defer(session, job, retry_s, cause)
         case Stop.CANCELLED:
             return lambda session, job: endings.close(session, job, JobState.CANCELLED)
         case Stop.WORKER_STOPS:

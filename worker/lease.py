@@ -6,25 +6,34 @@ import time
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.store.db import Sessions
 from app.store.queue import Fence, Standing, beat
+from app.store.trouble import database_trouble
 
 _BEATS_PER_LEASE = 4
+_AGAIN_S = 2.0  # between two tries to reach a database that is away
 
 log = logging.getLogger(__name__)
 
 
 class Lease:
-    """Renews the lease every quarter of it. `lost` is set when the row is no longer ours, or
-    when the database could not be reached for a whole lease: by then it is another's."""
+    """Renews the lease every quarter of it. `lost` is set when the row is no longer ours.
 
-    def __init__(self, sessions: Sessions, fence: Fence, lease_s: float) -> None:
+    While the database is away nobody else can have taken the job, so a lease that is over is
+    no loss yet: only the row can tell. It is asked every two seconds, and given up when it
+    was away for `patience_s`, as by then it may be this machine alone that is cut off.
+    """
+
+    def __init__(
+        self, sessions: Sessions, fence: Fence, lease_s: float, patience_s: float
+    ) -> None:
         self._sessions = sessions
         self._fence = fence
+        self._every_s = lease_s / _BEATS_PER_LEASE
         self._lease_s = lease_s
+        self._patience_s = max(lease_s, patience_s)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
         self.lost = threading.Event()
@@ -43,18 +52,28 @@ class Lease:
         self._thread.join()
 
     def _keep(self) -> None:
-        renewed_s = time.monotonic()
-        while not self._ended.wait(self._lease_s / _BEATS_PER_LEASE):
+        renewed_s, pause_s = time.monotonic(), self._every_s
+        while not self._ended.wait(pause_s):
             asked_s = time.monotonic()
-            try:
-                with self._sessions.begin() as session:
-                    standing = beat(session, self._fence, self._lease_s)
-            except (DBAPIError, PoolTimeout) as error:
-                log.warning("lease of %s not renewed: %s", self._fence.job_id, error)
-                standing = Standing.HELD
-            else:
+            standing = self._beat()
+            if standing is not None:
                 renewed_s = asked_s
-            if standing is Standing.LOST or time.monotonic() - renewed_s > self._lease_s:
+            pause_s = self._every_s if standing else min(self._every_s, _AGAIN_S)
+            given_up = time.monotonic() - renewed_s > self._patience_s
+            if standing is Standing.LOST or given_up:
                 log.warning("lease of %s lost", self._fence.job_id)
                 self.lost.set()
                 return
+
+    def _beat(self) -> Standing | None:
+        """How the row stands; None when it could not be asked."""
+        try:
+            with self._sessions.begin() as session:
+                return beat(session, self._fence, self._lease_s)
+        except SQLAlchemyError as error:
+            trouble = database_trouble(error)
+            if trouble is None:  # a bug here must not let the child go on unwatched
+                self.lost.set()
+                raise
+            log.warning("lease of %s not renewed: %s", self._fence.job_id, trouble.detail)
+            return None

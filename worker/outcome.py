@@ -23,4 +23,11 @@ class Failed:
     failure: Failure
 
 
-Outcome = Compressed | ModelInspected | DatasetInspected | Failed | Crash | Stop
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """Something that the job needs is away, and why; it is tried again later."""
+
+    cause: str
+
+
+Outcome = Compressed | ModelInspected | DatasetInspected | Failed | Crash | Postponed | Stop

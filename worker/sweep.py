@@ -10,14 +10,17 @@ from types import FrameType
 
 from celery import Celery
 from kombu.exceptions import OperationalError as BrokerDown
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.store.db import Sessions, sessions, sync_engine
 from app.store.doomed import take_doomed
 from app.store.fleet import Fleet, muster
 from app.store.objects import Objects
+from app.store.preflight import preflight
 from app.store.queue import reap, take_hints
 from app.store.routing import explain, reroute
+from app.store.trouble import database_trouble
 from app.store.workers import forget
 from lathe.errors import Unavailable
 from lathe.states import Queue
@@ -30,6 +33,7 @@ from worker.settings import Settings
 _CLEAN_EVERY_S = 300.0
 _DOOMED_FOR_S = 3600.0
 _FORGOTTEN_AFTER_S = 86_400.0
+_GRACE_S = 10.0  # a worker asks for a database that is away at least every five
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +48,9 @@ class Sweep:
         self._objects = objects
         self._broker = broker
         self._settings = settings
-        self._cleaned_s = float("-inf")
+        self._cleaned_s = self._reap_at_s = float("-inf")
+        self._away = False
+        self._grace_s = min(_GRACE_S, settings.lease_s)
 
     def once(self) -> bool:
         """One round: leases, routes, hints, and now and then what nobody needs any more.
@@ -52,20 +58,40 @@ class Sweep:
         False when it met something that was away.
         """
         try:
-            with self._sessions.begin() as session:
-                reaped = reap(session)
-            if reaped:
-                log.warning("%d jobs whose worker went silent", reaped)
+            self._reap()
             self._route()
             for queue in Queue:
                 self._hint(queue)
             if time.monotonic() - self._cleaned_s >= _CLEAN_EVERY_S:
                 self._cleaned_s = time.monotonic()
                 self._clean()
-        except (DBAPIError, BrokerDown, OSError, Unavailable) as error:
-            log.warning("this round of the sweep failed: %s", error)
+        except SQLAlchemyError as error:
+            trouble = database_trouble(error)
+            if trouble is None:
+                raise
+            self._away = True
+            log.warning("this round of the sweep failed: %s", trouble.detail)
+            return False
+        except (BrokerDown, OSError, Unavailable) as error:
+            why = f"{type(error).__name__}: {error}".partition("\n")[0]
+            log.warning("this round of the sweep failed: %s", why)
             return False
         return True
+
+    def _reap(self) -> None:
+        """Repeat jobs whose lease is over, unless the database has only just come back: then
+        no worker could renew one, and those that live do it within seconds."""
+        if self._away:
+            with self._sessions() as session:
+                session.connection(execution_options={"read_only": True})
+                session.execute(select(1))
+            self._away, self._reap_at_s = False, time.monotonic() + self._grace_s
+        if time.monotonic() < self._reap_at_s:
+            return
+        with self._sessions.begin() as session:
+            reaped = reap(session)
+        if reaped:
+            log.warning("%d jobs whose worker went silent", reaped)
 
     def _route(self) -> None:
         """Let no job wait in vain where another queue would do, and say what it waits for."""
@@ -110,6 +136,7 @@ def main() -> None:
     """Sweep until SIGTERM or Ctrl-C."""
     settings = Settings.from_environment()
     configure(settings)
+    preflight(settings)
     stop = threading.Event()
 
     def ask_to_stop(_number: int, _frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""An answer that breaks off in the middle: what failed elsewhere is one line, a bug is raised."""
+"""An answer that breaks off: what failed elsewhere is one line in the log, a bug is raised."""
 
 import pytest
 from starlette.types import Message, Receive, Scope, Send
