@@ -105,6 +105,7 @@ def _set_up_logging(**_: object) -> None:
 
 
 def _check_the_machine(**_: object) -> None:
+    configure(settings)  # Celery asks for it a little later
     preflight(settings)
     why = unusable_folder(settings.work_dir)
     if why is not None:

@@ -8,9 +8,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.store.db import Sessions
+from app.store.trouble import in_one_line
 from app.store.workers import WorkerFacts, leave, seen
 
 _EVERY_S = 15.0
+_AGAIN_S = 5.0  # while the database is away
 
 log = logging.getLogger(__name__)
 
@@ -43,14 +45,19 @@ class Presence:
                 with self._sessions.begin() as session:
                     seen(session, self._facts)
             except (DBAPIError, PoolTimeout) as error:
-                log.warning("the worker's row was not written: %s", error)
-            self._leaving.wait(_EVERY_S)
+                log.warning("the worker's row was not written: %s", in_one_line(error))
+                self._leaving.wait(_AGAIN_S)
+            else:
+                self._leaving.wait(_EVERY_S)
         log.info("stopping: no more jobs are taken")
         try:
             with self._sessions.begin() as session:
                 leave(session, self._facts.name)
         except (DBAPIError, PoolTimeout) as error:
-            log.warning("the worker's row was not closed; it is ignored in a minute: %s", error)
+            log.warning(
+                "the worker's row was not closed; it is ignored in a minute: %s",
+                in_one_line(error),
+            )
 
 
 def memory_bytes() -> int:

@@ -5,9 +5,10 @@ import os
 import socket
 import time
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.store.db import Sessions
+from app.store.trouble import in_one_line
 from app.store.workers import WorkerFacts, leave, seen
 from lathe import __version__, spec_version
 
@@ -34,8 +35,8 @@ class Rounds:
         try:
             with self._sessions.begin() as session:
                 seen(session, self._facts())
-        except DBAPIError as error:
-            log.warning("the sweep's row was not written: %s", error)
+        except SQLAlchemyError as error:
+            log.warning("the sweep's row was not written: %s", in_one_line(error))
         else:
             self._told_s = time.monotonic()
 
@@ -44,8 +45,8 @@ class Rounds:
         try:
             with self._sessions.begin() as session:
                 leave(session, self._name)
-        except DBAPIError as error:
-            log.warning("the sweep's row was not closed: %s", error)
+        except SQLAlchemyError as error:
+            log.warning("the sweep's row was not closed: %s", in_one_line(error))
 
     def _facts(self) -> WorkerFacts:
         return WorkerFacts(

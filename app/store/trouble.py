@@ -80,3 +80,11 @@ def _of_sqlite(error: sqlite3.Error) -> Refused | None:
 def _closed(error: DBAPIError) -> bool:
     """Both drivers raise InterfaceError for a connection that was cut under them."""
     return isinstance(error, InterfaceError) and "closed" in str(error.orig)
+
+
+def in_one_line(error: SQLAlchemyError) -> str:
+    """What happened, for a log: the drivers' own texts have several lines."""
+    trouble = database_trouble(error)
+    if trouble is not None:
+        return trouble.detail
+    return f"{type(error).__name__}: {error}".partition("\n")[0]
