@@ -4,8 +4,8 @@
     s3://bucket/prefix?endpoint=http://127.0.0.1:8333&region=us-east-1
 
 An object is written once, under a random key, and never changed; so nothing here needs a
-conditional PUT, which several S3 stores do not have. Reads ask for windows of 8 MiB: every
-request is short, whatever the object's size and the client's speed, and memory is bounded.
+conditional PUT, which several S3 stores do not have. Reads ask for windows: every request is
+short, whatever the object's size and the client's speed, and memory is bounded.
 
 The library's blocking calls run in threads of our own, because its coroutines are completed
 by foreign threads, and one that comes too late aborts an interpreter that is shutting down
@@ -21,7 +21,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from io import FileIO
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,15 +28,20 @@ import obstore
 from obstore.store import LocalStore, S3Store
 
 from app.store.object_errors import object_errors
-from app.store.object_store import object_store
+from app.store.object_store import TIMEOUT_S, object_store
+from app.store.seen import seen
 from app.store.sink import Sink, Written
+from app.store.write_all import write_all
+from app.store.write_behind import WriteBehind
 from lathe.errors import Missing, Unavailable
 
 __all__ = ["Objects", "Written", "new_key"]
 
-_WINDOW_BYTES = 8 << 20
+_BUCKET_WINDOW_BYTES = 8 << 20
+_FILE_WINDOW_BYTES = 1 << 20
 _BUFFER_BYTES = 1 << 20
 _THREADS = 16
+_LATE = 1.2  # of the store's own timeout: it deserves to speak first
 _KIND = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 
 Result = TypeVar("Result")
@@ -54,18 +58,30 @@ def new_key(kind: str) -> str:
 class Objects:
     """One store. Make it after a fork, never before: it owns threads."""
 
-    def __init__(self, store: LocalStore | S3Store) -> None:
+    def __init__(self, store: LocalStore | S3Store, timeout_s: float = TIMEOUT_S) -> None:
         self._store = store
+        self._late_s = timeout_s * _LATE
+        local = isinstance(store, LocalStore)
+        self._window_bytes = _FILE_WINDOW_BYTES if local else _BUCKET_WINDOW_BYTES
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="objects")
 
     @classmethod
     def open(
-        cls, url: str, *, access_key_id: str | None = None, secret_access_key: str | None = None
+        cls,
+        url: str,
+        *,
+        access_key_id: str | None = None,
+        secret_access_key: str | None = None,
+        timeout_s: float = TIMEOUT_S,
     ) -> "Objects":
-        """The store at `url` (see `object_store`); raises ValueError for another URL."""
-        return cls(
-            object_store(url, access_key_id=access_key_id, secret_access_key=secret_access_key)
+        """The store at `url`; raises ValueError and OSError as `object_store`."""
+        store = object_store(
+            url,
+            access_key_id=access_key_id,
+            secret_access_key=secret_access_key,
+            timeout_s=timeout_s,
         )
+        return cls(store, timeout_s)
 
     async def write(
         self, key: str, chunks: AsyncIterator[bytes], *, max_bytes: int | None
@@ -74,26 +90,27 @@ class Objects:
 
         Raises TooLarge over `max_bytes`, OutOfDisk, Unavailable, and what `chunks` raises.
         """
-        sink, buffer = Sink(self._store, key, max_bytes), bytearray()
+        sink = Sink(self._store, key, max_bytes)
+        behind = WriteBehind(sink, self._run)
         try:
             async for chunk in chunks:
-                buffer += chunk
-                if len(buffer) >= _BUFFER_BYTES:
-                    await self._run(partial(sink.write, bytes(buffer)))
-                    buffer.clear()
-            await self._run(partial(sink.write, bytes(buffer)))
+                await behind.take(chunk)
+            await behind.rest()
             return await self._run(sink.finish)
-        except BaseException:  # a cancel too: the object must not outlive it
-            await asyncio.shield(self._run(sink.abort))
+        except BaseException as error:  # a cancel too: the object must not outlive it
+            aborted = asyncio.shield(self._run(sink.abort))
+            if not (isinstance(error, Unavailable) and isinstance(self._store, S3Store)):
+                await aborted  # a bucket that is away would keep the answer waiting once more
             raise
 
     def write_file(self, key: str, path: Path) -> Written:
         """Copy a file into a new object; raises OutOfDisk, Unavailable."""
         sink = Sink(self._store, key, None)
         try:
-            with path.open("rb") as file:
-                while data := file.read(_BUFFER_BYTES):
-                    sink.write(data)
+            with path.open("rb", buffering=0) as file:
+                room = memoryview(bytearray(_BUFFER_BYTES))
+                while size_bytes := file.readinto(room):
+                    sink.write(room[:size_bytes])
             return sink.finish()
         except BaseException:  # an interrupt too: the object must not outlive it
             sink.abort()
@@ -109,30 +126,35 @@ class Objects:
             with path.open("wb", buffering=0) as file:  # so that no write hides in the close
                 for window in self._windows(key):
                     digest.update(window)
-                    _write_all(file, window)
+                    with object_errors():
+                        write_all(file.fileno(), window)
         except BaseException:  # an interrupt too: half a copy must not look like one
             path.unlink(missing_ok=True)
             raise
         return digest.hexdigest()
 
     async def read(self, key: str, start: int, length: int) -> AsyncIterator[bytes]:
-        """The object's bytes `start` to `start + length`, in windows of at most 8 MiB.
+        """The object's bytes `start` to `start + length`, in windows of 1 MiB, 8 from S3.
 
             async for window in await objects.read(key, 0, size_bytes): ...
 
         The first window is fetched before this returns, so that Missing and Unavailable are
-        raised before an answer has begun.
+        raised before an answer has begun; every other while the one before it is used.
         """
-        first = await self._run(partial(self._window, key, start, length))
-        return self._rest(first, key, start, length)
+        first = await self._soon(partial(self._window, key, start, length))
+        return self._rest(first, key, start + len(first), length - len(first))
 
     async def _rest(
         self, window: bytes, key: str, start: int, length: int
     ) -> AsyncIterator[bytes]:
-        while window:
+        while length:
+            ask = partial(self._window, key, start, length)
+            coming = asyncio.create_task(self._soon(ask))
+            coming.add_done_callback(seen)
             yield window
+            window = await coming
             start, length = start + len(window), length - len(window)
-            window = await self._run(partial(self._window, key, start, length))
+        yield window
 
     def delete(self, key: str) -> None:
         """Remove an object; one that is gone already is fine. Raises Unavailable."""
@@ -141,11 +163,11 @@ class Objects:
 
     async def adelete(self, key: str) -> None:
         """`delete` for coroutines."""
-        await self._run(partial(self.delete, key))
+        await self._soon(partial(self.delete, key))
 
     async def healthy(self) -> None:
         """Raise Unavailable unless the store answers with these credentials."""
-        await self._run(self._check)
+        await self._soon(self._check)
 
     def _check(self) -> None:
         if isinstance(self._store, LocalStore):
@@ -159,7 +181,7 @@ class Objects:
             raise Unavailable("the object store has no such bucket") from error
 
     def _windows(self, key: str) -> Iterator[bytes]:
-        with object_errors():
+        with object_errors(self._store):
             left = obstore.head(self._store, key)["size"]
         start = 0
         while left:
@@ -168,21 +190,36 @@ class Objects:
             start, left = start + len(window), left - len(window)
 
     def _window(self, key: str, start: int, length: int) -> bytes:
-        asked = min(length, _WINDOW_BYTES)
+        asked = min(length, self._window_bytes)
         if asked == 0:
             return b""
-        with object_errors():
-            window = obstore.get_range(self._store, key, start=start, length=asked).to_bytes()
+        with object_errors(self._store):
+            if isinstance(self._store, LocalStore):
+                window = _piece(f"{self._store.prefix}/{key}", start, asked)
+            else:
+                found = obstore.get_range(self._store, key, start=start, length=asked)
+                window = found.to_bytes()
         if len(window) != asked:
             raise Unavailable("the stored object is shorter than what was recorded of it")
         return window
+
+    async def _soon(self, call: Callable[[], Result]) -> Result:
+        """What `call` gives; raises Unavailable when the threads are all held up by a store
+        that is silent."""
+        try:
+            async with asyncio.timeout(self._late_s):
+                return await self._run(call)
+        except TimeoutError:
+            raise Unavailable("the object store does not answer; retry in a moment") from None
 
     def _run(self, call: Callable[[], Result]) -> asyncio.Future[Result]:
         return asyncio.get_running_loop().run_in_executor(self._threads, call)
 
 
-def _write_all(file: FileIO, data: bytes) -> None:
-    left = memoryview(data)
-    with object_errors():
-        while left:
-            left = left[file.write(left) :]
+def _piece(path: str, start: int, size_bytes: int) -> bytes:
+    """Opened for each piece: nobody has to close a file when a client goes away."""
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.pread(file, size_bytes, start)
+    finally:
+        os.close(file)

@@ -13,7 +13,7 @@ from app.store.objects import Objects, Written, new_key
 from lathe.errors import Missing, OutOfDisk, Refused, TooLarge, Unavailable
 
 MIB = 1 << 20
-LARGE = bytes(range(251)) * 37_000  # 8.86 MiB: two windows; 251 is prime, so no two agree
+LARGE = bytes(range(251)) * 37_000  # 8.86 MiB: nine windows; 251 is prime, so no two agree
 # echo -n lathe | sha256sum
 LATHE_SHA256 = "7f27fbfd9e241df13b7fa9d88c8db3208c836f783455238a5417553657061bf8"
 
@@ -59,14 +59,30 @@ def test_a_range_may_cross_windows(objects: Objects) -> None:
     assert asyncio.run(joined(objects, key, 11, 8 * MIB + 5)) == LARGE[11 : 8 * MIB + 16]
 
 
-def test_a_window_never_holds_more_than_eight_mebibytes(objects: Objects) -> None:
+def test_a_window_of_a_file_never_holds_more_than_a_mebibyte(objects: Objects) -> None:
     key = new_key("datasets")
     asyncio.run(objects.write(key, pieces(LARGE), max_bytes=None))
 
     async def sizes() -> list[int]:
         return [len(window) async for window in await objects.read(key, 0, len(LARGE))]
 
-    assert asyncio.run(sizes()) == [8_388_608, 898_392]
+    assert asyncio.run(sizes()) == [*(1_048_576,) * 8, 898_392]
+
+
+def test_the_next_window_is_fetched_while_one_is_used(objects: Objects, tmp_path: Path) -> None:
+    asyncio.run(objects.write("models/3f/key", pieces(LARGE), max_bytes=None))
+
+    async def cut_off_after_two() -> list[bytes]:
+        windows = await objects.read("models/3f/key", 0, len(LARGE))
+        seen = [await anext(windows)]
+        await asyncio.sleep(0.05)  # the second is being fetched meanwhile
+        (tmp_path / "the objects/models/3f/key").unlink()
+        seen.append(await anext(windows))
+        with pytest.raises(Missing):
+            await anext(windows)
+        return seen
+
+    assert asyncio.run(cut_off_after_two()) == [LARGE[:MIB], LARGE[MIB : 2 * MIB]]
 
 
 def test_a_file_goes_in_and_comes_out_with_the_same_hash(
@@ -85,6 +101,28 @@ def test_one_byte_over_the_limit_leaves_nothing(objects: Objects, tmp_path: Path
     with pytest.raises(TooLarge, match="9286999 bytes"):
         asyncio.run(upload)
     assert files(tmp_path) == []
+
+
+def test_an_upload_under_way_has_no_name_yet(objects: Objects, tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    async def watched() -> AsyncIterator[bytes]:
+        yield LARGE
+        await asyncio.sleep(0.05)  # long enough for the writes behind it
+        seen.extend(files(tmp_path))
+        yield b"end"
+
+    asyncio.run(objects.write("models/3f/key", watched(), max_bytes=None))
+    assert (seen, files(tmp_path)) == ([], ["the objects/models/3f/key"])
+
+
+def test_an_upload_into_a_folder_that_is_gone_is_unavailable(
+    objects: Objects, tmp_path: Path
+) -> None:
+    (tmp_path / "the objects").rmdir()
+    with pytest.raises(Unavailable):
+        asyncio.run(objects.write("models/3f/key", pieces(b"lathe"), max_bytes=None))
+    assert not (tmp_path / "the objects").exists()
 
 
 def test_a_cut_connection_leaves_nothing_and_is_what_is_raised(
