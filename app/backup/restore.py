@@ -1,0 +1,70 @@
+"""Bring a backup back into an empty database and an object store."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from sqlalchemy import inspect, make_url
+
+from app.backup.layout import Backup, Manifest
+from app.backup.tools import pg_tool
+from app.store.db import sync_engine
+from app.store.objects import Objects
+from lathe.errors import InvalidRequest, Unavailable
+
+
+def restore(folder: Path, database_url: str, objects: Objects) -> Manifest:
+    """Objects first, then the database, so that no row ever names bytes that are not there.
+
+    Raises InvalidRequest for a backup that is not whole and for a database that is not empty;
+    Unavailable, OutOfDisk. One that failed may be repeated.
+    """
+    backup = Backup(folder)
+    manifest = backup.manifest()
+    backend = make_url(database_url).get_backend_name()
+    if backend != manifest.database:
+        raise InvalidRequest(f"the backup is of {manifest.database}, the database is {backend}")
+    _must_be_empty(database_url)
+    for each in backup.objects():
+        written = objects.write_file(each.key, backup.object(each.key))
+        if (written.sha256, written.size_bytes) != (each.sha256, each.size_bytes):
+            objects.delete(each.key)
+            raise InvalidRequest(
+                f"the backup's copy of {each.key} is damaged; nothing is back yet"
+            )
+    source = backup.database(backend)
+    if backend == "sqlite":
+        _sqlite(source, Path(make_url(database_url).database or ""))
+    else:
+        _postgresql(source, database_url)
+    return manifest
+
+
+def _must_be_empty(database_url: str) -> None:
+    url = make_url(database_url)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
+        return
+    engine = sync_engine(database_url, pool_size=1)
+    try:
+        tables = inspect(engine).get_table_names()
+    finally:
+        engine.dispose()
+    if tables:
+        raise InvalidRequest(f"the database is not empty (it has {len(tables)} tables)")
+
+
+def _sqlite(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(target.name + ".part")
+    shutil.copyfile(source, part)
+    part.replace(target)
+
+
+def _postgresql(source: Path, database_url: str) -> None:
+    command, environment = pg_tool("pg_restore", database_url)
+    command += ["--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction"]
+    done = subprocess.run(  # noqa: S603 - our own command line
+        [*command, f"{source}"], env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise Unavailable(f"pg_restore failed: {done.stderr.strip()[-500:]}")
