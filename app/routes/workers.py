@@ -16,7 +16,8 @@ router = APIRouter(prefix="/v1", tags=["workers"])
 
 @router.get("/workers", operation_id="list_workers", responses=refusals(Forbidden))
 async def list_workers(_caller: Admin, db: ReadDb) -> Page[WorkerView]:
-    """Every worker seen within the last day, serving or gone, the newest first.
+    """Every worker seen within the last day, serving or gone, the newest first. A copy of the
+    sweep is there, too: it serves no queue.
 
     Workers belong to the installation, so the admins of every project see them all.
     """
@@ -36,7 +37,7 @@ def _view(sighting: Sighting, running: int) -> WorkerView:
         serving=sighting.serving,
         queues=row.queues,
         device=row.device,
-        slots=row.slots or 1,
+        slots=1 if row.slots is None else row.slots,
         running=running,
         memory_bytes=row.memory_bytes,
         release=row.release,

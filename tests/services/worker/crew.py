@@ -9,14 +9,18 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 WORKER = ("-m", "worker")
+STAND_IN = ("-m", "tests.services.worker.stand_in")
 
 
 class Crew:
     """Starts workers and sweeps as a deployment does; none of them outlives `dismiss`."""
 
-    def __init__(self, environment: dict[str, str], logs: Path) -> None:
+    def __init__(
+        self, environment: dict[str, str], logs: Path, worker: tuple[str, ...] = WORKER
+    ) -> None:
         self._environment = {**os.environ, **environment, "PYTHONPATH": str(ROOT)}
         self._logs = logs
+        self._worker = worker
         self._workers: dict[str, tuple[str, subprocess.Popen[bytes]]] = {}
         self._sweeps: list[subprocess.Popen[bytes]] = []
 
@@ -27,7 +31,7 @@ class Crew:
 
     def hire(self, name: str, queue: str) -> None:
         """Start (or start again) one worker with one slot for `queue`."""
-        process = self._start(name, [*WORKER, "--queue", queue, "--name", name])
+        process = self._start(name, [*self._worker, "--queue", queue, "--name", name])
         self._workers[name] = (queue, process)
 
     def sweep(self) -> None:
@@ -41,6 +45,18 @@ class Crew:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         self.hire(name, queue)
+
+    def ask(self, name: str, how: signal.Signals = signal.SIGTERM) -> None:
+        """Ask the worker's main process to stop, as an orchestrator does."""
+        self._workers[name][1].send_signal(how)
+
+    def ask_group(self, name: str, how: signal.Signals) -> None:
+        """Ask every process of the worker, as a terminal does on Ctrl-C."""
+        os.killpg(self._workers[name][1].pid, how)
+
+    def left(self, name: str, within_s: float) -> int:
+        """The exit status of a worker that was asked to stop."""
+        return self._workers[name][1].wait(within_s)
 
     def freeze(self, name: str, for_s: float) -> None:
         """SIGSTOP main and pool process, and let them go on later."""
@@ -69,8 +85,9 @@ class Crew:
         groups = [process for _, process in self._workers.values()] + self._sweeps
         family = [pid for process in groups for pid in _below(process.pid)]
         for process in groups:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
         for pid in family:
             _await_end(pid)
 
