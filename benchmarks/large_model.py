@@ -9,6 +9,7 @@ import math
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -110,7 +111,7 @@ class _Net:
         bias = self.constant(f"{name}.bias", np.zeros(out, np.float32))
         return self.node("Add", product, bias)
 
-    def node(self, kind: str, *inputs: str, output: str = "", **attributes: object) -> str:
+    def node(self, kind: str, *inputs: str, output: str = "", **attributes: Any) -> str:
         """One node; the name of its output."""
         made = output or f"v{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, inputs, [made], made, **attributes))
@@ -150,7 +151,7 @@ class _Net:
         opset = [helper.make_opsetid("", OPSET)]
         return helper.make_model(graph, opset_imports=opset, ir_version=10)
 
-    def weights(self) -> Iterator[memoryview | bytes]:
+    def weights(self) -> Iterator[bytes]:
         """The data file in order: noise of variance 1 / rows, each tensor at multiples of
         4096 bytes."""
         noise = np.random.default_rng(SEED).standard_normal(NOISE_ELEMENTS, np.float32)
@@ -160,7 +161,7 @@ class _Net:
             left = rows * columns
             while left:
                 part = scaled[at : at + left]
-                yield memoryview(part).cast("B")
+                yield part.tobytes()
                 left -= part.size
                 at = (at + part.size) % NOISE_ELEMENTS
             yield b"\0" * (-rows * columns * FLOAT_BYTES % ALIGNMENT_BYTES)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from worker.engine.onnx_file.place import Place, whole
 from worker.wire import Limits
 
 CHUNK_BYTES = 1 << 20
@@ -101,7 +102,13 @@ def chunks(source: BinaryIO, name: str, size_bytes: int, budget: Budget) -> Iter
         raise ArchiveDamagedError(f"{name!r} ends {left} bytes early")
 
 
-def place(folder: Path, name: str, content: Iterator[bytes]) -> Path:
+def passed(content: Iterator[bytes]) -> None:
+    """Read a member that stays in the archive to its end, for what the reading finds out."""
+    for _ in content:
+        pass
+
+
+def unpacked(folder: Path, name: str, content: Iterator[bytes]) -> Place:
     """Write one member as a new regular file below `folder`."""
     path = folder / name
     try:
@@ -112,4 +119,4 @@ def place(folder: Path, name: str, content: Iterator[bytes]) -> Path:
     with file:
         for chunk in content:
             file.write(chunk)
-    return path
+    return whole(path)

@@ -23,6 +23,7 @@ from worker.engine.intake.runtime import LOAD_ERRORS
 from worker.engine.intake.tidy import tidy
 from worker.engine.intake.trial import Trial
 from worker.engine.intake.zero_states import drop_zero_states
+from worker.engine.onnx_file.spill import Spill
 
 BatchAxis = Literal["symbolic", "made_symbolic", "fixed"]
 Pass = Callable[[onnx.ModelProto], None]
@@ -41,8 +42,11 @@ class Canonical:
         self.findings.append(Finding(code=code, severity=severity, message=message))
 
 
-def canonicalise(upload: onnx.ModelProto) -> Canonical:
-    """Bring a tidy, loadable model into canonical form; `upload` itself is not changed."""
+def canonicalise(upload: onnx.ModelProto, spill: Spill) -> Canonical:
+    """Bring a tidy, loadable model into canonical form; `upload` itself is not changed.
+
+    Large constants that are computed on the way go to `spill`.
+    """
     trial = Trial(upload)
     free = has_free_batch(trial.io)
     canonical = Canonical(upload, "symbolic" if free else "fixed")
@@ -63,7 +67,8 @@ def canonicalise(upload: onnx.ModelProto) -> Canonical:
         )
         return canonical
     _convert_opset(canonical, trial)
-    _keep_if_faithful(canonical, trial, (_clean,), "not_simplified")
+    clean = partial(_clean, spill=spill)
+    _keep_if_faithful(canonical, trial, (clean,), "not_simplified")
     if not free:
         _free_batch(canonical, trial)
         if canonical.batch_axis == "made_symbolic":
@@ -72,15 +77,15 @@ def canonicalise(upload: onnx.ModelProto) -> Canonical:
         partial(fix_shapes, trial=trial),
         partial(unmerge_transposes, trial=trial),
         partial(reform, trial=trial),
-        _clean,
+        clean,
     )
     _keep_if_faithful(canonical, trial, passes, "shapes_not_fixed")
     return canonical
 
 
-def _clean(model: onnx.ModelProto) -> None:
+def _clean(model: onnx.ModelProto, spill: Spill) -> None:
     remove_identities(model)
-    fold_constants(model)
+    fold_constants(model, spill)
     drop_zero_states(model)
     remove_dead(model)
 

@@ -1,38 +1,48 @@
-"""Tensors that lie beside the ONNX file are brought into it, from inside the upload only."""
+"""Tensors that lie beside the ONNX file are found inside the upload, and nowhere else."""
 
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import onnx
 
 from lathe.errors import ModelTooLarge, UnsafeExternalData
 from worker.engine.intake.archive import ArchiveRefusedError, plain_name
-from worker.engine.intake.tensors import declared_bytes, every_tensor, type_name
+from worker.engine.intake.tensors import declared_bytes, inner_tensors, type_name
+from worker.engine.onnx_file.place import Place, put
+from worker.engine.onnx_file.read import LARGE_BYTES
 
-MAX_PROTOBUF_BYTES = (1 << 31) - 1
-TOO_LARGE = (
-    "the model holds more than 2 GiB in all, which one protobuf file cannot; upload a smaller "
-    "model, or float16 weights"
-)
+MAX_INLINE_BYTES = (1 << 31) - 1
+
+Files = dict[str, Place]
 
 
-def inline(model: onnx.ModelProto, base: str, files: dict[str, Path]) -> int:
-    """Read external tensors into `model`; how many there were.
+def bring_in(model: onnx.ModelProto, base: str, files: Files) -> None:
+    """Give every external tensor of an unchecked model its bytes, in place.
 
-    `base` is the folder of the ONNX file inside the archive, `files` what was unpacked.
-    Raises UnsafeExternalData for a place outside the archive or beyond a file's end, and
+    `base` is the folder of the ONNX file inside the archive, `files` what the archive holds.
+    Large initializers are mapped where they lie, everything else is read. Raises
+    UnsafeExternalData for a place outside the archive or beyond a file's end, and
     ModelTooLarge before more than 2 GiB would be read.
     """
-    outside = [t for t in every_tensor(model) if is_external(t)]
-    places = [(tensor, *_place(tensor, base, files)) for tensor in outside]
-    if model.ByteSize() + sum(size for *_, size in places) > MAX_PROTOBUF_BYTES:
-        raise ModelTooLarge(TOO_LARGE)
-    for tensor, path, offset, size_bytes in places:
-        with path.open("rb") as file:
-            file.seek(offset)
-            tensor.raw_data = file.read(size_bytes)
+    read: list[tuple[onnx.TensorProto, Place]] = []
+    for tensor in model.graph.initializer:
+        if is_external(tensor):
+            place = _place(tensor, base, files)
+            if place.size_bytes >= LARGE_BYTES:
+                put(tensor, place)
+            else:
+                read.append((tensor, place))
+    read += [(t, _place(t, base, files)) for t in inner_tensors(model) if is_external(t)]
+    if model.ByteSize() + sum(place.size_bytes for _, place in read) > MAX_INLINE_BYTES:
+        raise ModelTooLarge(
+            "the model holds more than 2 GiB outside its initializers; export its weights as "
+            "initializers, not as Constant nodes"
+        )
+    for tensor, place in read:
+        with place.path.open("rb") as file:
+            file.seek(place.offset)
+            tensor.raw_data = file.read(place.size_bytes)
         tensor.ClearField("external_data")
         tensor.ClearField("data_location")
-    return len(outside)
 
 
 def is_external(tensor: onnx.TensorProto) -> bool:
@@ -40,9 +50,7 @@ def is_external(tensor: onnx.TensorProto) -> bool:
     return tensor.data_location == onnx.TensorProto.EXTERNAL or bool(tensor.external_data)
 
 
-def _place(
-    tensor: onnx.TensorProto, base: str, files: dict[str, Path]
-) -> tuple[Path, int, int]:
+def _place(tensor: onnx.TensorProto, base: str, files: Files) -> Place:
     said = {entry.key: entry.value for entry in tensor.external_data}
     location = said.get("location", "")
     try:
@@ -52,8 +60,8 @@ def _place(
             f"the tensor {tensor.name!r} names the place {location[:100]!r}, which is not a "
             "plain path inside the archive; save the model with its data beside it"
         ) from error
-    path = files.get(str(PurePosixPath(base) / name))
-    if path is None:
+    file = files.get(str(PurePosixPath(base) / name))
+    if file is None:
         raise UnsafeExternalData(
             f"the tensor {tensor.name!r} wants {name!r}, which is not in the upload; upload a "
             "zip that holds the .onnx file and its data files, as the exporter wrote them"
@@ -63,12 +71,12 @@ def _place(
     size_bytes = declared_bytes(tensor)
     offset = _number(tensor, said, "offset", 0)
     length = _number(tensor, said, "length", size_bytes)
-    if length != size_bytes or offset + length > path.stat().st_size:
+    if length != size_bytes or offset + length > file.size_bytes:
         raise UnsafeExternalData(
             f"the tensor {tensor.name!r} declares {size_bytes} bytes and reads {length} at "
-            f"{offset} of {name!r}, which has {path.stat().st_size}; upload the complete files"
+            f"{offset} of {name!r}, which has {file.size_bytes}; upload the complete files"
         )
-    return path, offset, size_bytes
+    return Place(file.path, file.offset + offset, size_bytes)
 
 
 def _number(tensor: onnx.TensorProto, said: dict[str, str], key: str, default: int) -> int:

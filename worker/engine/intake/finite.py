@@ -5,16 +5,17 @@ it is how networks write attention masks and open bounds.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import numpy_helper
 
 from lathe.errors import NonFiniteWeights
 from worker.engine.graph.operators import every_node
 from worker.engine.graph.parameters import FLOATS
 from worker.engine.intake.tensors import every_tensor
+from worker.engine.onnx_file.array import array
 
 CHUNK_ELEMENTS = 1 << 22
 READS_WEIGHTS = {
@@ -36,6 +37,8 @@ def check_finite(model: onnx.ModelProto) -> None:
         if tensor.data_type not in FLOATS:
             continue
         for chunk in _chunks(tensor):
+            if np.isfinite(chunk).all():
+                continue
             _refuse(tensor, "NaN", int(np.isnan(chunk).sum()))
             if tensor.name in read:
                 _refuse(tensor, "infinite", int(np.isinf(chunk).sum()))
@@ -50,7 +53,7 @@ def _refuse(tensor: onnx.TensorProto, what: str, count: int) -> None:
 
 
 def _chunks(tensor: onnx.TensorProto) -> Iterator[NDArray[np.floating]]:
-    flat = numpy_helper.to_array(tensor).reshape(-1)
+    flat: NDArray[Any] = array(tensor).reshape(-1)
     for start in range(0, flat.size, CHUNK_ELEMENTS):
         chunk: NDArray[np.floating] = flat[start : start + CHUNK_ELEMENTS]
         yield chunk if chunk.dtype.kind == "f" else chunk.astype(np.float32)  # bfloat16

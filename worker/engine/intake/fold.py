@@ -4,6 +4,7 @@ A weight that reaches its layer through such nodes (a Transpose, a Cast) keeps i
 """
 
 import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,8 +15,10 @@ from worker.engine.graph.operators import subgraphs
 from worker.engine.graph.shapes import shapes
 from worker.engine.graph.uses import consumers
 from worker.engine.intake.rename import rename_reads
+from worker.engine.onnx_file.spill import Spill
 from worker.engine.session import open_session, run
 
+GROUP_ELEMENTS = 1 << 24  # computed at once
 GROWTH_ELEMENTS = 1 << 20  # by which one constant may exceed what it is computed from
 NEVER_FOLDED = {
     "RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial",
@@ -27,32 +30,35 @@ NEVER_FOLDED = {
 class _Plan:
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     sources: dict[str, frozenset[str]] = field(default_factory=dict)  # constant -> initializers
+    elements: dict[str, int] = field(default_factory=dict)  # of each constant
 
 
-def fold_constants(model: onnx.ModelProto) -> None:
-    """Replace constant sub-graphs by initializers, in place.
+def fold_constants(model: onnx.ModelProto, spill: Spill) -> None:
+    """Replace constant sub-graphs by initializers, in place; large ones go to `spill`.
 
     Sizes are worked out before anything is computed: a constant that would exceed its
     sources by more than 2^20 elements stays computed at run time.
     """
-    _lift_constant_nodes(model)
+    _lift_constant_nodes(model, spill)
     plan = _plan(model)
     if not plan.nodes:
         return
-    values = _compute(model, plan)
+    values = _compute(model, plan, spill)
     folded = {id(node) for node in plan.nodes}
     kept = [node for node in model.graph.node if id(node) not in folded]
     names = _weights_keep_their_names(model, plan, values)
     read_elsewhere = set(names.values())
     tensors = [t for t in model.graph.initializer if t.name not in read_elsewhere]
-    tensors += [numpy_helper.from_array(a, names.get(n, n)) for n, a in values.items()]
+    for name, tensor in values.items():
+        tensor.name = names.get(name, name)
+        tensors.append(tensor)
     del model.graph.node[:], model.graph.initializer[:]
     model.graph.node.extend(kept)
     model.graph.initializer.extend(tensors)
     rename_reads(model.graph, names)
 
 
-def _lift_constant_nodes(model: onnx.ModelProto) -> None:
+def _lift_constant_nodes(model: onnx.ModelProto, spill: Spill) -> None:
     graph, kept = model.graph, []
     outputs = {value.name for value in graph.output}
     for node in graph.node:
@@ -61,6 +67,7 @@ def _lift_constant_nodes(model: onnx.ModelProto) -> None:
             kept.append(node)
         else:
             value.name = node.output[0]
+            spill.take(value)
             graph.initializer.append(value)
     del graph.node[:]
     graph.node.extend(kept)
@@ -88,7 +95,7 @@ def _plan(model: onnx.ModelProto) -> _Plan:
     known = shapes(model)
     outputs = {value.name for value in model.graph.output}
     elements = {t.name: math.prod(t.dims) for t in model.graph.initializer}
-    plan = _Plan(sources={name: frozenset({name}) for name in elements})
+    plan = _Plan(sources={name: frozenset({name}) for name in elements}, elements=elements)
     for node in model.graph.node:
         reads = [name for name in node.input if name]
         if node.op_type in NEVER_FOLDED or node.domain not in {"", "ai.onnx"}:
@@ -113,8 +120,8 @@ def _plan(model: onnx.ModelProto) -> _Plan:
     return plan
 
 
-def _compute(model: onnx.ModelProto, plan: _Plan) -> dict[str, np.ndarray]:
-    """The folded values that something else reads, by name."""
+def _compute(model: onnx.ModelProto, plan: _Plan, spill: Spill) -> dict[str, onnx.TensorProto]:
+    """The folded values that something else reads, by name, a few at a time."""
     folded = {id(node) for node in plan.nodes}
     made = {name for node in plan.nodes for name in node.output if name}
     wanted = [
@@ -122,22 +129,47 @@ def _compute(model: onnx.ModelProto, plan: _Plan) -> dict[str, np.ndarray]:
         for name, readers in consumers(model.graph).items()
         if name in made and any(id(reader) not in folded for reader in readers)
     ]
-    needed = frozenset[str]().union(*(plan.sources[name] for name in wanted))
+    values: dict[str, onnx.TensorProto] = {}
+    for group in _groups(wanted, plan.elements):
+        answers = run(open_session(_alone(model, plan, group), optimise=False), {})
+        values |= {name: spill.tensor(name, found) for name, found in answers.items()}
+    return values
+
+
+def _groups(names: list[str], elements: Mapping[str, int]) -> Iterator[list[str]]:
+    """`names` in order, each group of at most 2^24 elements or of one name."""
+    group: list[str] = []
+    for name in names:
+        if group and sum(elements[each] for each in (*group, name)) > GROUP_ELEMENTS:
+            yield group
+            group = []
+        group.append(name)
+    if group:
+        yield group
+
+
+def _alone(model: onnx.ModelProto, plan: _Plan, wanted: list[str]) -> onnx.ModelProto:
+    """A model of what `wanted` is computed from, and nothing else."""
+    needed = set(wanted)
+    nodes = []
+    for node in reversed(plan.nodes):
+        if needed.intersection(node.output):
+            nodes.append(node)
+            needed.update(node.input)
     graph = helper.make_graph(
-        plan.nodes,
+        nodes[::-1],
         "constants",
         [],
         [onnx.ValueInfoProto(name=name) for name in wanted],
         [tensor for tensor in model.graph.initializer if tensor.name in needed],
     )
-    small = helper.make_model(
+    return helper.make_model(
         graph, opset_imports=model.opset_import, ir_version=model.ir_version
     )
-    return run(open_session(small, optimise=False), {}) if wanted else {}
 
 
 def _weights_keep_their_names(
-    model: onnx.ModelProto, plan: _Plan, values: dict[str, np.ndarray]
+    model: onnx.ModelProto, plan: _Plan, values: Mapping[str, onnx.TensorProto]
 ) -> dict[str, str]:
     """Folded value -> the one float weight it stands for, where nothing else reads that."""
     folded = {id(node) for node in plan.nodes}
@@ -149,9 +181,10 @@ def _weights_keep_their_names(
         if t.data_type == onnx.TensorProto.FLOAT and len(t.dims) > 1 and t.name not in outputs
     }
     stands_for: dict[str, list[str]] = {}
-    for name, array in values.items():
+    for name, tensor in values.items():
         origin = [source for source in plan.sources[name] if source in weights]
-        if len(origin) == 1 and weights[origin[0]] == array.size and array.dtype == np.float32:
+        same_size = len(origin) == 1 and weights[origin[0]] == math.prod(tensor.dims)
+        if same_size and tensor.data_type == onnx.TensorProto.FLOAT:
             stands_for.setdefault(origin[0], []).append(name)
     return {
         names[0]: source

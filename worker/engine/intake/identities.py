@@ -1,11 +1,11 @@
 """Nodes that hand on what they get are taken out."""
 
 import onnx
-from onnx import numpy_helper
 
 from worker.engine.graph.initializers import initializers
 from worker.engine.graph.uses import consumers, producers
 from worker.engine.intake.rename import rename_reads
+from worker.engine.onnx_file.array import array
 
 MATRIX_RANK = 2
 
@@ -54,7 +54,7 @@ def _hands_on(node: onnx.NodeProto, model: onnx.ModelProto) -> bool:
     if len(node.input) <= 2 or not node.input[2]:  # noqa: PLR2004 - training_mode is input 2
         return True
     mode = initializers(model).get(node.input[2])
-    return mode is not None and not numpy_helper.to_array(mode).any()
+    return mode is not None and not array(mode).any()
 
 
 def _in_subgraph(graph: onnx.GraphProto, name: str) -> bool:

@@ -1,32 +1,22 @@
-"""From an uploaded file to one model in memory, with nothing outside the upload read."""
+"""From an uploaded file to one model, large tensors mapped and nothing outside it read."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
 from typing import Literal
 
 import onnx
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped] # no stubs
 
-from lathe.errors import (
-    CorruptModel,
-    ModelTooLarge,
-    NotAModel,
-    UnsafeArchive,
-    UnsafeExternalData,
-)
+from lathe.errors import CorruptModel, NotAModel, UnsafeArchive, UnsafeExternalData
 from worker.engine.intake.archive import ArchiveDamagedError, ArchiveRefusedError
-from worker.engine.intake.external_data import (
-    MAX_PROTOBUF_BYTES,
-    inline,
-    is_external,
-)
+from worker.engine.intake.external_data import bring_in, is_external
 from worker.engine.intake.file_kind import FileKind, file_kind
 from worker.engine.intake.tar_archive import unpack_tar
 from worker.engine.intake.tensors import check_declared, every_tensor
 from worker.engine.intake.text import check_text
 from worker.engine.intake.zip_archive import unpack_zip
+from worker.engine.onnx_file.place import Place
+from worker.engine.onnx_file.read import Skimmed, skim
 from worker.wire import Limits
 
 ModelFormat = Literal["onnx", "onnx-archive"]
@@ -61,65 +51,53 @@ JUNK = ("__MACOSX/", "._")
 
 
 def load_model(
-    upload: Path, scratch: Path, limits: Limits
+    upload: Path, folder: Path, limits: Limits
 ) -> tuple[onnx.ModelProto, ModelFormat]:
-    """The uploaded model, external data brought in and every tensor's size checked.
+    """The uploaded model, external data found and every tensor's size checked.
 
-    Archives are unpacked below `scratch` and removed again. Raises NotAModel, CorruptModel,
-    ModelTooLarge, UnsafeArchive or UnsafeExternalData.
+    Archives are unpacked below `folder`. Both must stay as long as the model does: its large
+    initializers are mapped. Raises NotAModel, CorruptModel, ModelTooLarge, UnsafeArchive or
+    UnsafeExternalData.
     """
     kind = file_kind(upload)
     match kind:
         case "onnx":
             return _checked(_lone(upload)), "onnx"
         case "zip" | "tar" | "tar.gz":
-            with TemporaryDirectory(dir=scratch) as folder, _archive_errors():
-                return _checked(
-                    _from_archive(upload, Path(folder), kind, limits)
-                ), "onnx-archive"
+            with _archive_errors():
+                return _checked(_from_archive(upload, folder, kind, limits)), "onnx-archive"
         case "unknown" if _reads_as_model(upload):
             return _checked(_lone(upload)), "onnx"
         case _:
             raise NotAModel(REMEDY[kind])
 
 
-def parse(path: Path) -> onnx.ModelProto:
-    """A ModelProto of at most 2 GiB; external data is left where it is."""
-    if path.stat().st_size > MAX_PROTOBUF_BYTES:
-        raise ModelTooLarge(
-            "the .onnx file is larger than the 2 GiB of one protobuf; save it with external "
-            "data (onnx.save(..., save_as_external_data=True)) and upload both in a zip"
-        )
-    model = onnx.ModelProto()
-    try:
-        model.ParseFromString(path.read_bytes())
-    except DecodeError as error:
-        raise CorruptModel(
-            "the ONNX file is damaged or cut short; compare its size and upload it again"
-        ) from error
-    if not model.HasField("graph") or not model.graph.node:
+def _parsed(source: Path | Place) -> Skimmed:
+    skimmed = skim(source)
+    if not skimmed.model.HasField("graph") or not skimmed.model.graph.node:
         raise NotAModel("the file holds no ONNX graph with any node; upload an exported model")
-    return model
+    return skimmed
 
 
 def _reads_as_model(upload: Path) -> bool:
     """Whether a file that does not begin as exporters begin it is ONNX after all."""
     try:
-        parse(upload)
+        _parsed(upload)
     except (CorruptModel, NotAModel):
         return False
     return True
 
 
 def _lone(upload: Path) -> onnx.ModelProto:
-    model = parse(upload)
-    outside = next((t for t in every_tensor(model) if is_external(t)), None)
+    skimmed = _parsed(upload)
+    outside = next((t for t in every_tensor(skimmed.model) if is_external(t)), None)
     if outside is not None:
         raise UnsafeExternalData(
             f"the tensor {outside.name!r} lies in another file; upload a zip that holds the "
             ".onnx file and its data files"
         )
-    return model
+    skimmed.map_in()
+    return skimmed.model
 
 
 def _from_archive(
@@ -138,9 +116,10 @@ def _from_archive(
             f"the archive holds {len(found)} .onnx files ({', '.join(sorted(found)[:3])}); "
             "upload one model at a time"
         )
-    model = parse(files[found[0]])
-    inline(model, str(PurePosixPath(found[0]).parent), files)
-    return model
+    skimmed = _parsed(files[found[0]])
+    bring_in(skimmed.model, str(PurePosixPath(found[0]).parent), files)
+    skimmed.map_in()
+    return skimmed.model
 
 
 def _is_junk(name: str) -> bool:

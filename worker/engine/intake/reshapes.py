@@ -10,6 +10,7 @@ from worker.engine.graph.initializers import initializers
 from worker.engine.intake.dead import remove_dead
 from worker.engine.intake.reshape_form import Sizes, freed_form, reshape_form
 from worker.engine.intake.trial import Trial, observe, observed_shapes
+from worker.engine.onnx_file.array import array
 
 SHAPE_ARITHMETIC = {
     "Shape", "Gather", "Slice", "Squeeze", "Unsqueeze", "Cast", "Concat", "Identity", "Add",
@@ -84,7 +85,7 @@ def _rewrite(
 def _present(node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto]) -> Sizes | None:
     if node.input[1] not in constants or any(a.i for a in node.attribute):
         return None
-    return tuple(int(d) for d in numpy_helper.to_array(constants[node.input[1]]))
+    return tuple(int(d) for d in array(constants[node.input[1]]))
 
 
 def _shape_values(model: onnx.ModelProto) -> list[str]:

@@ -7,6 +7,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 
 from lathe.errors import CorruptModel, UnsupportedOperator
 from worker.engine.graph.operators import every_node
+from worker.engine.onnx_file.check import check_model
 from worker.engine.session import open_session
 
 LOAD_ERRORS = (
@@ -42,7 +43,7 @@ def check_structure(model: onnx.ModelProto) -> None:
         elif node.domain not in imported:
             raise unsupported(node, "belongs to a domain that the model does not import")
     try:
-        onnx.checker.check_model(model, full_check=False)
+        check_model(model)
     except onnx.checker.ValidationError as error:
         raise CorruptModel(
             f"the graph is not valid: {_first_line(error)}; export the model again"

@@ -12,9 +12,11 @@ from worker.engine.intake.archive import (
     ArchiveRefusedError,
     Budget,
     chunks,
-    place,
+    passed,
     plain_name,
+    unpacked,
 )
+from worker.engine.onnx_file.place import Place
 from worker.wire import Limits
 
 HEADER_BYTES = 1 << 20  # what may pass between two members: headers, long names, padding
@@ -41,13 +43,14 @@ class _Meter(io.RawIOBase):
         return data
 
 
-def unpack_tar(path: Path, folder: Path, limits: Limits, *, gzipped: bool) -> dict[str, Path]:
-    """Unpack below `folder`; the files by their name in the archive.
+def unpack_tar(path: Path, folder: Path, limits: Limits, *, gzipped: bool) -> dict[str, Place]:
+    """The files by their name in the archive: unpacked below `folder`, or where they lie in
+    an archive that is not gzipped.
 
     Raises ArchiveRefusedError for what is unsafe, ArchiveDamagedError for what is broken.
     """
     budget = Budget(limits, path.stat().st_size)
-    placed: dict[str, Path] = {}
+    placed: dict[str, Place] = {}
     try:
         with gzip.open(path) if gzipped else path.open("rb") as source:
             meter = _Meter(source)  # type: ignore[arg-type]
@@ -59,7 +62,11 @@ def unpack_tar(path: Path, folder: Path, limits: Limits, *, gzipped: bool) -> di
                         content = archive.extractfile(member)
                         assert content is not None  # a regular file has content
                         body = chunks(content, name, member.size, budget)  # type: ignore[arg-type]
-                        placed[name] = place(folder, name, body)
+                        if gzipped:
+                            placed[name] = unpacked(folder, name, body)
+                        else:
+                            passed(body)
+                            placed[name] = Place(path, member.offset_data, member.size)
                     meter.allowed_bytes = HEADER_BYTES
     except (tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile) as error:
         raise ArchiveDamagedError(str(error) or type(error).__name__) from error

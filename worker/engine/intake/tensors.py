@@ -7,6 +7,7 @@ import onnx
 
 from lathe.errors import CorruptModel
 from worker.engine.graph.operators import subgraphs
+from worker.engine.onnx_file.place import is_mapped, place_of
 
 MAX_ELEMENTS = 1 << 40
 BITS = {
@@ -27,9 +28,14 @@ TYPED = {
 def tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
     """Initializers, sparse ones' parts and tensor attributes, of inner graphs too."""
     yield from graph.initializer
+    yield from sparse_tensors(graph)
+    yield from node_tensors(graph.node)
+
+
+def sparse_tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
+    """The parts of the graph's sparse initializers."""
     for sparse in graph.sparse_initializer:
         yield from (sparse.values, sparse.indices)
-    yield from node_tensors(graph.node)
 
 
 def node_tensors(nodes: Iterator[onnx.NodeProto]) -> Iterator[onnx.TensorProto]:
@@ -50,7 +56,14 @@ def node_tensors(nodes: Iterator[onnx.NodeProto]) -> Iterator[onnx.TensorProto]:
 
 def every_tensor(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
     """All of them, those in the model's local functions included."""
-    yield from tensors(model.graph)
+    yield from model.graph.initializer
+    yield from inner_tensors(model)
+
+
+def inner_tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
+    """All but the initializers of the main graph."""
+    yield from sparse_tensors(model.graph)
+    yield from node_tensors(model.graph.node)
     for function in model.functions:
         yield from node_tensors(function.node)
 
@@ -78,6 +91,10 @@ def check_declared(tensor: onnx.TensorProto) -> None:
             raise _mismatch(tensor, len(tensor.string_data), math.prod(tensor.dims), "strings")
         return
     expected_bytes = declared_bytes(tensor)
+    if is_mapped(tensor):
+        if place_of(tensor).size_bytes != expected_bytes:
+            raise _mismatch(tensor, place_of(tensor).size_bytes, expected_bytes, "bytes")
+        return
     if tensor.HasField("raw_data"):
         if len(tensor.raw_data) != expected_bytes:
             raise _mismatch(tensor, len(tensor.raw_data), expected_bytes, "bytes")

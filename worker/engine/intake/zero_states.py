@@ -1,10 +1,10 @@
 """Recurrent layers that start from a constant zero state start from none: the same thing."""
 
 import onnx
-from onnx import numpy_helper
 
 from worker.engine.graph.initializers import initializers
 from worker.engine.graph.uses import producers
+from worker.engine.onnx_file.array import array
 
 STATES = {"LSTM": (5, 6), "GRU": (5,), "RNN": (5,)}
 KEEPS_ZERO = {
@@ -22,13 +22,13 @@ def drop_zero_states(model: onnx.ModelProto) -> None:
 
     def is_zero(name: str) -> bool:
         if name in constants:
-            return not numpy_helper.to_array(constants[name]).any()
+            return not array(constants[name]).any()
         node = made_by.get(name)
         if node is None:
             return False
         if node.op_type == "ConstantOfShape":
             value = next((a.t for a in node.attribute if a.name == "value"), None)
-            return value is None or not numpy_helper.to_array(value).any()
+            return value is None or not array(value).any()
         sources = node.input if node.op_type == "Concat" else node.input[:1]
         return node.op_type in KEEPS_ZERO and all(is_zero(source) for source in sources)
 

@@ -14,9 +14,11 @@ from worker.engine.intake.archive import (
     ArchiveRefusedError,
     Budget,
     chunks,
-    place,
+    passed,
     plain_name,
+    unpacked,
 )
+from worker.engine.onnx_file.place import Place
 from worker.wire import Limits
 
 END = b"PK\x05\x06"
@@ -24,6 +26,7 @@ END_BYTES = 22
 END64 = b"PK\x06\x06"
 LOCATOR64 = b"PK\x06\x07"
 LONGEST_COMMENT_BYTES = 0xFFFF
+HEADER_BYTES, NAME_LENGTH_AT = 30, 26  # of one member
 ENTRY_BYTES = 46 + 2048  # a directory entry with a generous name, extra field and comment
 ENCRYPTED = 0x1
 METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
@@ -74,8 +77,9 @@ def members(archive: zipfile.ZipFile, budget: Budget) -> dict[str, zipfile.ZipIn
     return found
 
 
-def unpack_zip(path: Path, folder: Path, limits: Limits) -> dict[str, Path]:
-    """Unpack below `folder`; the files by their name in the archive.
+def unpack_zip(path: Path, folder: Path, limits: Limits) -> dict[str, Place]:
+    """The files by their name in the archive: unpacked below `folder`, or where they lie in
+    the archive if they are stored as they are.
 
     Raises ArchiveRefusedError for what is unsafe, ArchiveDamagedError for what is broken.
     """
@@ -85,8 +89,20 @@ def unpack_zip(path: Path, folder: Path, limits: Limits) -> dict[str, Path]:
         for name, info in members(archive, budget).items():
             with archive.open(info) as member:
                 content = chunks(member, name, info.file_size, budget)  # type: ignore[arg-type]
-                placed[name] = place(folder, name, content)
+                if info.compress_type == zipfile.ZIP_STORED:
+                    passed(content)
+                    placed[name] = Place(path, _begin(path, info), info.file_size)
+                else:
+                    placed[name] = unpacked(folder, name, content)
         return placed
+
+
+def _begin(path: Path, info: zipfile.ZipInfo) -> int:
+    """Where a member's bytes begin: behind its own header, name and extra field."""
+    with path.open("rb") as file:
+        file.seek(info.header_offset + NAME_LENGTH_AT)
+        name_bytes, extra_bytes = struct.unpack("<HH", file.read(4))
+    return int(info.header_offset + HEADER_BYTES + name_bytes + extra_bytes)
 
 
 def _check_directory(path: Path, limits: Limits) -> None:

@@ -10,6 +10,10 @@ from pathlib import Path
 import onnx
 
 ROOT = Path("/")
+_DATA = (
+    "raw_data", "float_data", "double_data", "int32_data", "int64_data", "uint64_data",
+    "string_data",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,11 @@ class Place:
     path: Path
     offset: int
     size_bytes: int
+
+
+def whole(path: Path) -> Place:
+    """All of a file."""
+    return Place(path, 0, path.stat().st_size)
 
 
 def is_mapped(tensor: onnx.TensorProto) -> bool:
@@ -34,7 +43,7 @@ def place_of(tensor: onnx.TensorProto) -> Place:
 
 def put(tensor: onnx.TensorProto, place: Place) -> None:
     """Make `tensor` a mapped one, in place; bytes that it held itself are dropped."""
-    for field in ("raw_data", "float_data", "double_data", "external_data"):
+    for field in (*_DATA, "external_data"):
         tensor.ClearField(field)
     tensor.data_location = onnx.TensorProto.EXTERNAL
     for key, value in (

@@ -6,14 +6,14 @@ and double data is packed little-endian, so it is mapped like raw data.
 """
 
 import mmap
-from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped] # no stubs
 
 from lathe.errors import ModelTooLarge
-from worker.engine.onnx_file.place import Place, put
+from worker.engine.onnx_file.place import Place, put, whole
 from worker.engine.onnx_file.wire import (
     LENGTH_DELIMITED,
     Field,
@@ -31,67 +31,114 @@ RAW_DATA = 9  # in TensorProto
 _TYPED = {4: onnx.TensorProto.FLOAT, 10: onnx.TensorProto.DOUBLE}  # float_data, double_data
 
 
-def read_model(path: Path) -> onnx.ModelProto:
-    """The model in `path`, large initializers mapped; the file must stay as it is meanwhile.
+def read_model(source: Path | Place) -> onnx.ModelProto:
+    """The model in a file or a part of one, large initializers mapped; the file must stay as
+    it is meanwhile.
 
     Tensors that the file itself keeps elsewhere, and those in node attributes and subgraphs,
-    are left as they are. Raises CorruptModel, and ModelTooLarge where more than 2 GiB are
-    left when the large initializers are taken out.
+    are left as they are: read a stranger's file with `skim`, which tells both apart. Raises
+    CorruptModel, and ModelTooLarge where more than 2 GiB are left when the large initializers
+    are taken out.
     """
-    size_bytes = path.stat().st_size
-    if size_bytes == 0:
+    skimmed = skim(source)
+    skimmed.map_in()
+    return skimmed.model
+
+
+@dataclass(slots=True)
+class Skimmed:
+    """A model without the data of its large initializers, and where that lies, by the
+    initializer's position in the graph."""
+
+    model: onnx.ModelProto
+    places: dict[int, Place]
+
+    def map_in(self) -> None:
+        """Let the large initializers name their places."""
+        for position, place in self.places.items():
+            put(self.model.graph.initializer[position], place)
+
+
+def skim(source: Path | Place) -> Skimmed:
+    """`read_model` before anything is mapped: what is external then is so by the file's own
+    word and was checked by nobody."""
+    place = whole(source) if isinstance(source, Path) else source
+    if place.size_bytes == 0:
         raise damaged()
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as all_:
-        lean = b"".join(_lean(all_, 0, size_bytes, (GRAPH, INITIALIZER), path))
-    if len(lean) > MOST_BYTES:
+    with (
+        place.path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+    ):
+        lean = _Lean(mapped, place.path)
+        message = lean.model(place.offset, place.offset + place.size_bytes)
+    if len(message) > MOST_BYTES:
         raise ModelTooLarge(
             "the model holds more than 2 GiB outside its initializers; export its weights as "
             "initializers, not as Constant nodes"
         )
     model = onnx.ModelProto()
     try:
-        model.ParseFromString(lean)
+        model.ParseFromString(message)
     except DecodeError as error:
         raise damaged() from error
-    return model
+    return Skimmed(model, lean.places)
 
 
-def _lean(
-    source: Source, begin: int, end: int, path_down: tuple[int, ...], file: Path
-) -> Iterator[bytes]:
-    """The message's bytes, with what lies under `path_down` made lean."""
-    kept_from = begin
-    for field in fields(source, begin, end):
-        if field.size_bytes < LARGE_BYTES or not _is(field, path_down[0]):
-            continue
-        yield source[kept_from : field.begin]
-        inner = (
-            _lean_tensor(source, field, file)
-            if len(path_down) == 1
-            else b"".join(_lean(source, field.value, field.end, path_down[1:], file))
+class _Lean:
+    """A model's message in the making, without what is large."""
+
+    def __init__(self, source: Source, path: Path) -> None:
+        self.source = source
+        self.path = path
+        self.places: dict[int, Place] = {}
+        self.initializers = 0
+
+    def model(self, begin: int, end: int) -> bytes:
+        """The whole message with its graph made lean."""
+        kept = bytearray()
+        for part in fields(self.source, begin, end):
+            if _is(part, GRAPH):
+                graph = self.graph(part)
+                kept += opening(GRAPH, len(graph)) + graph
+            else:
+                kept += self.source[part.begin : part.end]
+        return bytes(kept)
+
+    def graph(self, graph: Field) -> bytes:
+        """The graph's message with its initializers made lean."""
+        kept, kept_from = bytearray(), graph.value
+        for part in fields(self.source, graph.value, graph.end):
+            if not _is(part, INITIALIZER):
+                continue
+            if part.size_bytes >= LARGE_BYTES:
+                tensor = self.tensor(part)
+                kept += self.source[kept_from : part.begin]
+                kept += opening(INITIALIZER, len(tensor)) + tensor
+                kept_from = part.end
+            self.initializers += 1
+        kept += self.source[kept_from : graph.end]
+        return bytes(kept)
+
+    def tensor(self, initializer: Field) -> bytes:
+        """One TensorProto; as it was where its large part cannot be told beyond doubt."""
+        inside = list(fields(self.source, initializer.value, initializer.end))
+        large = [part for part in inside if part.size_bytes >= LARGE_BYTES]
+        if len(large) != 1 or sum(part.number == large[0].number for part in inside) != 1:
+            return self.source[initializer.value : initializer.end]
+        data = large[0]
+        lean = (
+            self.source[initializer.value : data.begin]
+            + self.source[data.end : initializer.end]
         )
-        yield opening(field.number, len(inner)) + inner
-        kept_from = field.end
-    yield source[kept_from:end]
-
-
-def _lean_tensor(source: Source, field: Field, file: Path) -> bytes:
-    """One TensorProto; as it was where its large part cannot be told beyond doubt."""
-    inside = list(fields(source, field.value, field.end))
-    large = [part for part in inside if part.size_bytes >= LARGE_BYTES]
-    if len(large) != 1 or sum(part.number == large[0].number for part in inside) != 1:
-        return source[field.value : field.end]
-    data = large[0]
-    tensor = onnx.TensorProto()
-    try:
-        tensor.ParseFromString(source[field.value : data.begin] + source[data.end : field.end])
-    except DecodeError as error:
-        raise damaged() from error
-    if not _mappable(data, tensor):
-        return source[field.value : field.end]
-    put(tensor, Place(file, data.value, data.size_bytes))
-    lean: bytes = tensor.SerializeToString(deterministic=True)
-    return lean
+        tensor = onnx.TensorProto()
+        try:
+            tensor.ParseFromString(lean)
+        except DecodeError as error:
+            raise damaged() from error
+        if not _mappable(data, tensor):
+            return self.source[initializer.value : initializer.end]
+        self.places[self.initializers] = Place(self.path, data.value, data.size_bytes)
+        return lean
 
 
 def _mappable(data: Field, tensor: onnx.TensorProto) -> bool:
@@ -102,5 +149,5 @@ def _mappable(data: Field, tensor: onnx.TensorProto) -> bool:
     return _TYPED.get(data.number) == tensor.data_type and not tensor.HasField("raw_data")
 
 
-def _is(field: Field, number: int) -> bool:
-    return field.number == number and field.wire_type == LENGTH_DELIMITED
+def _is(part: Field, number: int) -> bool:
+    return part.number == number and part.wire_type == LENGTH_DELIMITED

@@ -29,10 +29,19 @@ class Spill:
         self._file.close()
 
     def tensor(self, name: str, values: NDArray[np.generic]) -> onnx.TensorProto:
-        """`values` as a tensor of that name: inline when small, else in the file."""
-        if values.nbytes < LARGE_BYTES:
+        """`values` as a tensor of that name: inline when small or text, else in the file."""
+        if values.nbytes < LARGE_BYTES or values.dtype.kind == "O":
             return numpy_helper.from_array(values, name)
         return self.streamed(name, values.dtype, values.shape, (values,))
+
+    def take(self, tensor: onnx.TensorProto) -> None:
+        """Let the file hold what `tensor` holds itself, if that is large and in one piece."""
+        data = tensor.raw_data
+        if len(data) >= LARGE_BYTES:
+            begin = self._next()
+            self._file.write(data)
+            self._file.flush()
+            put(tensor, Place(self._path, begin, len(data)))
 
     def streamed(
         self,
@@ -45,8 +54,7 @@ class Spill:
 
         Raises ValueError when `parts` are not as many numbers as `shape` says.
         """
-        self._file.write(b"\0" * (-self._file.tell() % ALIGNMENT_BYTES))
-        begin = self._file.tell()
+        begin = self._next()
         for part in parts:
             self._file.write(np.ascontiguousarray(part, dtype).data)
         self._file.flush()
@@ -58,3 +66,8 @@ class Spill:
         )
         put(tensor, Place(self._path, begin, size_bytes))
         return tensor
+
+    def _next(self) -> int:
+        """Where the next tensor begins."""
+        self._file.write(b"\0" * (-self._file.tell() % ALIGNMENT_BYTES))
+        return self._file.tell()

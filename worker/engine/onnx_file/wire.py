@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from lathe.errors import CorruptModel
 
 LENGTH_DELIMITED = 2
+MOST_FIELDS = 1 << 24  # of one message: a graph has a few for each of its million nodes
 _MOST_VARINT_BYTES = 10
 
 Source = bytes | mmap.mmap
@@ -36,7 +37,9 @@ class Field:
 def fields(source: Source, begin: int, end: int) -> Iterator[Field]:
     """The fields of the message in `source[begin:end]`; raises CorruptModel."""
     at = begin
-    while at < end:
+    for _ in range(MOST_FIELDS):
+        if at >= end:
+            return
         key, value = varint(source, at, end)
         wire_type = key & 7
         match wire_type:
@@ -51,10 +54,11 @@ def fields(source: Source, begin: int, end: int) -> Iterator[Field]:
                 after = value + 4
             case _:
                 raise damaged()
-        if after > end:
+        if after > end or key >> 3 == 0:
             raise damaged()
         yield Field(key >> 3, wire_type, at, value, after)
         at = after
+    raise damaged()
 
 
 def varint(source: Source, at: int, end: int) -> tuple[int, int]:

@@ -19,6 +19,8 @@ from worker.engine.view.values import Device, Host, Known, Value
 
 MASK = 1e30  # numbers this large are masks, not weights: training must leave them alone
 MATRIX_RANK = 2
+META = "meta"  # of modules whose own first weights are replaced at once: they take no memory
+MASK_CHUNK_ELEMENTS = 1 << 22
 Literal = int | float | bool | list[Any]
 
 
@@ -26,10 +28,15 @@ Bound = tuple[Op, int, Reader]  # a node, the place of one of its inputs, what r
 
 
 class Builder:
-    """An fx graph and its modules in the making. Forms call its methods, one node at a time."""
+    """An fx graph and its modules in the making. Forms call its methods, one node at a time.
 
-    def __init__(self, source: Source) -> None:
+    With `weightless` no tensor of the file is copied: the modules have its shapes alone.
+    """
+
+    def __init__(self, source: Source, *, weightless: bool = False) -> None:
         self.source = source
+        self.weightless = weightless
+        self.device = META if weightless else "cpu"
         self.root = nn.Module()
         self.graph = fx.Graph()
         self.values: dict[str, Value] = {}
@@ -126,8 +133,7 @@ class Builder:
         """`parameter` with the values in another shape."""
         key = (self.source.origins[name].name, turned, array.shape)
         if key not in self._parameters:
-            copy = np.array(array, dtype=np.float32, order="C")
-            self._parameters[key] = nn.Parameter(torch.from_numpy(copy))
+            self._parameters[key] = nn.Parameter(self._copied(array, np.dtype(np.float32)))
         return self._parameters[key]
 
     def orientation(self, name: str, *, transposed: bool) -> bool:
@@ -174,9 +180,9 @@ class Builder:
     def buffer(self, hint: str, array: NDArray[np.generic]) -> fx.Node:
         """A constant tensor that moves with the module; floats become float32."""
         floats = array.dtype.kind not in "iub"
-        copy = np.array(array, dtype=np.float32 if floats else array.dtype, order="C")
         path = self.path(f"constant_{hint}")
-        self.root.register_buffer(path, torch.from_numpy(copy))
+        copy = self._copied(array, np.dtype(np.float32) if floats else array.dtype)
+        self.root.register_buffer(path, copy)
         return self.graph.get_attr(path)
 
     @property
@@ -195,18 +201,34 @@ class Builder:
         self._paths.add(path)
         return path
 
+    def _copied(self, array: NDArray[Any], dtype: np.dtype[Any]) -> torch.Tensor:
+        """A tensor of its own; without numbers where the view is weightless."""
+        if self.weightless:
+            return torch.empty(array.shape, device=META)
+        return torch.from_numpy(np.array(array, dtype=dtype, order="C"))
+
     def _constant(self, origin: Origin) -> Value:
         array = self.source.array(origin.name)
         if array is None or array.dtype.kind in "OSU":
             raise Blocked("text")
         if not self.source.is_float(origin.name):
             return Known(array.T if origin.transposed else array)
-        floats = array.astype(np.float32)
-        if floats.size <= 1 or not bool(np.all(np.abs(floats) < MASK)):
+        if array.size <= 1 or _is_mask(array):
+            floats = array.astype(np.float32)
             return Known(floats.T if origin.transposed else floats)
         if origin.transposed:
             return Device(self.call(torch.t, self.tensor(origin.name)))
-        path = self.add(f"free_{origin.name}", Free(self.shaped(origin.name, floats)))
+        path = self.add(f"free_{origin.name}", Free(self.shaped(origin.name, array)))
         self.bindings.append(Binding(origin.name, path, Same("value")))
         self.free[origin.name] = path
         return Device(self.graph.call_module(path))
+
+
+def _is_mask(array: NDArray[Any]) -> bool:
+    """Whether a number in it is too large, or is none, for a trained tensor."""
+    flat = array.reshape(-1)
+    parts = (
+        flat[begin : begin + MASK_CHUNK_ELEMENTS].astype(np.float32)
+        for begin in range(0, flat.size, MASK_CHUNK_ELEMENTS)
+    )
+    return not all(bool(np.all(np.abs(part) < MASK)) for part in parts)

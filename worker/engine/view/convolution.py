@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from worker.engine.view.binding import Same
 from worker.engine.view.blocked import Blocked
-from worker.engine.view.builder import Builder
+from worker.engine.view.builder import META, Builder
 from worker.engine.view.op import Op
 from worker.engine.view.padding import fixed_pads, pad_same, pad_spatial
 
@@ -41,7 +41,7 @@ def conv(build: Builder, op: Op) -> None:
     weight = build.parameter(op.input(1))
     module = CONVS[spatial](
         weight.shape[1] * groups, weight.shape[0], shape, strides, padding, dilations, groups,
-        bias=op.has(2),
+        bias=op.has(2), device=META,
     )  # fmt: skip
     build.put(op.outputs[0], _emit(build, op, module, x))
 
@@ -63,7 +63,7 @@ def conv_transpose(build: Builder, op: Op) -> None:
         weight.shape[0], weight.shape[1] * groups, shape,
         op.integers("strides", [1] * spatial), common,
         op.integers("output_padding", [0] * spatial), groups, op.has(2),
-        op.integers("dilations", [1] * spatial),
+        op.integers("dilations", [1] * spatial), device=META,
     )  # fmt: skip
     node = _emit(build, op, module, build.tensor(op.inputs[0]))
     if before != after:

@@ -7,7 +7,6 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from onnx import numpy_helper
 from torch import fx
 
 from worker.engine.graph.operators import subgraphs
@@ -27,14 +26,17 @@ LONGEST_LIST = 1024
 RANDOM = {"RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial"}
 
 
-def build(model: onnx.ModelProto) -> tuple[Builder, tuple[str, ...]]:
+def build(
+    model: onnx.ModelProto, *, weightless: bool = False
+) -> tuple[Builder, tuple[str, ...]]:
     """The builder with everything in it, and the operators that have no form, sorted.
 
     Where there are such operators their outputs are stand-ins, so that every other one can
-    still be judged; the builder is then of no further use.
+    still be judged; the builder is then of no further use. Nor is it where it is built
+    `weightless`: to find those operators without the memory that the weights would take.
     """
     source = Source(model)
-    builder = Builder(source)
+    builder = Builder(source, weightless=weightless)
     found = set(_unreadable(source))
     for node in model.graph.node:
         op = read(node)
@@ -148,10 +150,7 @@ def _peek(builder: Builder, name: str) -> object:
     tensor = builder.source.tensors[origin.name]
     if builder.source.is_float(origin.name) and np.prod(tensor.dims) > 1:
         return None
-    if (
-        not builder.source.is_float(origin.name)
-        and numpy_helper.to_array(tensor).dtype.kind in "OSU"
-    ):
+    if not builder.source.is_float(origin.name) and tensor.data_type == onnx.TensorProto.STRING:
         raise Blocked("text")
     return builder.value(name)
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from worker.engine.view.binding import Same, Transposed, WithAxes
-from worker.engine.view.builder import Bound, Builder
+from worker.engine.view.builder import META, Bound, Builder
 from worker.engine.view.op import Op, read
 
 MATRIX_RANK = 2
@@ -80,7 +80,7 @@ def _linear(
 ) -> fx.Node:
     """A Linear over the matrix at place 1, stored (out, in) where `transposed`."""
     weight = build.parameter(op.inputs[1], transposed=not transposed)
-    module = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None)
+    module = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None, device=META)
     module.weight = weight
     turned = build.orientation(op.inputs[1], transposed=not transposed)
     bound: list[Bound] = [(op, 1, Transposed("weight") if turned else Same("weight"))]

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from onnx import numpy_helper
 from torch import Tensor
 
+from worker.engine.onnx_file.array import array
 from worker.engine.view.blocked import Blocked
 from worker.engine.view.builder import Builder
 from worker.engine.view.elementwise import DTYPES
@@ -48,7 +48,7 @@ def filled_form(build: Builder, op: Op) -> None:
     """ConstantOfShape."""
     value: np.ndarray[Any, Any] = np.zeros(1, np.float32)
     if "value" in op.attributes:
-        value = numpy_helper.to_array(op.attributes["value"])
+        value = array(op.attributes["value"])
     onnx_type = op.attributes["value"].data_type if "value" in op.attributes else 1
     if onnx_type not in DTYPES:
         raise Blocked(f"element type {onnx_type}")

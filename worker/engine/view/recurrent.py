@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from onnx import numpy_helper
 from torch import Tensor, fx, nn
 
+from worker.engine.onnx_file.array import array
 from worker.engine.view.blocked import Blocked
 from worker.engine.view.builder import Builder
 from worker.engine.view.op import Op
@@ -127,16 +127,16 @@ def _twin(build: Builder, op: Op, args: list[Any]) -> fx.Node | None:
 
 def is_zero(build: Builder, name: str) -> bool:
     """Whether a value is zero whatever the input, also behind Expand and its like."""
-    array = build.source.array(name)
-    if array is not None:
-        return not np.any(array)
+    values = build.source.array(name)
+    if values is not None:
+        return not np.any(values)
     maker = build.source.makers.get(name)
     if maker is None:
         return False
     if maker.op_type in PASSED_ON:
         return is_zero(build, maker.input[0])
     return maker.op_type == "ConstantOfShape" and not any(
-        np.any(numpy_helper.to_array(a.t)) for a in maker.attribute
+        np.any(array(a.t)) for a in maker.attribute
     )
 
 
@@ -169,16 +169,18 @@ def _rnn(build: Builder, op: Op) -> nn.RNNBase:
     w, r = build.known(op.inputs[1]), build.known(op.inputs[2])
     both = _direction(op) == "bidirectional"
     rnn: nn.RNNBase = CLASSES[op.kind](
-        w.shape[2], r.shape[2], bias=op.has(3), bidirectional=both
+        w.shape[2], r.shape[2], bias=op.has(3), bidirectional=both, device=build.device
     )
+    if build.weightless:
+        return rnn
     order = GATES[op.kind]
     for direction, suffix in enumerate(SUFFIXES[: 1 + both]):
         parts = {"weight_ih": w[direction], "weight_hh": r[direction]}
         if op.has(3):
             b = build.known(op.inputs[3])[direction]
             parts |= {"bias_ih": b[: b.size // 2], "bias_hh": b[b.size // 2 :]}
-        for name, array in parts.items():
-            tensor = torch.from_numpy(array.astype(np.float32))
+        for name, values in parts.items():
+            tensor = torch.from_numpy(values.astype(np.float32))
             getattr(rnn, name + suffix).data.copy_(_gates(tensor, order))
     return rnn
 

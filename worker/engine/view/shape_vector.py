@@ -9,6 +9,7 @@ from onnx import helper, numpy_helper
 from lathe.errors import StepImpossible
 from lathe.facts import Dim
 from worker.engine.graph.uses import producers
+from worker.engine.onnx_file.array import array
 from worker.engine.view.source import stored
 
 Entries = list[int | None]
@@ -39,7 +40,7 @@ class ShapeVectors:
     def entries(self, name: str) -> Entries:
         """Sizes that are written down; None for those that are computed."""
         if name in self.tensors:
-            return [int(size) for size in numpy_helper.to_array(self.tensors[name]).reshape(-1)]
+            return [int(size) for size in array(self.tensors[name]).reshape(-1)]
         maker = self.makers.get(name)
         if maker is not None and maker.op_type == "Concat":
             return [size for part in maker.input for size in self.entries(part)]
@@ -58,7 +59,7 @@ class ShapeVectors:
         return self.fitted_before[key]
 
     def _constant(self, name: str, changes: dict[int, int]) -> str:
-        sizes = numpy_helper.to_array(self.tensors[name]).copy()
+        sizes = array(self.tensors[name]).copy()
         for place, size in changes.items():
             sizes.reshape(-1)[place] = size
         new = self._free(name)

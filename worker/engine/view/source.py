@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import helper, numpy_helper, shape_inference
+from onnx import helper, shape_inference
 from onnx.defs import onnx_opset_version
 
 from lathe.facts import Dim
 from worker.engine.graph.io_spec import dims
 from worker.engine.graph.parameters import FLOATS
 from worker.engine.graph.uses import producers
+from worker.engine.onnx_file.array import array
 
 SMALL_ELEMENTS = 4096  # tensors up to this size may be shapes that inference has to read
 STATISTICS = {("BatchNormalization", 3), ("BatchNormalization", 4)}  # copied, never trained
@@ -54,8 +55,8 @@ class Source:
         origin = self.origins.get(name)
         if origin is None:
             return None
-        array: NDArray[np.generic] = numpy_helper.to_array(self.tensors[origin.name])
-        return array.T if origin.transposed else array
+        values = array(self.tensors[origin.name])
+        return values.T if origin.transposed else values
 
     def is_float(self, name: str) -> bool:
         """Whether the constant behind `name` holds floats."""

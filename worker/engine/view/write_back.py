@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from lathe.errors import StepImpossible
+from worker.engine.onnx_file.array import array
+from worker.engine.onnx_file.check import check_model
 from worker.engine.view.binding import Binding
 from worker.engine.view.source import stored
 from worker.engine.view.structure import follow_structure
@@ -32,7 +34,7 @@ def write_back(view: TorchView, model: onnx.ModelProto) -> onnx.ModelProto:
         narrower |= _write(view, result, tensors[name], bindings)
     if narrower:
         follow_structure(view, model, result)
-    onnx.checker.check_model(result)
+    check_model(result)
     return result
 
 
@@ -40,7 +42,7 @@ def _write(
     view: TorchView, result: onnx.ModelProto, tensor: onnx.TensorProto, bindings: list[Binding]
 ) -> bool:
     """Write one tensor; whether its shape changed."""
-    before = numpy_helper.to_array(tensor).astype(np.float32)
+    before = array(tensor).astype(np.float32)
     shape = before.shape
     values = [_read(view, binding) for binding in bindings]
     first = values[0]
@@ -54,8 +56,8 @@ def _write(
 
 def _read(view: TorchView, binding: Binding) -> NDArray[np.float32]:
     tensor = binding.read(view.module.get_submodule(binding.path))
-    array: NDArray[np.float32] = tensor.detach().float().cpu().numpy()
-    return array
+    values: NDArray[np.float32] = tensor.detach().float().cpu().numpy()
+    return values
 
 
 def _same(a: NDArray[np.float32], b: NDArray[np.float32]) -> bool:

@@ -45,10 +45,10 @@ def test_a_damaged_model_is_read_or_refused(
             archive.writestr("m.onnx", data)
         data = held.getvalue()
     upload, rng, refused = tmp_path / "upload", random.Random(11), 0
-    for _ in range(TRIES):
+    for trial in range(TRIES):
         upload.write_bytes(_damaged(data, rng))
         try:
-            inspect_model(upload, tmp_path / "out", LIMITS)
+            inspect_model(upload, tmp_path / f"out{trial}", LIMITS)
         except UnsupportedModel:
             refused += 1
     assert refused > TRIES // 2

@@ -1,3 +1,6 @@
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -8,6 +11,7 @@ from worker.engine.graph.io_spec import io_spec
 from worker.engine.graph.operators import operators
 from worker.engine.intake.canonical import Canonical, canonicalise
 from worker.engine.intake.tidy import tidy
+from worker.engine.onnx_file.spill import Spill
 from worker.engine.session import open_session, run
 
 
@@ -20,7 +24,8 @@ def _copy(model: onnx.ModelProto) -> onnx.ModelProto:
 def _canonicalise(model: onnx.ModelProto) -> Canonical:
     upload = _copy(model)
     tidy(upload)
-    return canonicalise(upload)
+    with TemporaryDirectory() as folder, Spill(Path(folder) / "spill") as spill:
+        return canonicalise(upload, spill)
 
 
 def _codes(canonical: Canonical) -> list[str]:
