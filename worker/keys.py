@@ -20,6 +20,7 @@ from lathe.facts import Transform
 from lathe.job import JobSpec, Split
 from lathe.techniques import AnyStep
 
+FORMAT = 2  # of checkpoint files: workers of another format neither read nor answer ours
 _LIBRARIES = ("torch", "onnxruntime", "onnx", "onnxslim", "numpy", "torch-pruning")
 
 
@@ -46,7 +47,7 @@ class Ingredients:
         """The key of the step at `position` when it starts from `input_sha256`."""
         step = self.spec.pipeline[position]
         recipe = {
-            "format": 1,
+            "format": FORMAT,
             "input": input_sha256,
             "position": position,
             "step": step.model_dump(mode="json", exclude={"id"}),

@@ -1,7 +1,6 @@
 """What travels between steps: a model and the traits that later steps must keep."""
 
 import json
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +8,11 @@ from pathlib import Path
 import onnx
 
 from lathe.errors import CorruptModel
+from worker.engine.onnx_file.read import read_model
+from worker.engine.onnx_file.write import write_model
+
+FORMAT = 2  # of the file; the step cache's key holds one too
+ENTRY = "lathe.checkpoint"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +60,8 @@ class Checkpoint:
 
 
 def save(checkpoint: Checkpoint, path: Path) -> None:
-    """Write one file: an uncompressed zip of `model.onnx` and `traits.json`, byte for byte
-    the same for the same state (fixed dates), so that its hash can name the state."""
+    """Write one file, byte for byte the same for the same state, so that its hash can name
+    the state: the model as ONNX, its large tensors aligned, the rest among its metadata."""
     traits = {
         layer: {
             "channels": trait.channels,
@@ -71,21 +75,21 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
         }
         for layer, trait in sorted(checkpoint.traits.items())
     }
-    state = {"version": 1, "lowered": checkpoint.lowered, "traits": traits}
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        model = checkpoint.model.SerializeToString(deterministic=True)
-        archive.writestr(zipfile.ZipInfo("model.onnx"), model)
-        archive.writestr(zipfile.ZipInfo("traits.json"), json.dumps(state, sort_keys=True))
+    state = {"version": FORMAT, "lowered": checkpoint.lowered, "traits": traits}
+    model = checkpoint.private()
+    _take(model)  # an upload may have brought its own
+    model.metadata_props.add(key=ENTRY, value=json.dumps(state, sort_keys=True))
+    write_model(model, path, aligned=True)
 
 
 def load(path: Path) -> Checkpoint:
-    """Read what `save` wrote; raises CorruptModel for anything else."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            state = json.loads(archive.read("traits.json"))
-            model = onnx.load_from_string(archive.read("model.onnx"))
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise CorruptModel(f"{path.name} is not a checkpoint: {error}") from error
+    """Read what `save` wrote, large tensors mapped: the file must outlive the model. Raises
+    CorruptModel for anything else."""
+    model = read_model(path)
+    said = _take(model)
+    state = json.loads(said[0]) if said else {}
+    if state.get("version") != FORMAT:
+        raise CorruptModel(f"{path.name} is not a checkpoint of version {FORMAT}")
     traits = {
         layer: Trait(
             channels=trait["channels"],
@@ -94,3 +98,11 @@ def load(path: Path) -> Checkpoint:
         for layer, trait in state["traits"].items()
     }
     return Checkpoint(model=model, traits=traits, lowered=state["lowered"])
+
+
+def _take(model: onnx.ModelProto) -> list[str]:
+    """Take the entries of a checkpoint out of the metadata, in place."""
+    said = [entry for entry in model.metadata_props if entry.key == ENTRY]
+    for entry in said:
+        model.metadata_props.remove(entry)
+    return [entry.value for entry in said]

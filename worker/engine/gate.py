@@ -3,6 +3,8 @@
 max|dy| <= 1e-4 max|y| + 1e-5, for each output
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import onnx
 
@@ -26,10 +28,15 @@ def distance(reference: Arrays, candidate: Arrays) -> float:
 
 
 def same_function(
-    reference: onnx.ModelProto, candidate: onnx.ModelProto, inputs: Arrays
+    reference: onnx.ModelProto, candidate: onnx.ModelProto, batches: Sequence[Arrays]
 ) -> None:
-    """Raises EffectLost unless both models agree on `inputs`."""
-    far = distance(run(open_session(reference), inputs), run(open_session(candidate), inputs))
+    """Raises EffectLost unless both models agree on every one of `batches`.
+
+    One is open at a time: two large ones would need the memory of both.
+    """
+    wanted = _answers(reference, batches)
+    found = _answers(candidate, batches)
+    far = max(distance(*pair) for pair in zip(wanted, found, strict=True))
     if not far <= 1.0:
         raise EffectLost(
             f"the changed model computes another function: its outputs are {far:.3g} times as "
@@ -45,6 +52,11 @@ def view_matches(view: TorchView, model: onnx.ModelProto, inputs: Arrays) -> Non
             f"the model cannot be trained or pruned: in torch its outputs are {far:.3g} times "
             "as far from onnxruntime's as rounding explains"
         )
+
+
+def _answers(model: onnx.ModelProto, batches: Sequence[Arrays]) -> list[Arrays]:
+    session = open_session(model)
+    return [run(session, inputs) for inputs in batches]
 
 
 def _distance(

@@ -4,15 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import assert_never
 
-import onnx
-
 from worker.engine.intake.dataset import inspect_dataset
 from worker.engine.intake.model import inspect_model
 from worker.engine.measure.locks import TimingLock
-from worker.engine.run.artifact import at_opset
+from worker.engine.onnx_file.read import read_model
 from worker.engine.run.candidates import measure
 from worker.engine.run.desk import Desk
 from worker.engine.run.materials import Materials
+from worker.engine.run.opset import at_opset
 from worker.engine.run.proof import proof
 from worker.engine.run.refusals import Stopped, stopping
 from worker.engine.run.steps import run_steps
@@ -84,6 +83,6 @@ def _compressed(task: Compress, desk: Desk) -> Compressed:
 
 def _check_outputs(task: Compress, desk: Desk) -> None:
     """Refuse an opset that the model cannot have even before any step, before any work."""
-    model = onnx.load(desk.inside / task.model.canonical)
+    model = read_model(desk.inside / task.model.canonical)
     for output in task.spec.outputs:
         at_opset(model, output.opset)

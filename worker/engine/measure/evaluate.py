@@ -61,9 +61,11 @@ def evaluate(
     baseline's; default `model` itself. Raises DataMismatch where the outputs do not fit the
     task or the labels, StepImpossible where the model answers NaN or infinity.
     """
-    session = open_session(model, threads=threads)
+    session = open_session(model, threads=threads, as_deployed=True)
     compared = task.kind in ("classification", "none") and reference not in (None, model)
-    original = open_session(reference, threads=threads) if reference and compared else None
+    original = None
+    if reference and compared:
+        original = open_session(reference, threads=threads, as_deployed=True)
     walk = _Walk(session, original, task.output, batch_size, progress)
     judgement = _judged(walk, data, task)
     scores = {metric: judgement.score(metric) for metric in task.measured}

@@ -16,6 +16,7 @@ import onnxruntime as ort
 from onnx import TensorProto
 
 from worker.engine.graph.operators import every_node
+from worker.engine.onnx_file.place import ROOT
 from worker.engine.run.stored import LOWERED, Stored
 
 FLOAT_KERNELS = {
@@ -43,17 +44,17 @@ class Executed:
     float_operators: dict[str, int]
 
 
-def executed(model: onnx.ModelProto | Path) -> Executed:
+def executed(model: onnx.ModelProto) -> Executed:
     """Open the model once and read what onnxruntime made of it.
 
     Layer ids are weight names of the canonical model; a lowered one stores the weight of layer
-    W as W or W_quantized. A path must be a file that Lathe wrote.
+    W as W or W_quantized. Mapped tensors stay where they are, and nothing is repacked, so
+    this costs little memory whatever the model's size.
     """
-    asked = onnx.load(model) if isinstance(model, Path) else model
-    optimised = _optimised(asked)
+    optimised = _optimised(model)
     counts = Counter(node.op_type for node in every_node(optimised.graph))
     floats = {name: counts[name] for name in sorted(FLOAT_KERNELS) if counts[name]}
-    return Executed(_layers(asked, Stored(optimised)), floats)
+    return Executed(_layers(model, Stored(optimised)), floats)
 
 
 def _optimised(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -64,10 +65,14 @@ def _optimised(model: onnx.ModelProto) -> onnx.ModelProto:
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
         options.intra_op_num_threads = 1
         options.log_severity_level = ERRORS_ONLY
+        options.add_session_config_entry("session.disable_prepacking", "1")
+        options.add_session_config_entry(
+            "session.model_external_initializers_file_folder_path", str(ROOT)
+        )
         ort.InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
-        return onnx.load(path)
+        return onnx.load(path, load_external_data=False)
 
 
 def _layers(asked: onnx.ModelProto, runs: Stored) -> dict[str, str]:

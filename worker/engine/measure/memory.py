@@ -30,13 +30,13 @@ def peak_memory(model: Path, inputs: Arrays, *, threads: int = 1) -> Measurement
 
     It is opened and run once before, unmeasured: the first time loads parts of the runtime.
     """
-    run(open_session(model, threads=threads), inputs)
+    run(open_session(model, threads=threads, as_deployed=True), inputs)
     _hand_back()
     resettable = _reset_peak()
     before = _status_bytes("VmRSS")
     watch = _Watch()
     with watch:
-        session = open_session(model, threads=threads)
+        session = open_session(model, threads=threads, as_deployed=True)
         run(session, inputs)
     peak = _status_bytes("VmHWM") if resettable else watch.highest
     return Measurement(metric="peak_memory_bytes", value=max(0, peak - before), unit="bytes")

@@ -27,6 +27,9 @@ from lathe.views import Progress
 from worker.engine.context import Arrays, Report, silent
 from worker.engine.measure.cpu_share import CpuMoment, others_share
 from worker.engine.measure.locks import TimingLock
+from worker.engine.onnx_file.bundle import SUFFIX
+from worker.engine.onnx_file.read import MOST_BYTES
+from worker.engine.session import open_session
 
 SLICE_S = 2.0
 WARM_UP_RUNS = 5
@@ -37,7 +40,6 @@ ATTEMPTS = 3
 RETRY_WITHIN_S = 20.0
 HOT_BELOW_S = 0.02
 PAUSE_S = 0.02  # between slices, so that waiting work gets its turn
-ERRORS_ONLY = 3
 
 
 @dataclass
@@ -93,14 +95,15 @@ def time_files(
 
 
 def _session(path: Path, threads: int) -> ort.InferenceSession:
-    """All optimisations on; its threads do not spin on into the next file's run. From bytes:
-    one of the files may be an upload, whose neighbours onnxruntime must not read."""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = ERRORS_ONLY
-    options.add_session_config_entry("session.force_spinning_stop", "1")
-    return ort.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+    """As deployed; its threads do not spin on into the next file's run. From bytes where they
+    fit: one of the files may be an upload, whose neighbours onnxruntime must not read."""
+    single = path.suffix != SUFFIX and path.stat().st_size <= MOST_BYTES
+    return open_session(
+        path.read_bytes() if single else path,
+        threads=threads,
+        as_deployed=True,
+        entries={"session.force_spinning_stop": "1"},
+    )
 
 
 def _timed(

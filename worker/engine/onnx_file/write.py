@@ -33,8 +33,14 @@ def write_model(model: onnx.ModelProto, path: Path, *, aligned: bool = False) ->
     graph = _graph(skeleton, aligned=aligned)
     with path.open("xb") as file:
         for part in graph:
-            _pour(file, part)
+            pour(file, part)
         return file.tell()
+
+
+def file_bytes(model: onnx.ModelProto) -> int:
+    """Bytes of the ordinary file that `write_model` would write, mapped tensors counted."""
+    skeleton = model.SerializeToString(deterministic=True)
+    return sum(_size(part) for part in _graph(skeleton, aligned=False))
 
 
 def _graph(skeleton: bytes, *, aligned: bool) -> Iterator[Part]:
@@ -131,7 +137,8 @@ def _size(part: Part) -> int:
     return part.size_bytes if isinstance(part, Place) else len(part)
 
 
-def _pour(file: io.BufferedWriter, part: Part) -> None:
+def pour(file: io.BufferedWriter, part: Part) -> None:
+    """Append the bytes of `part`, read in pieces; raises OSError when its file is shorter."""
     if isinstance(part, bytes):
         file.write(part)
         return

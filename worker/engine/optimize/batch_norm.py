@@ -18,6 +18,10 @@ from onnx import helper, numpy_helper
 
 from worker.engine.graph.initializers import initializers
 from worker.engine.graph.uses import consumers, producers
+from worker.engine.onnx_file.array import array
+from worker.engine.onnx_file.blocks import blocks
+from worker.engine.onnx_file.place import is_mapped
+from worker.engine.onnx_file.spill import Spill
 from worker.engine.optimize.names import fresh
 
 Array = NDArray[np.float64]
@@ -34,17 +38,18 @@ class _Merge:
     bias: onnx.TensorProto | None
 
 
-def merge_batch_norms(model: onnx.ModelProto, untouchable: frozenset[str]) -> int:
+def merge_batch_norms(model: onnx.ModelProto, untouchable: frozenset[str], spill: Spill) -> int:
     """Merge, in place, each BatchNormalization that alone reads a Conv, ConvTranspose or Gemm
     whose weights nothing else reads; how many went. Weights in `untouchable` stay.
 
-    The weight keeps its name; a bias that was missing takes the name of the norm's shift.
+    The weight keeps its name, and where it is large goes to `spill` piece by piece; a bias
+    that was missing takes the name of the norm's shift.
     """
     merged = 0
     for norm in list(model.graph.node):
         if (found := _mergeable(model, norm)) is None or found.weight.name in untouchable:
             continue
-        _merge(model, found)
+        _merge(model, found, spill)
         merged += 1
     return merged
 
@@ -78,14 +83,14 @@ def _plain(norm: onnx.NodeProto) -> bool:
     )
 
 
-def _merge(model: onnx.ModelProto, found: _Merge) -> None:
+def _merge(model: onnx.ModelProto, found: _Merge, spill: Spill) -> None:
     known = initializers(model)
     layer, norm = found.layer, found.norm
     gamma, beta, mean, variance = (_array(known[name]) for name in norm.input[1:STATISTICS])
     scale = gamma / np.sqrt(variance + _number(norm, "epsilon", 1e-5))
     factor = _number(layer, "beta", 1.0) if layer.op_type == "Gemm" else 1.0
     shift = np.zeros_like(mean) if found.bias is None else factor * _array(found.bias)
-    _store(found.weight, _scaled(layer, _array(found.weight), scale))
+    _scale(found.weight, _factors(layer, tuple(found.weight.dims), scale), spill)
     bias = (scale * (shift - mean) + beta) / factor
     if found.bias is not None:
         _store(found.bias, bias)
@@ -102,24 +107,40 @@ def _merge(model: onnx.ModelProto, found: _Merge) -> None:
     model.graph.node.remove(norm)
 
 
-def _scaled(layer: onnx.NodeProto, weight: Array, scale: Array) -> Array:
-    """`weight` with each output channel times its `scale`.
+def _factors(layer: onnx.NodeProto, shape: tuple[int, ...], scale: Array) -> Array:
+    """What each number of a weight of `shape` is multiplied by, to be broadcast: 1 where an
+    axis does not matter.
 
     Conv (O, I/g, *k); ConvTranspose (I, O/g, *k), where group j of the inputs makes the
     outputs j O/g to (j + 1) O/g - 1; Gemm (I, O), or (O, I) with transB.
     """
+    ones = [1] * (len(shape) - 2)
     if layer.op_type == "Gemm" and not _number(layer, "transB", 0):
-        return weight * scale
+        return scale.reshape(1, -1)
     if layer.op_type != "ConvTranspose":
-        return weight * scale.reshape(-1, *[1] * (weight.ndim - 1))
+        return scale.reshape(-1, 1, *ones)
     groups = int(_number(layer, "group", 1))
-    apart = weight.reshape(groups, -1, *weight.shape[1:])
-    each = scale.reshape(groups, 1, -1, *[1] * (weight.ndim - 2))
-    return (apart * each).reshape(weight.shape)
+    each = np.repeat(scale.reshape(groups, -1), shape[0] // groups, axis=0)
+    return each.reshape(*each.shape, *ones)
+
+
+def _scale(tensor: onnx.TensorProto, factors: Array, spill: Spill) -> None:
+    """Multiply in float64, in place."""
+    values = array(tensor)
+    parts = (
+        np.multiply(values[rows], factors[rows] if len(factors) > 1 else factors).astype(
+            values.dtype
+        )
+        for rows in blocks(values)
+    )
+    if is_mapped(tensor):
+        tensor.CopyFrom(spill.streamed(tensor.name, values.dtype, values.shape, parts))
+    else:
+        tensor.CopyFrom(numpy_helper.from_array(np.concatenate(list(parts)), tensor.name))
 
 
 def _array(tensor: onnx.TensorProto) -> Array:
-    return numpy_helper.to_array(tensor).astype(np.float64)
+    return array(tensor).astype(np.float64)
 
 
 def _store(tensor: onnx.TensorProto, values: Array) -> None:

@@ -3,12 +3,13 @@
 import math
 
 import onnx
-from onnx import helper, numpy_helper
+from onnx import helper
 
 from worker.engine.graph.initializers import initializers
 from worker.engine.graph.layers import layers
 from worker.engine.graph.operators import subgraphs
 from worker.engine.graph.shapes import shapes
+from worker.engine.onnx_file.spill import Spill
 from worker.engine.optimize.duplicates import NEVER_THE_SAME
 from worker.engine.session import open_session, run
 
@@ -16,7 +17,7 @@ LARGEST_ELEMENTS = 1 << 16  # a larger result would cost more bytes than the nod
 KEPT = {"DequantizeLinear", "QuantizeLinear"}  # they store a tensor smaller than its value
 
 
-def fold_constants(model: onnx.ModelProto) -> int:
+def fold_constants(model: onnx.ModelProto, spill: Spill) -> int:
     """Replace such nodes by constants of the same name, in place; how many went.
 
     Left as they are: nodes that read a layer's weight, whose name is the layer's id; random
@@ -31,7 +32,7 @@ def fold_constants(model: onnx.ModelProto) -> int:
             continue
         if any(_elements(sizes.get(name)) > LARGEST_ELEMENTS for name in node.output if name):
             continue
-        for tensor in _computed(model, node, known):
+        for tensor in _computed(model, node, known, spill):
             graph.initializer.append(tensor)
             known[tensor.name] = graph.initializer[-1]
         graph.node.remove(node)
@@ -59,9 +60,12 @@ def _elements(shape: tuple[int | str | None, ...] | None) -> float:
 
 
 def _computed(
-    model: onnx.ModelProto, node: onnx.NodeProto, known: dict[str, onnx.TensorProto]
+    model: onnx.ModelProto,
+    node: onnx.NodeProto,
+    known: dict[str, onnx.TensorProto],
+    spill: Spill,
 ) -> list[onnx.TensorProto]:
-    """The outputs of one node, by onnxruntime itself."""
+    """The outputs of one node, by onnxruntime itself; it maps the inputs that are mapped."""
     names = [name for name in node.output if name]
     alone = helper.make_graph(
         [node],
@@ -73,4 +77,4 @@ def _computed(
     single = onnx.ModelProto(ir_version=model.ir_version, graph=alone)
     single.opset_import.extend(model.opset_import)
     values = run(open_session(single), {})
-    return [numpy_helper.from_array(values[name], name) for name in names]
+    return [spill.tensor(name, values[name]) for name in names]

@@ -4,7 +4,9 @@ Names of inputs, outputs and of every weight that is still there stay as they we
 result is compared with the original on random inputs before it is handed on.
 """
 
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 from lathe.errors import EffectLost
 from lathe.techniques.optimize import OptimizeGraph
@@ -13,6 +15,8 @@ from worker.engine.checkpoint import Checkpoint
 from worker.engine.context import Context
 from worker.engine.gate import same_function
 from worker.engine.graph.io_spec import io_spec
+from worker.engine.onnx_file.spill import Spill
+from worker.engine.onnx_file.write import file_bytes
 from worker.engine.optimize.batch_norm import merge_batch_norms
 from worker.engine.optimize.constants import fold_constants
 from worker.engine.optimize.dead import drop_dead
@@ -32,34 +36,34 @@ def optimize_graph(checkpoint: Checkpoint, _: OptimizeGraph, context: Context) -
     """
     model = checkpoint.private()
     on_a_grid = frozenset(layer for layer, t in checkpoint.traits.items() if t.grid)
+    own = Path(tempfile.mkdtemp(dir=context.folder))
     counts = {"constants": 0, "passthrough": 0, "batch_norms": 0, "duplicates": 0, "dead": 0}
-    for turn in range(1, ROUNDS + 1):
-        changes = {
-            "constants": fold_constants(model),
-            "passthrough": drop_passthrough(model),
-            "batch_norms": merge_batch_norms(model, on_a_grid),
-            "duplicates": drop_duplicates(model),
-            "dead": drop_dead(model),
-        }
-        counts = {name: counts[name] + changed for name, changed in changes.items()}
-        context.progress(
-            Progress(fraction=turn / ROUNDS, current=turn, total=ROUNDS, unit="passes")
-        )
-        if not any(changes.values()):
-            break
+    with Spill(own / "tensors") as spill:
+        for turn in range(1, ROUNDS + 1):
+            changes = {
+                "constants": fold_constants(model, spill),
+                "passthrough": drop_passthrough(model),
+                "batch_norms": merge_batch_norms(model, on_a_grid, spill),
+                "duplicates": drop_duplicates(model),
+                "dead": drop_dead(model),
+            }
+            counts = {name: counts[name] + changed for name, changed in changes.items()}
+            context.progress(
+                Progress(fraction=turn / ROUNDS, current=turn, total=ROUNDS, unit="passes")
+            )
+            if not any(changes.values()):
+                break
     if io_spec(model) != io_spec(checkpoint.model):
         raise EffectLost("cleaning up changed the model's inputs or outputs")
-    for batch in BATCHES:
-        same_function(
-            checkpoint.model, model, random_inputs(checkpoint.model, batch, context.seed)
-        )
+    batches = [random_inputs(checkpoint.model, batch, context.seed) for batch in BATCHES]
+    same_function(checkpoint.model, model, batches)
     return Outcome(
         checkpoint=replace(checkpoint, model=model),
         facts={
             "nodes_before": len(checkpoint.model.graph.node),
             "nodes_after": len(model.graph.node),
-            "bytes_before": checkpoint.model.ByteSize(),
-            "bytes_after": model.ByteSize(),
+            "bytes_before": file_bytes(checkpoint.model),
+            "bytes_after": file_bytes(model),
             **{f"{name}_removed": count for name, count in counts.items()},
         },
     )

@@ -4,6 +4,7 @@ import onnx
 
 from worker.engine.graph.initializers import initializers
 from worker.engine.graph.uses import consumers, producers
+from worker.engine.onnx_file.array import array
 from worker.engine.optimize.names import read_instead
 
 
@@ -50,4 +51,4 @@ def _passes(model: onnx.ModelProto, node: onnx.NodeProto) -> bool:
     if not training:
         return True
     tensor = initializers(model).get(training)
-    return tensor is not None and not onnx.numpy_helper.to_array(tensor).any()
+    return tensor is not None and not array(tensor).any()

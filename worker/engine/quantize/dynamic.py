@@ -24,9 +24,11 @@ from worker.engine.measure.environment import saturates
 from worker.engine.outcome import Outcome
 from worker.engine.quantize.grids import lowered_checkpoint, lowering_facts, weight_grids
 from worker.engine.quantize.nodes import named, nodes_of
+from worker.engine.quantize.refill import Blank
 from worker.engine.quantize.require_float import require_float
 from worker.engine.quantize.rewritten import rewritten
 from worker.engine.quantize.tables import small_tables
+from worker.engine.quantize.upright import upright
 
 LOWERED = ("Gemm", "MatMul", "LSTM", "Attention", "EmbedLayerNormalization", "Gather")
 LAST_RESORT = ("Conv",)
@@ -47,6 +49,7 @@ def quantize_dynamic(
     before = layers(model)
     excluded = {*nodes_of(model, spec.exclude), *small_tables(model), *_batch_first(model)}
     operators = _operators(model, excluded)
+    turned = upright(model)
     reduced = saturates() and spec.weights.symmetric
     lowered = rewritten(
         model,
@@ -54,6 +57,9 @@ def quantize_dynamic(
         lambda source, target: _write(
             source, target, spec, operators, excluded, reduce_range=reduced
         ),
+        operators,
+        turned=turned,
+        blank=Blank(reduced),
     )
     grids = weight_grids(before, lowered)
     facts = lowering_facts(checkpoint, lowered, before, frozenset(grids))
@@ -110,7 +116,7 @@ def _write(
         per_channel=spec.weights.granularity.per == "channel",
         reduce_range=reduce_range,
         weight_type=QuantType.QInt8 if spec.weights.symmetric else QuantType.QUInt8,
-        nodes_to_exclude=sorted(excluded),
+        nodes_to_exclude=sorted(excluded | {f"{name}_MatMul" for name in excluded}),
         extra_options={
             "WeightSymmetric": spec.weights.symmetric,
             "MatMulConstBOnly": True,

@@ -5,9 +5,13 @@ keep float32, as do operators that cannot be half (see `half`). On a CPU the run
 casts back and computes in float32: the file is half the size, not faster.
 """
 
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import onnx
-from onnx import TensorProto, numpy_helper
+from numpy.typing import NDArray
+from onnx import TensorProto
 
 from lathe.errors import StepImpossible
 from lathe.techniques.quantize import QuantizeFloat
@@ -15,6 +19,9 @@ from worker.engine.checkpoint import Checkpoint
 from worker.engine.context import Context
 from worker.engine.graph.initializers import initializers
 from worker.engine.graph.layers import layers
+from worker.engine.onnx_file.array import array
+from worker.engine.onnx_file.blocks import blocks
+from worker.engine.onnx_file.spill import Spill
 from worker.engine.outcome import Outcome
 from worker.engine.quantize.grids import lowered_checkpoint, lowering_facts
 from worker.engine.quantize.half import LARGEST, halved
@@ -28,13 +35,15 @@ def quantize_float(checkpoint: Checkpoint, spec: QuantizeFloat, context: Context
     Raises UnknownLayer for an excluded layer that the model does not have, StepImpossible
     where the model is quantized already or no float32 layer is left to convert.
     """
-    del context  # no data and no scratch space are needed
     require_float(checkpoint.model)
     model = checkpoint.private()
     named(model)
     before = layers(model)
     overflowing = _overflowing(model) & {layer.id for layer in before}
-    clamped = halved(model, {*nodes_of(model, spec.exclude), *nodes_of(model, overflowing)})
+    keep_full = {*nodes_of(model, spec.exclude), *nodes_of(model, overflowing)}
+    own = Path(tempfile.mkdtemp(dir=context.folder))
+    with Spill(own / "tensors") as spill:
+        clamped = halved(model, keep_full, spill)
     after = initializers(model)
     lowered = frozenset(
         layer.id
@@ -58,6 +67,10 @@ def _overflowing(model: onnx.ModelProto) -> set[str]:
     return {
         name
         for name, tensor in initializers(model).items()
-        if tensor.data_type == TensorProto.FLOAT
-        and (np.abs(numpy_helper.to_array(tensor)) > LARGEST).any()
+        if tensor.data_type == TensorProto.FLOAT and _beyond(array(tensor).reshape(-1))
     }
+
+
+def _beyond(flat: NDArray[np.generic]) -> bool:
+    parts = (flat[part] for part in blocks(flat))
+    return any(part.min() < -LARGEST or part.max() > LARGEST for part in parts)

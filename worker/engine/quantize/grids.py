@@ -4,11 +4,13 @@ import math
 
 import numpy as np
 import onnx
-from onnx import TensorProto, numpy_helper
+from onnx import TensorProto
 
 from lathe.facts import LayerSpec
 from worker.engine.checkpoint import Checkpoint, QuantizedWeights, Trait
 from worker.engine.graph.initializers import initializers
+from worker.engine.onnx_file.array import array
+from worker.engine.onnx_file.write import file_bytes
 from worker.engine.outcome import FactValue
 
 INTEGERS = {TensorProto.INT8, TensorProto.UINT8}
@@ -29,7 +31,7 @@ def weight_grids(
         weight = tensors.get(f"{layer.id}_quantized")
         if weight is None or weight.data_type not in INTEGERS or layer.id in tensors:
             continue
-        zero_points = numpy_helper.to_array(tensors[f"{layer.id}_zero_point"])
+        zero_points = array(tensors[f"{layer.id}_zero_point"])
         scales = math.prod(tensors[f"{layer.id}_scale"].dims)
         grids[layer.id] = QuantizedWeights(
             bits=8,
@@ -63,8 +65,8 @@ def lowering_facts(
         "layers_quantized": len(before) - len(stayed),
         "layers_float": len(stayed),
         "float_layers": ", ".join(stayed[:NAMED]) + more or None,
-        "bytes_before": checkpoint.model.ByteSize(),
-        "bytes_after": after.ByteSize(),
+        "bytes_before": file_bytes(checkpoint.model),
+        "bytes_after": file_bytes(after),
     }
 
 

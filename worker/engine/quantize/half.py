@@ -8,7 +8,7 @@ all its values are known, and the operator is not one whose intermediate sums or
 the range of float16.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -18,6 +18,10 @@ from numpy.typing import NDArray
 from onnx import TensorProto, defs, helper, numpy_helper, shape_inference
 
 from worker.engine.graph.operators import every_node, subgraphs
+from worker.engine.onnx_file.array import array
+from worker.engine.onnx_file.blocks import blocks
+from worker.engine.onnx_file.place import is_mapped
+from worker.engine.onnx_file.spill import Spill
 
 LARGEST = float(np.finfo(np.float16).max)  # 65504
 SMALLEST = float(np.finfo(np.float16).smallest_subnormal)  # 2^-24
@@ -40,8 +44,9 @@ class _Uses:
     outputs: tuple[bool, ...]
 
 
-def halved(model: onnx.ModelProto, keep_full: Collection[str]) -> int:
-    """Convert `model` in place; nodes named in `keep_full` stay as they are.
+def halved(model: onnx.ModelProto, keep_full: Collection[str], spill: Spill) -> int:
+    """Convert `model` in place; nodes named in `keep_full` stay as they are. New large
+    constants go to `spill`.
 
     Returns how many constants held a number beyond float16 and were clamped to +-65504. A
     constant too small for float16 becomes its smallest number instead of zero, since a
@@ -52,7 +57,7 @@ def halved(model: onnx.ModelProto, keep_full: Collection[str]) -> int:
     types = _types(model)
     uses = [_uses(node, types, model, frozenset(keep_full)) for node in graph.node]
     versions = _Versions.of(graph, types, uses)
-    clamped = versions.store_constants(graph)
+    clamped = versions.store_constants(graph, spill)
     nodes = list(graph.node)
     del graph.node[:], graph.value_info[:]
     graph.node.extend(
@@ -136,16 +141,15 @@ class _Versions:
             return None
         return helper.make_node("Cast", [source], [target], name=f"cast_{target}", to=to)
 
-    def store_constants(self, graph: onnx.GraphProto) -> int:
+    def store_constants(self, graph: onnx.GraphProto, spill: Spill) -> int:
         """Put the half version of every constant that is read as half into the graph; how
         many were clamped."""
         clamped = 0
         for tensor in list(graph.initializer):
             if tensor.data_type != TensorProto.FLOAT or tensor.name not in self.read_half:
                 continue
-            numbers = numpy_helper.to_array(tensor)
-            clamped += bool((np.abs(numbers) > LARGEST).any())
-            stored = numpy_helper.from_array(_narrowed(numbers), self.half(tensor.name))
+            stored, beyond = _stored(tensor, self.half(tensor.name), spill)
+            clamped += beyond
             if stored.name == tensor.name:
                 tensor.CopyFrom(stored)
             else:
@@ -206,6 +210,24 @@ def _halves(
         and HALF in formal[min(place, len(formal) - 1)].types
         for place, name in enumerate(names)
     )
+
+
+def _stored(tensor: onnx.TensorProto, name: str, spill: Spill) -> tuple[onnx.TensorProto, bool]:
+    """The half version of a constant, and whether a number of it was clamped."""
+    values = array(tensor)
+    flat = values.reshape(-1)
+    clamped = False
+
+    def parts() -> Iterator[NDArray[np.float16]]:
+        nonlocal clamped
+        for part in blocks(flat):
+            clamped |= bool(flat[part].max() > LARGEST or flat[part].min() < -LARGEST)
+            yield _narrowed(flat[part])
+
+    if is_mapped(tensor):
+        return spill.streamed(name, np.dtype(np.float16), values.shape, parts()), clamped
+    narrow = np.concatenate([np.empty(0, np.float16), *parts()]).reshape(values.shape)
+    return numpy_helper.from_array(narrow, name), clamped
 
 
 def _narrowed(numbers: NDArray[np.generic]) -> NDArray[np.float16]:

@@ -17,10 +17,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import onnx
-from onnx import numpy_helper
 
 from worker.engine.graph.initializers import initializers
 from worker.engine.graph.uses import consumers, live, producers
+from worker.engine.onnx_file.array import array
 
 MOVERS = frozenset({"Slice", "Pad", "Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze"})
 ADD = "QLinearAdd"
@@ -87,9 +87,7 @@ def _only_moves(node: onnx.NodeProto, tensors: dict[str, onnx.TensorProto]) -> b
     if modes not in ([], [b"constant"]):
         return True  # reflected and repeated values move, too
     filler = node.input[2] if len(node.input) > 2 else ""  # noqa: PLR2004 - its third input
-    return not filler or (
-        filler in tensors and not numpy_helper.to_array(tensors[filler]).any()
-    )
+    return not filler or (filler in tensors and not array(tensors[filler]).any())
 
 
 def _dequantizes(node: onnx.NodeProto, tensors: dict[str, onnx.TensorProto]) -> bool:

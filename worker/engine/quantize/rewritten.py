@@ -1,37 +1,62 @@
 """onnxruntime's quantizers read a file and write one; here that looks like a function."""
 
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import onnx
+
+from worker.engine.onnx_file.place import is_mapped
+from worker.engine.onnx_file.read import read_model
+from worker.engine.onnx_file.spill import Spill
+from worker.engine.onnx_file.write import write_model
+from worker.engine.quantize.original import Original
+from worker.engine.quantize.refill import Blank, refill
+from worker.engine.quantize.stand_ins import stand_ins
 
 PRE_PROCESSED = ("onnx.quant.pre_process", "onnxruntime.quant")
 
 
 def rewritten(
-    model: onnx.ModelProto, folder: Path, rewrite: Callable[[Path, Path], None]
+    model: onnx.ModelProto,
+    folder: Path,
+    rewrite: Callable[[Path, Path], None],
+    operators: Collection[str],
+    *,
+    turned: Mapping[str, Original] | None = None,
+    blank: Blank | None = None,
 ) -> onnx.ModelProto:
     """What `rewrite(source, target)` makes of the model.
 
+    It quantizes the constants of `operators`, large ones from stand-ins, so it never loads
+    them; `blank` ones where nothing but the integers depends on a weight's grid. `turned` is
+    what `upright` had turned.
+
     The source is marked as pre-processed: the canonical form is optimised already, and
     onnxruntime's own pre-processing gave the same graph with nine more operator sets. The
-    result's marks and recorded shapes are dropped again; both files are removed.
+    result's marks and recorded shapes are dropped again. Its large tensors lie in `folder`,
+    which must outlive it; where it has none, no file stays.
     """
-    source, target = folder / "float.onnx", folder / "lowered.onnx"
+    own = Path(tempfile.mkdtemp(dir=folder))
+    shown = onnx.ModelProto()
+    shown.CopyFrom(model)
+    hidden = stand_ins(shown, operators, turned or {}, blank=blank is not None)
     key, value = PRE_PROCESSED
-    marked = onnx.ModelProto()
-    marked.CopyFrom(model)
-    marked.metadata_props.add(key=key, value=value)
-    onnx.save(marked, source)
-    try:
-        rewrite(source, target)
-        lowered = onnx.load(target)
-    finally:
-        source.unlink()
-        target.unlink(missing_ok=True)
+    shown.metadata_props.add(key=key, value=value)
+    source, target = own / "float.onnx", own / "lowered.onnx"
+    write_model(shown, source)
+    rewrite(source, target)
+    source.unlink()
+    lowered = read_model(target)
     del lowered.metadata_props[:]
     lowered.metadata_props.extend(model.metadata_props)
     del lowered.graph.value_info[:]
     for tensor in lowered.graph.initializer:
-        tensor.ClearField("data_location")  # went through external data; it is inside again
+        if not tensor.external_data:
+            tensor.ClearField("data_location")  # went through external data; it is inside again
+    with Spill(own / "tensors") as spill:
+        refill(lowered, hidden, spill, blank)
+    if not any(is_mapped(tensor) for tensor in lowered.graph.initializer):
+        shutil.rmtree(own)
     return lowered

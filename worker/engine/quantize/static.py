@@ -92,6 +92,7 @@ def quantize_static(checkpoint: Checkpoint, spec: QuantizeStatic, context: Conte
         lambda source, target: _write(
             source, target, ranges, spec, types, sorted(floats), reduce_range=reduced
         ),
+        LOWERED,
     )
     keep_integers(lowered)
     grids = weight_grids(before, lowered)

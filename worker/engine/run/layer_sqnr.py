@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import numpy_helper
 
 from worker.engine.context import Arrays, Samples
 from worker.engine.measure.answers import batches, filled, fixed_batch
 from worker.engine.measure.metrics import sqnr_db
+from worker.engine.onnx_file.array import array
 from worker.engine.run.counterpart import Counterpart
 from worker.engine.run.stored import Stored
 from worker.engine.session import open_session, run
@@ -68,8 +68,8 @@ def _float(
 ) -> NDArray[np.float64]:
     if pair.scale is None or pair.zero_point is None:
         return values.astype(np.float64)
-    scale = numpy_helper.to_array(constants[pair.scale]).astype(np.float64)
-    zero_point = numpy_helper.to_array(constants[pair.zero_point]).astype(np.float64)
+    scale = array(constants[pair.scale]).astype(np.float64)
+    zero_point = array(constants[pair.zero_point]).astype(np.float64)
     return np.asarray((values.astype(np.float64) - zero_point) * scale)
 
 

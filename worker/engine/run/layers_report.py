@@ -4,13 +4,14 @@ from collections.abc import Mapping
 
 import numpy as np
 import onnx
-from onnx import numpy_helper
 
 from lathe.facts import LayerSpec
 from lathe.report import LayerReport
 from worker.engine.context import Samples
 from worker.engine.graph.io_spec import DTYPES
 from worker.engine.graph.layers import layers
+from worker.engine.onnx_file.array import array
+from worker.engine.onnx_file.blocks import blocks
 from worker.engine.run.counterpart import counterpart
 from worker.engine.run.layer_sqnr import layer_sqnr
 from worker.engine.run.stored import LOWERED, Stored
@@ -78,19 +79,23 @@ def _bytes(layer: str, graph: Stored) -> int:
 
 def _nonzero(layer: str, weight: onnx.TensorProto, graph: Stored) -> float:
     """Fraction of stored weights that do not mean zero: for integers, q != zero point."""
-    values = numpy_helper.to_array(weight)
+    values = array(weight)
     if not values.size:
         return 0.0
     zero_point = graph.tensors.get(f"{layer}_zero_point")
-    if not weight.name.endswith(LOWERED) or zero_point is None:
-        return float(np.count_nonzero(values) / values.size)
-    zero = numpy_helper.to_array(zero_point)
-    if zero.size > 1 and not zero.any():
-        zero = zero.ravel()[:1].reshape(())
-    if zero.size > 1:
-        axis = next(k for k, size in enumerate(values.shape) if size == zero.size)
-        zero = zero.reshape([-1 if k == axis else 1 for k in range(values.ndim)])
-    return float((values != zero).mean())
+    zero = None
+    if weight.name.endswith(LOWERED) and zero_point is not None and array(zero_point).any():
+        zero = array(zero_point)
+    if zero is None:
+        flat = values.reshape(-1)
+        return sum(np.count_nonzero(flat[part]) for part in blocks(flat)) / values.size
+    axis = next((k for k, size in enumerate(values.shape) if size == zero.size), 0)
+    zeros = zero.reshape([-1 if k == axis else 1 for k in range(values.ndim)])
+    different = sum(
+        np.count_nonzero(values[rows] != (zeros[rows] if len(zeros) > 1 else zeros))
+        for rows in blocks(values)
+    )
+    return different / values.size
 
 
 def _exotic(tensor: onnx.TensorProto) -> str:

@@ -15,6 +15,7 @@ from lathe.techniques.train import Distill
 from worker.engine.context import Samples
 from worker.engine.data import Side, SplitSamples
 from worker.engine.measure.evaluate import Pair
+from worker.engine.onnx_file.read import read_model
 from worker.wire import Compress
 
 
@@ -45,7 +46,7 @@ class Materials:
             train=opener.samples(data.train),
             calibration=opener.samples(data.calibration),
             evaluation=opener.examples(data.evaluation),
-            teachers={name: onnx.load(folder_in / opener.model(name)) for name in names},
+            teachers={name: read_model(folder_in / opener.model(name)) for name in names},
         )
 
     @property

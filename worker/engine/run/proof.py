@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-import onnx
-
 from lathe.job import JobSpec
 from lathe.report import GroupScore, LayerReport, NoisePoint, Report
 from worker.engine.checkpoint import Checkpoint, load
 from worker.engine.measure.environment import environment
 from worker.engine.measure.noise import noise_curve
+from worker.engine.onnx_file.bundle import SUFFIX
+from worker.engine.onnx_file.read import read_model
 from worker.engine.report.page import page
 from worker.engine.run.artifact import write_artifact
 from worker.engine.run.artifact_name import artifact_name
@@ -22,7 +22,7 @@ from worker.engine.run.subject import BASELINE, Subject
 from worker.engine.run.verdict import decide
 from worker.wire import Compress, Compressed, OutFile
 
-ONNX_TYPE = "application/octet-stream"
+ONNX_TYPE, TAR_TYPE = "application/octet-stream", "application/x-tar"
 
 
 def proof(
@@ -67,7 +67,7 @@ def _layers(
     desk: Desk,
 ) -> tuple[LayerReport, ...]:
     """Against the canonical form of the job's own model, also where the baseline is another."""
-    original = onnx.load(desk.inside / task.model.canonical)
+    original = read_model(desk.inside / task.model.canonical)
     with desk.working("comparing layers"):
         return layer_reports(
             original,
@@ -139,7 +139,7 @@ def _onnx(path: Path, candidate: str) -> OutFile:
         file=path.name,
         kind="onnx",
         name=path.name,
-        media_type=ONNX_TYPE,
+        media_type=TAR_TYPE if path.suffix == SUFFIX else ONNX_TYPE,
         candidate=candidate,
     )
 

@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import onnx
-
 from lathe.job import Benchmark
 from lathe.report import Measurement
 from worker.engine.context import Arrays
 from worker.engine.measure.memory import peak_memory
 from worker.engine.measure.timing import time_files
+from worker.engine.onnx_file.read import read_model
 from worker.engine.run.desk import Desk
 from worker.engine.run.examples import example_inputs
 from worker.engine.run.materials import Materials
@@ -36,7 +35,7 @@ def running_costs(
     if benchmark is None:
         return {}, ()
     sizes, warnings = batch_sizes(task, benchmark)
-    model = onnx.load(desk.inside / task.model.canonical)
+    model = read_model(desk.inside / task.model.canonical)
     inputs = {
         size: example_inputs(model, materials.any_samples, size, seed=task.spec.seed)
         for size in sizes

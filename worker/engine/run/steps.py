@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
 
 from lathe.job import JobSpec
@@ -16,6 +15,7 @@ from worker.engine.apply import apply
 from worker.engine.checkpoint import Checkpoint, load, save
 from worker.engine.context import Context, Report
 from worker.engine.gate import same_function
+from worker.engine.onnx_file.read import read_model
 from worker.engine.outcome import Outcome
 from worker.engine.run.counts import Counts
 from worker.engine.run.desk import Desk
@@ -61,7 +61,7 @@ def run_steps(task: Compress, materials: Materials, desk: Desk) -> Ran:
     for position in range(len(task.reused), len(task.spec.pipeline)):
         step_id = task.spec.step_id(position)
         desk.say(StepStarted(step=step_id))
-        path = desk.out / f"checkpoint-{step_id}.zip"
+        path = desk.out / f"{step_id}.checkpoint"
         with (
             stopping(step_id),
             tempfile.TemporaryDirectory(dir=desk.out) as scratch,
@@ -73,7 +73,7 @@ def run_steps(task: Compress, materials: Materials, desk: Desk) -> Ran:
             report = report.model_copy(update={"facts": report.facts | counts.as_facts()})
             save(outcome.checkpoint, path)
         desk.say(StepFinished(step=step_id, checkpoint=path.name, report=report))
-        current = outcome.checkpoint
+        current = load(path)  # the step's own files are gone with its scratch folder
         states.append(State(step_id, path, counts))
         reports.append(report)
     return Ran(tuple(states), tuple(reports))
@@ -86,7 +86,7 @@ def derived_seed(seed: int, position: int) -> int:
 
 def _start(task: Compress, folder_in: Path) -> Checkpoint:
     if not task.reused:
-        return Checkpoint(onnx.load(folder_in / task.model.canonical))
+        return Checkpoint(read_model(folder_in / task.model.canonical))
     last = task.reused[-1]
     if last.checkpoint is None:
         raise ValueError(f"the checkpoint of the reused step {last.report.id!r} is missing")
@@ -120,7 +120,7 @@ def _timed(
     samples = materials.any_samples
     if isinstance(step, KEEPS_THE_FUNCTION) and samples is not None:
         inputs = example_inputs(before.model, samples, GATE_EXAMPLES, seed=context.seed)
-        same_function(before.model, outcome.checkpoint.model, inputs)
+        same_function(before.model, outcome.checkpoint.model, [inputs])
     return outcome, StepReport(
         id=spec.step_id(position),
         technique=step.technique,

@@ -7,7 +7,7 @@ from typing import Self
 
 from lathe.facts import ModelFacts
 from lathe.report import Measurement
-from worker.engine.measure.executed import Executed, executed
+from worker.engine.measure.executed import Executed
 from worker.engine.run.artifact import Written
 from worker.engine.run.counts import Counts
 
@@ -28,9 +28,10 @@ class Subject:
     @classmethod
     def baseline(cls, path: Path, facts: ModelFacts) -> Self:
         """The canonical float file of the baseline."""
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         counts = Counts(facts.stats.parameters, facts.stats.macs)
-        return cls(BASELINE, path, len(data), hashlib.sha256(data).hexdigest(), counts)
+        return cls(BASELINE, path, path.stat().st_size, sha256, counts)
 
     @classmethod
     def candidate(cls, step: str, written: Written, counts: Counts) -> Self:
@@ -41,7 +42,7 @@ class Subject:
             written.size_bytes,
             written.sha256,
             counts,
-            executed(written.path),
+            written.runs_as,
         )
 
     def costs(self) -> list[Measurement]:

@@ -44,9 +44,9 @@ def test_what_cannot_be_compared_is_infinitely_far() -> None:
 
 def test_models_within_rounding_pass_and_others_are_refused() -> None:
     x: Arrays = {"x": np.array([[1.0, -2.0]], np.float32)}
-    gate.same_function(scaled(1.0), scaled(1.00005), x)
+    gate.same_function(scaled(1.0), scaled(1.00005), [x])
     with pytest.raises(EffectLost, match="another function"):
-        gate.same_function(scaled(1.0), scaled(1.0003), x)
+        gate.same_function(scaled(1.0), scaled(1.0003), [x])
 
 
 def test_a_view_of_another_model_is_refused() -> None:

@@ -6,6 +6,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from worker.engine.onnx_file.spill import Spill
 from worker.engine.optimize.batch_norm import merge_batch_norms
 from worker.engine.session import open_session, run
 
@@ -44,12 +45,12 @@ def arrays(of: onnx.ModelProto) -> dict[str, F32]:
     return {t.name: numpy_helper.to_array(t) for t in of.graph.initializer}
 
 
-def test_a_conv_takes_scale_and_shift_worked_by_hand() -> None:
+def test_a_conv_takes_scale_and_shift_worked_by_hand(spill: Spill) -> None:
     weight = np.array([[3], [4]], np.float32).reshape(2, 1, 1)
     net = model(
         "Conv", {"w": weight, "b": np.array([7, 8], np.float32)}, ["x", "w", "b"], [1, 5]
     )
-    assert merge_batch_norms(net, frozenset()) == 1
+    assert merge_batch_norms(net, frozenset(), spill) == 1
     assert [node.op_type for node in net.graph.node] == ["Conv"]
     assert net.graph.node[0].output[0] == "y"
     found = arrays(net)
@@ -57,19 +58,21 @@ def test_a_conv_takes_scale_and_shift_worked_by_hand() -> None:
     assert found["b"].tolist() == [1 * (7 - 1) + 10, 2 * (8 - 5) + 20]
 
 
-def test_a_bias_that_was_missing_takes_the_name_of_the_shift() -> None:
+def test_a_bias_that_was_missing_takes_the_name_of_the_shift(spill: Spill) -> None:
     net = model("Conv", {"w": np.ones((2, 1, 1), np.float32)}, ["x", "w"], [1, 5])
-    merge_batch_norms(net, frozenset())
+    merge_batch_norms(net, frozenset(), spill)
     assert list(net.graph.node[0].input) == ["x", "w", "beta"]
     assert arrays(net)["beta"].tolist() == [1 * (0 - 1) + 10, 2 * (0 - 5) + 20]
 
 
-def test_a_gemm_divides_by_its_beta_because_it_will_multiply_with_it_again() -> None:
+def test_a_gemm_divides_by_its_beta_because_it_will_multiply_with_it_again(
+    spill: Spill,
+) -> None:
     weight = np.array([[3, 4]], np.float32)
     net = model(
         "Gemm", {"w": weight, "b": np.array([7, 8], np.float32)}, ["x", "w", "b"], [1], beta=0.5
     )
-    merge_batch_norms(net, frozenset())
+    merge_batch_norms(net, frozenset(), spill)
     found = arrays(net)
     assert found["w"].tolist() == [[3, 8]]
     assert found["b"].tolist() == [2 * ((3.5 - 1) + 10), 2 * (2 * (4 - 5) + 20)]
@@ -87,7 +90,11 @@ def test_a_gemm_divides_by_its_beta_because_it_will_multiply_with_it_again() -> 
     ],
 )
 def test_the_function_stays(
-    operator: str, shape: list[int], weight: tuple[int, ...], attributes: dict[str, float]
+    operator: str,
+    shape: list[int],
+    weight: tuple[int, ...],
+    attributes: dict[str, float],
+    spill: Spill,
 ) -> None:
     rng = np.random.default_rng(3)
     net = model(
@@ -99,18 +106,18 @@ def test_the_function_stays(
     )
     x = rng.normal(size=(2, *shape)).astype(np.float32)
     before = run(open_session(net), {"x": x})["y"]
-    assert merge_batch_norms(net, frozenset()) == 1
+    assert merge_batch_norms(net, frozenset(), spill) == 1
     np.testing.assert_allclose(run(open_session(net), {"x": x})["y"], before, atol=1e-5)
 
 
-def test_a_weight_on_a_grid_or_read_twice_is_left_alone() -> None:
+def test_a_weight_on_a_grid_or_read_twice_is_left_alone(spill: Spill) -> None:
     net = model("Conv", {"w": np.ones((2, 1, 1), np.float32)}, ["x", "w"], [1, 5])
-    assert merge_batch_norms(net, frozenset({"w"})) == 0
+    assert merge_batch_norms(net, frozenset({"w"}), spill) == 0
     net.graph.node.append(helper.make_node("Identity", ["w"], ["w_too"]))
-    assert merge_batch_norms(net, frozenset()) == 0
+    assert merge_batch_norms(net, frozenset(), spill) == 0
 
 
-def test_a_layer_that_others_read_too_is_left_alone() -> None:
+def test_a_layer_that_others_read_too_is_left_alone(spill: Spill) -> None:
     net = model("Conv", {"w": np.ones((2, 1, 1), np.float32)}, ["x", "w"], [1, 5])
     net.graph.node.append(helper.make_node("Relu", ["h"], ["other"]))
-    assert merge_batch_norms(net, frozenset()) == 0
+    assert merge_batch_norms(net, frozenset(), spill) == 0

@@ -4,6 +4,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from worker.engine.onnx_file.spill import Spill
 from worker.engine.optimize.constants import fold_constants
 from worker.engine.optimize.dead import drop_dead
 from worker.engine.optimize.duplicates import drop_duplicates
@@ -30,36 +31,36 @@ def wired(net: onnx.ModelProto) -> list[tuple[str, list[str], list[str]]]:
     return [(n.op_type, list(n.input), list(n.output)) for n in net.graph.node]
 
 
-def test_a_constant_expression_becomes_the_number_it_is() -> None:
+def test_a_constant_expression_becomes_the_number_it_is(spill: Spill) -> None:
     nodes = [
         helper.make_node("Constant", [], ["two"], value_float=2.0),
         helper.make_node("Mul", ["three", "two"], ["six"]),
         helper.make_node("Add", ["x", "six"], ["y"]),
     ]
     net = model(nodes, ["y"], three=np.array([3, 5, 7], np.float32))
-    assert fold_constants(net) == 2
+    assert fold_constants(net, spill) == 2
     assert wired(net) == [("Add", ["x", "six"], ["y"])]
     folded = {t.name: numpy_helper.to_array(t) for t in net.graph.initializer}
     assert folded["six"].tolist() == [6, 10, 14]
 
 
-def test_a_layers_weight_keeps_its_name_though_its_transpose_is_constant() -> None:
+def test_a_layers_weight_keeps_its_name_though_its_transpose_is_constant(spill: Spill) -> None:
     nodes = [
         helper.make_node("Transpose", ["w"], ["w_t"]),
         helper.make_node("MatMul", ["x", "w_t"], ["y"]),
     ]
     net = model(nodes, ["y"], w=np.ones((2, 3), np.float32))
-    assert fold_constants(net) == 0
+    assert fold_constants(net, spill) == 0
 
 
-def test_a_large_result_and_a_random_one_are_not_stored() -> None:
+def test_a_large_result_and_a_random_one_are_not_stored(spill: Spill) -> None:
     nodes = [
         helper.make_node("ConstantOfShape", ["many"], ["zeros"]),
         helper.make_node("RandomNormal", [], ["noise"], shape=[3]),
         helper.make_node("Add", ["x", "noise"], ["y"]),
     ]
     net = model(nodes, ["y", "zeros"], many=np.array([1 << 20, 1 << 20], np.int64))
-    assert fold_constants(net) == 0
+    assert fold_constants(net, spill) == 0
 
 
 def test_identity_and_dropout_vanish_and_their_readers_read_what_they_read() -> None:

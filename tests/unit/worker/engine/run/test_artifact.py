@@ -10,7 +10,8 @@ from lathe.facts import Dim, IoSpec, TensorSpec
 from lathe.job import OnnxOutput
 from worker.engine.context import Arrays
 from worker.engine.graph.io_spec import io_spec
-from worker.engine.run.artifact import slim, write_artifact
+from worker.engine.run.artifact import write_artifact
+from worker.engine.run.slim import slim
 from worker.engine.session import open_session, run
 
 
@@ -51,8 +52,8 @@ def convnet() -> onnx.ModelProto:
 def test_the_doors_of_the_upload_come_back_with_a_fixed_batch_fixed_again(
     tmp_path: Path,
 ) -> None:
-    path = tmp_path / "out.onnx"
     for batch in (1, "batch_size", None):
+        path = tmp_path / f"{batch}.onnx"
         write_artifact(convnet(), doors(batch), OnnxOutput(), path)
         assert io_spec(onnx.load(path)) == doors(batch)
 
