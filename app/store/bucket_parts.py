@@ -24,8 +24,12 @@ class BucketParts:
         )
 
     def write(self, data: bytes | memoryview) -> None:
-        """Add `data`; waits while four parts are on their way."""
-        self._writer.write(data)
+        """Add `data`; waits while four parts are on their way.
+
+        The library keeps what it is given until it is sent (obstore 0.12.1), and the caller
+        uses its buffer again: so this is a copy.
+        """
+        self._writer.write(bytes(data))
 
     def close(self) -> None:
         """Wait for the parts and make the object."""
