@@ -4,11 +4,18 @@ import sys
 
 from app.settings import Settings
 from app.store.migrate import upgrade
+from app.store.preflight import check_folders
+from lathe.errors import Refused
 
 
 def main() -> int:
-    """Migrate; any number of copies may do so at once."""
-    upgrade(Settings.from_environment().database_url)
+    """Migrate; any number of copies may do so at once. What stands in the way is one line."""
+    settings = Settings.from_environment()
+    check_folders(settings)
+    try:
+        upgrade(settings.database_url)
+    except Refused as refused:
+        raise SystemExit(f"LATHE_DATABASE_URL: {refused.detail}") from None
     sys.stdout.write("the database has the schema of this release\n")
     return 0
 

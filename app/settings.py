@@ -45,3 +45,7 @@ class Settings(SharedSettings):
             statement_s=self.database_statement_timeout_s,
             pool_s=self.database_pool_wait_s,
         )
+
+
+if __name__ == "__main__":  # a check: silent, or one line and 1
+    Settings.from_environment()

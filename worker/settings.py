@@ -70,3 +70,7 @@ class Settings(SharedSettings):
         ge=1,
         description="CPU threads of a compression; default every core, shared by the slots.",
     )
+
+
+if __name__ == "__main__":  # a check: silent, or one line and 1
+    Settings.from_environment()

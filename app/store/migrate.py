@@ -15,10 +15,13 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.store.db import sync_engine
+from app.store.trouble import database_trouble
 from app.store.waits import Waits
+from lathe.errors import Conflict
 
 _SCRIPTS = Path(__file__).resolve().parents[2] / "migrations"
 _LOCK = 0x6C617468  # "lath": any number that no one else takes
@@ -47,19 +50,30 @@ def schema_of(url: str, timeout_s: float) -> Schema:
             found = MigrationContext.configure(connection).get_current_revision()
     finally:
         engine.dispose()
-    scripts = ScriptDirectory(str(_SCRIPTS))
     if found is None:
         return Schema.MISSING
-    if found == scripts.get_current_head():
+    newest, *older = _revisions()
+    if found == newest:
         return Schema.FITTING
-    ours = {script.revision for script in scripts.walk_revisions()}
-    return Schema.BEHIND if found in ours else Schema.AHEAD
+    return Schema.BEHIND if found in older else Schema.AHEAD
 
 
 def upgrade(url: str) -> None:
-    """Migrate the database at `url` to the newest revision; creates an SQLite file."""
-    with connected(url) as connection:
-        command.upgrade(_config(connection), "head")
+    """Migrate the database at `url` to the newest revision; creates an SQLite file.
+
+    Raises Unavailable or OutOfDisk for a database in trouble, and Conflict for one that a
+    newer release has migrated.
+    """
+    try:
+        with connected(url) as connection:
+            if _revision_is_foreign(connection):
+                raise Conflict("this database is of a newer release; start that release")
+            command.upgrade(_config(connection), "head")
+    except SQLAlchemyError as error:
+        trouble = database_trouble(error)
+        if trouble is None:
+            raise
+        raise trouble from error
 
 
 def downgrade(url: str, revision: str) -> None:
@@ -87,6 +101,16 @@ def connected(url: str) -> Iterator[Connection]:
                 _check_foreign_keys(connection)
     finally:
         engine.dispose()
+
+
+def _revisions() -> list[str]:
+    """This release's revisions, the newest first."""
+    return [script.revision for script in ScriptDirectory(str(_SCRIPTS)).walk_revisions()]
+
+
+def _revision_is_foreign(connection: Connection) -> bool:
+    found = MigrationContext.configure(connection).get_current_revision()
+    return found is not None and found not in _revisions()
 
 
 def _config(connection: Connection) -> Config:

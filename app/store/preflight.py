@@ -23,7 +23,15 @@ log = logging.getLogger(__name__)
 
 def preflight(settings: SharedSettings) -> None:
     """End the process with one line when it could never work: a folder or a schema is wrong."""
-    said = _folders(settings) or _schema(settings)
+    check_folders(settings)
+    said = _schema(settings)
+    if said is not None:
+        raise SystemExit(said)
+
+
+def check_folders(settings: SharedSettings) -> None:
+    """The part of `preflight` that is to be right before the database has its tables."""
+    said = _folders(settings)
     if said is not None:
         raise SystemExit(said)
 

@@ -16,6 +16,7 @@ import httpx
 from app.store.bootstrap import bootstrap
 from app.store.migrate import upgrade
 from app.up.broker import Broker, choose
+from app.up.check import check_settings
 from app.up.tree import Child, ChildFailed, Tree
 from lathe.errors import Refused
 
@@ -83,6 +84,7 @@ def _serve(data: Path, door: socket.socket) -> int:
     logs.mkdir(exist_ok=True)
     broker = choose(data)
     environment = _environment(data, broker)
+    check_settings(environment)
     database_url = environment["LATHE_DATABASE_URL"]
     upgrade(database_url)
     key = bootstrap(database_url)
