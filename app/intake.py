@@ -8,14 +8,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from fastapi import Request
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.http.body_limit import LIMIT
+from app.logs import log
 from app.services import Services
 from app.store import uploads
 from app.store.deposit import Stored, deposit
 from app.store.objects import Written, new_key
-from lathe.errors import Malformed
+from app.store.trouble import database_trouble, in_one_line
+from lathe.errors import Malformed, Unavailable
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _REPR_DIGEST = re.compile(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]+):")
@@ -61,8 +64,21 @@ async def received(
             )
         yield upload
     finally:
+        await _drop_unless_held(parts, key)
+
+
+async def _drop_unless_held(parts: Services, key: str) -> None:
+    """Where nobody can be asked or told, the object stays: the answer is given already, and
+    a row that was committed all the same must keep its bytes."""
+    try:
         if not await _held(parts, key):
             await parts.objects.adelete(key)
+    except SQLAlchemyError as error:
+        if database_trouble(error) is None:
+            raise
+        log("app.intake").warning("object left behind", key=key, why=in_one_line(error))
+    except Unavailable as error:
+        log("app.intake").warning("object left behind", key=key, why=error.detail)
 
 
 async def _held(parts: Services, key: str) -> bool:

@@ -41,33 +41,16 @@ def async_engine(url: str, *, pool_size: int = 8, waits: Waits | None = None) ->
 
     Raises ValueError for a URL of another database.
     """
-    return _async_engine(url, pool_size, waits or Waits())
-
-
-def server_reading_engine(
-    url: str, *, pool_size: int = 8, waits: Waits | None = None
-) -> AsyncEngine:
-    """PostgreSQL for single statements that only read: one round trip and nothing around it.
-
-    No transaction is begun and nothing is reset between two uses of a connection.
-    """
-    options = {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
-    return _async_engine(url, pool_size, waits or Waits(), options)
-
-
-def file_reading_engine(url: str) -> Engine:
-    """An SQLite file for single statements that only read, from within the event loop: it
-    never waits for a lock, and whoever asks does that elsewhere."""
-    target = _with_driver(url, _SYNC_DRIVERS)
-    engine = create_engine(target, pool_reset_on_return=None, isolation_level="AUTOCOMMIT")
-
-    @event.listens_for(engine, "connect")
-    def set_up(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA busy_timeout = 0")
-        cursor.execute("PRAGMA query_only = ON")
-        cursor.close()
-
+    waits, target = waits or Waits(), _with_driver(url, _ASYNC_DRIVERS)
+    server = target.drivername == "postgresql+asyncpg"
+    if server and "sslmode" in target.query:
+        ssl = target.query["sslmode"]  # asyncpg's name for libpq's word, same values
+        target = target.difference_update_query(["sslmode"]).update_query_dict({"ssl": ssl})
+    arguments = asyncpg_arguments(waits) if server else {}
+    engine = create_async(target, connect_args=arguments, **_pool(pool_size, waits))
+    if server:
+        cut_off_late_ones(engine.sync_engine)
+    _prepare(engine.sync_engine, waits)
     return engine
 
 
@@ -120,23 +103,6 @@ def _with_driver(url: str, drivers: dict[str, str]) -> URL:
     if backend == "postgresql" and not target.database:
         raise ValueError("the database URL needs a name at its end: postgresql://host/lathe")
     return target.set(drivername=drivers[backend])
-
-
-def _async_engine(
-    url: str, pool_size: int, waits: Waits, options: dict[str, Any] | None = None
-) -> AsyncEngine:
-    target = _with_driver(url, _ASYNC_DRIVERS)
-    server = target.drivername == "postgresql+asyncpg"
-    if server and "sslmode" in target.query:
-        ssl = target.query["sslmode"]  # asyncpg's name for libpq's word, same values
-        target = target.difference_update_query(["sslmode"]).update_query_dict({"ssl": ssl})
-    arguments = asyncpg_arguments(waits) if server else {}
-    pool = _pool(pool_size, waits)
-    engine = create_async(target, connect_args=arguments, **pool, **(options or {}))
-    if server:
-        cut_off_late_ones(engine.sync_engine)
-    _prepare(engine.sync_engine, waits)
-    return engine
 
 
 def _pool(size: int, waits: Waits) -> dict[str, Any]:
