@@ -25,12 +25,13 @@ def open_session(
 ) -> ort.InferenceSession:
     """A CPU session with `threads` compute threads and all graph optimisations, or none.
 
-    Large tensors are mapped, not read. A model with more than 512 MiB of them runs unoptimised
-    and on weights as they lie in the file: the runtime's repacked copies would double them in
-    memory. `as_deployed` is the way users open a file: the runtime reads it itself if it is
-    of at most 2 GiB, optimises and repacks, whatever memory that takes. `entries` are further
-    settings of the session. A path must be a file that Lathe wrote: onnxruntime reads whatever
-    an uploaded file's external data points at, hard links included.
+    Large tensors are mapped, not read. Without optimisations they are also used as they lie in
+    the file, and a model with more than 512 MiB of them always is: the runtime's repacked
+    copies would double them in memory. `as_deployed` is the way users open a file: the
+    runtime reads it itself if it is of at most 2 GiB, optimises and repacks, whatever memory
+    that takes. `entries` are further settings of the session. A path must be a file that
+    Lathe wrote: onnxruntime reads whatever an uploaded file's external data points at, hard
+    links included.
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
@@ -47,9 +48,10 @@ def open_session(
                 "session.model_external_initializers_file_folder_path", str(ROOT)
             )
         if large_bytes > IN_PLACE_BYTES and not as_deployed:
-            options.add_session_config_entry("session.disable_prepacking", "1")
             optimise = False
         source = source.SerializeToString()
+    if not optimise:
+        options.add_session_config_entry("session.disable_prepacking", "1")
     options.graph_optimization_level = (
         ort.GraphOptimizationLevel.ORT_ENABLE_ALL
         if optimise
