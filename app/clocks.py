@@ -1,22 +1,13 @@
 """The two clocks of a job: how long it has waited, and how long it has run."""
 
 from datetime import datetime
-from typing import Protocol
 
+from app.store.reads import JobColumns
+from app.store.rows import Job
 from lathe.states import JobState
 
 
-class Clocked(Protocol):
-    """What a row tells about time."""
-
-    state: JobState
-    queued_at: datetime
-    started_at: datetime | None
-    queued_s: float
-    running_s: float
-
-
-def clocks(row: Clocked, now: datetime) -> tuple[float, float]:
+def clocks(row: Job | JobColumns, now: datetime) -> tuple[float, float]:
     """Seconds waited and seconds run. The row holds what is over; what goes on is added."""
     queued_s, running_s = row.queued_s, row.running_s
     if row.state == JobState.QUEUED:

@@ -13,7 +13,6 @@ from app.store import reads
 from app.store.reads import Standing
 from app.store.trouble import database_trouble
 from app.watch import Reached
-from lathe.states import JobState
 
 HEARTBEAT_S = 15.0
 OUTAGE_S = 60.0  # a stream outlives a database that is away no longer than this
@@ -53,16 +52,14 @@ async def _told(
 ) -> AsyncIterator[tuple[int, bytes]]:
     """What the stream says, each with the number of the last event that was said."""
     while True:
-        rows = await reads.feed(parts.reads, project_id, job_id, after, _AT_ONCE)
-        told = [row for row in rows if row.seq is not None]
-        for row in told:
+        told = await reads.feed(parts.reads, project_id, job_id, after, _AT_ONCE)
+        for row in told.events:
             data = prepared.event(row).decode()
             yield row.seq, format_sse_event(data_str=data, event=row.type, id=str(row.seq))
-        if told:
-            after = told[-1].seq
-        if len(told) == _AT_ONCE:
+            after = row.seq
+        if len(told.events) == _AT_ONCE:
             continue
-        if JobState(rows[0].state).finished:  # read together with its last event
+        if told.ended:  # read together with its last event
             return
         while not await parts.watch.until(job_id, _behind(after), HEARTBEAT_S):
             yield after, KEEPALIVE_COMMENT
@@ -70,8 +67,8 @@ async def _told(
 
 async def over(parts: Services, project_id: str, job_id: str, after: int) -> bool:
     """Whether the job has ended with nothing behind number `after`; raises Missing."""
-    rows = await reads.feed(parts.reads, project_id, job_id, after, 1)
-    return rows[0].seq is None and JobState(rows[0].state).finished
+    told = await reads.feed(parts.reads, project_id, job_id, after, 1)
+    return told.ended and not told.events
 
 
 def _behind(after: int) -> Reached:

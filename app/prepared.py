@@ -5,14 +5,14 @@ JSON that was checked when it was written, and never changes, is passed on as it
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Row
 
 from app.clocks import clocks
-from app.store.reads import Rows
+from app.store.reads import EventColumns, JobRead, StepColumns
 from app.store.rows.base import utc_now
 from lathe.errors import Failure
 from lathe.report import StepReport, Verdict
@@ -31,40 +31,34 @@ class PreparedJob:
     finished: bool
 
 
-def job(rows: Rows) -> PreparedJob:
-    """The answer for one job; `rows` as `app.store.reads.job` has them.
+def job(read: JobRead) -> PreparedJob:
+    """The answer for one job.
 
     The ETag of an unfinished job is weak: the version stays while its clocks go on.
     """
-    first = rows[0]
-    finished = first.state in _FINISHED
-    steps = rows if first.step_id is not None else ()
-    etag = f'"{first.id}-{first.version}"'
-    return PreparedJob(
-        body=_bytes(_job(first, steps)),
-        etag=etag if finished else f"W/{etag}",
-        finished=finished,
-    )
+    row = read.job
+    finished = row.state in _FINISHED
+    etag = f'"{row.id}-{row.version}"'
+    return PreparedJob(_bytes(_job(read)), etag if finished else f"W/{etag}", finished)
 
 
-def jobs(rows: Rows, steps: dict[str, Rows], next_cursor: str | None) -> bytes:
+def jobs(reads: Sequence[JobRead], next_cursor: str | None) -> bytes:
     """A page of jobs."""
-    items = [_job(row, steps[row.id]) for row in rows]
-    return _bytes({"items": items, "next_cursor": next_cursor})
+    return _bytes({"items": [_job(read) for read in reads], "next_cursor": next_cursor})
 
 
-def events(rows: Rows, next_cursor: str | None) -> bytes:
-    """A page of events; `rows` as `app.store.reads.feed` has them."""
-    items = [_event(row) for row in rows if row.seq is not None]
-    return _bytes({"items": items, "next_cursor": next_cursor})
+def events(rows: Sequence[EventColumns], next_cursor: str | None) -> bytes:
+    """A page of events."""
+    return _bytes({"items": [_event(row) for row in rows], "next_cursor": next_cursor})
 
 
-def event(row: Row[*tuple[Any, ...]]) -> bytes:
+def event(row: EventColumns) -> bytes:
     """One event of a stream."""
     return _bytes(_event(row))
 
 
-def _job(row: Row[*tuple[Any, ...]], steps: Rows) -> dict[str, Any]:
+def _job(read: JobRead) -> dict[str, Any]:
+    row = read.job
     queued_s, running_s = clocks(row, utc_now())
     cancelling = row.cancel_requested and row.state not in _FINISHED
     return {
@@ -80,7 +74,7 @@ def _job(row: Row[*tuple[Any, ...]], steps: Rows) -> dict[str, Any]:
         "labels": _as_stored(row.labels),
         "spec": _as_stored(row.spec) if row.spec else None,
         "progress": _checked(Progress, row.progress),
-        "steps": [_step(step) for step in steps],
+        "steps": [_step(step) for step in read.steps],
         "verdict": _checked(Verdict, row.verdict),
         "failure": _checked(Failure, row.failure),
         "retry_of": row.retry_of,
@@ -92,18 +86,18 @@ def _job(row: Row[*tuple[Any, ...]], steps: Rows) -> dict[str, Any]:
     }
 
 
-def _step(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
+def _step(row: StepColumns) -> dict[str, Any]:
     report = StepReport.model_validate_json(row.report) if row.report else None
     return {
         "id": row.step_id,
         "technique": row.technique,
-        "state": row.step_state,
+        "state": row.state,
         "fraction": row.fraction,
         "facts": report.facts if report else {},
     }
 
 
-def _event(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
+def _event(row: EventColumns) -> dict[str, Any]:
     return {"seq": row.seq, "type": row.type, "at": row.at, "data": _as_stored(row.data)}
 
 

@@ -4,9 +4,7 @@ from app import prepared
 from app.prepared import PreparedJob
 from app.services import Services
 from app.store import reads
-from app.store.pages import cut, keyset
 from app.store.reads import Columns
-from app.store.rows import Job
 
 
 async def job(parts: Services, project_id: str, job_id: str) -> PreparedJob:
@@ -20,20 +18,16 @@ async def job(parts: Services, project_id: str, job_id: str) -> PreparedJob:
 
 
 async def jobs(parts: Services, statement: Columns, cursor: str | None, limit: int) -> bytes:
-    """A page of `statement`, whose columns are those of `app.store.reads.jobs`.
+    """A page of `statement`, which is `reads.jobs` with filters.
 
     Raises Malformed for a made-up cursor.
     """
-    rows = await parts.reads.rows(keyset(statement, Job, cursor, limit), {})
-    shown, next_cursor = cut(rows, limit)
-    steps = await reads.steps(parts.reads, [row.id for row in shown])
-    return prepared.jobs(shown, steps, next_cursor)
+    return prepared.jobs(*await reads.page(parts.reads, statement, cursor, limit))
 
 
 async def events(
     parts: Services, project_id: str, job_id: str, after: int, limit: int
 ) -> bytes:
     """A page of the job's events behind number `after`; raises Missing."""
-    rows = await reads.feed(parts.reads, project_id, job_id, after, limit)
-    full = len(rows) == limit and rows[-1].seq is not None
-    return prepared.events(rows, str(rows[-1].seq) if full else None)
+    rows = (await reads.feed(parts.reads, project_id, job_id, after, limit)).events
+    return prepared.events(rows, str(rows[-1].seq) if len(rows) == limit else None)

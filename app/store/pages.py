@@ -10,9 +10,8 @@ import base64
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar, TypeVarTuple
+from typing import Protocol, TypeVar, TypeVarTuple
 
-from sqlalchemy import Row as RowOfColumns
 from sqlalchemy import Select, String, literal, tuple_
 
 from app.store.rows import ApiKey, Artifact, Dataset, Job, MeasurementRow, Model, Project
@@ -26,8 +25,20 @@ _NOT_OURS = "the cursor is not one this service made; start again without it"
 
 
 Listed = ApiKey | Artifact | Dataset | Job | MeasurementRow | Model | Project
-Row = TypeVar("Row", bound=Listed | RowOfColumns[*tuple[Any, ...]])
+Row = TypeVar("Row", bound="Dated")
 Selected = TypeVarTuple("Selected")
+
+
+class Dated(Protocol):
+    """What a cursor is made of."""
+
+    @property
+    def id(self) -> str:
+        """The row's id."""
+
+    @property
+    def created_at(self) -> datetime:
+        """When it was made."""
 
 
 def encode_cursor(created_at: datetime, id: str) -> str:  # noqa: A002 - the column's name

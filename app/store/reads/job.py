@@ -1,12 +1,13 @@
 """One job with its steps, and jobs by the page."""
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import bindparam, select
 
-from app.store.reads.columns import JOB, STEP
-from app.store.reads.reader import Columns, Reader, Rows
+from app.store.pages import cut, keyset
+from app.store.reads.columns import JOB, STEP, JobColumns, StepColumns
+from app.store.reads.reader import Columns, Reader
 from app.store.rows import Job, Step
 from lathe.errors import Missing
 
@@ -21,28 +22,43 @@ _STEPS: Columns = (
     .where(Step.job_id.in_(bindparam("job_ids", expanding=True)))
     .order_by(Step.job_id, Step.position)
 )
+_WIDTH = len(JOB)
 
 
-async def job(reader: Reader, project_id: str, job_id: str) -> Rows:
-    """One job of the project: a row for each step, or one whose `step_id` is None.
+@dataclass(frozen=True, slots=True)
+class JobRead:
+    """A job and its steps in order, as they stood at one moment."""
 
-    Raises Missing.
-    """
+    job: JobColumns
+    steps: Sequence[StepColumns]
+
+
+async def job(reader: Reader, project_id: str, job_id: str) -> JobRead:
+    """One job of the project; raises Missing."""
     rows = await reader.rows(_ONE, {"job_id": job_id, "project_id": project_id})
     if not rows:
         raise Missing("there is no such job", param="job_id")
-    return rows
+    first = JobColumns._make(rows[0][:_WIDTH])
+    steps = [StepColumns._make(row[_WIDTH:]) for row in rows]
+    return JobRead(first, steps if steps[0].step_id is not None else ())
 
 
 def jobs(project_id: str) -> Columns:
-    """The columns of the project's jobs; to be filtered and cut to a page."""
+    """The project's jobs; to be filtered, then given to `page`."""
     return select(*JOB).where(Job.project_id == project_id)
 
 
-async def steps(reader: Reader, job_ids: Collection[str]) -> dict[str, Rows]:
-    """The steps of these jobs, each job's in order; a job without steps has none."""
-    found: dict[str, list[Any]] = {job_id: [] for job_id in job_ids}
-    if found:
-        for row in await reader.rows(_STEPS, {"job_ids": list(found)}):
-            found[row.job_id].append(row)
-    return {job_id: tuple(rows) for job_id, rows in found.items()}
+async def page(
+    reader: Reader, statement: Columns, cursor: str | None, limit: int
+) -> tuple[list[JobRead], str | None]:
+    """The newest of those jobs behind the cursor, and the cursor of the next page.
+
+    Raises Malformed for a made-up cursor.
+    """
+    rows = await reader.rows(keyset(statement, Job, cursor, limit), {})
+    shown, next_cursor = cut([JobColumns._make(row) for row in rows], limit)
+    steps: dict[str, list[StepColumns]] = {job.id: [] for job in shown}
+    if steps:
+        for row in await reader.rows(_STEPS, {"job_ids": list(steps)}):
+            steps[row[0]].append(StepColumns._make(row[1:]))
+    return [JobRead(job, steps[job.id]) for job in shown], next_cursor

@@ -12,11 +12,11 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import Row, Select, create_engine, event, make_url
+from sqlalchemy import Connection, Row, Select, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 Columns = Select[*tuple[Any, ...]]
 Rows = Sequence[Row[*tuple[Any, ...]]]
@@ -45,11 +45,12 @@ def reader(database_url: str, engine: AsyncEngine) -> Reader:
 
 
 class FileReader:
-    """Reads a SQLite file without leaving the event loop."""
+    """Reads a SQLite file through one connection, without leaving the event loop."""
 
     def __init__(self, database_url: str) -> None:
         target = make_url(database_url).set(drivername="sqlite+pysqlite")
-        self._engine = create_engine(target, pool_size=1, pool_reset_on_return=None)
+        self._engine = create_engine(target, poolclass=NullPool)
+        self._connection: Connection | None = None
         event.listen(self._engine, "connect", _set_up)
 
     async def rows(self, statement: Columns, values: Mapping[str, object]) -> Rows:
@@ -58,16 +59,23 @@ class FileReader:
         deadline = time.monotonic() + _LOCKED_AT_MOST_S
         while True:
             try:
-                with self._engine.connect() as connection:
-                    return connection.execute(statement, values).all()
+                return self._rows(statement, values)
             except OperationalError as error:
+                await self.close()
                 if not _locked(error) or time.monotonic() > deadline:
                     raise
             await asyncio.sleep(_LOCKED_PAUSE_S)
 
+    def _rows(self, statement: Columns, values: Mapping[str, object]) -> Rows:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        return self._connection.execute(statement, values).all()
+
     async def close(self) -> None:
-        """Close the file."""
-        self._engine.dispose()
+        """Close the file; the next read opens it again."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
 
 class ServerReader:
