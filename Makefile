@@ -90,6 +90,10 @@ services: .venv/.test  ## Tests on real processes, PostgreSQL, Valkey and S3.
 chaos: .venv/.test  ## 200 real jobs while everything they need is killed or taken away.
 	PYTHONPATH=tests/services OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.chaos
 
+.PHONY: test-upgrade
+test-upgrade: .venv/.test  ## Run an older release (OLD=<ref>, default HEAD~1) and this one together.
+	OLD="$(or $(OLD),HEAD~1)" $(BIN)/pytest tests/upgrade
+
 .PHONY: format
 format: .venv/.test  ## Rewrite the code in the house format.
 	$(BIN)/ruff check --fix-only $(TESTED)
@@ -104,6 +108,10 @@ bench-resnet20: .venv/.bench  ## ResNet-20 on CIFAR-10, static int8, over HTTP (
 .PHONY: bench-minilm
 bench-minilm: .venv/.bench  ## all-MiniLM-L6-v2 on STS-B, dynamic int8, over HTTP (needs DATA=folder).
 	$(BIN)/python -m benchmarks.minilm --data "$(DATA)"
+
+.PHONY: bench-api
+bench-api: .venv/.test  ## Reads of jobs against a bare hello, on SQLite and PostgreSQL (ARGS=--quick).
+	PYTHONPATH=tests/services $(BIN)/python -m benchmarks.api $(ARGS)
 
 .PHONY: clean
 clean:  ## Remove what the targets made.

@@ -41,7 +41,7 @@ class Edge:
         async def with_id(message: Message) -> None:
             nonlocal status, begun
             if message["type"] == "http.response.start":
-                status, begun = message["status"], True
+                status, begun = int(message["status"]), True
                 message["headers"] = _stamped(message.get("headers", ()), request_id)
             await send(message)
 

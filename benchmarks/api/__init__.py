@@ -1,0 +1,1 @@
+"""How fast the service answers the reads that clients repeat: `python -m benchmarks.api`."""
