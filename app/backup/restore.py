@@ -2,15 +2,16 @@
 
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 from sqlalchemy import inspect, make_url
 
-from app.backup.layout import Backup, Manifest
+from app.backup.layout import Backup, Manifest, SavedObject
 from app.backup.tools import pg_tool
 from app.store.db import sync_engine
 from app.store.objects import Objects
-from lathe.errors import InvalidRequest, Unavailable
+from lathe.errors import InvalidRequest, Missing, Unavailable
 
 
 def restore(folder: Path, database_url: str, objects: Objects) -> Manifest:
@@ -25,19 +26,37 @@ def restore(folder: Path, database_url: str, objects: Objects) -> Manifest:
     if backend != manifest.database:
         raise InvalidRequest(f"the backup is of {manifest.database}, the database is {backend}")
     _must_be_empty(database_url)
-    for each in backup.objects():
-        written = objects.write_file(each.key, backup.object(each.key))
-        if (written.sha256, written.size_bytes) != (each.sha256, each.size_bytes):
-            objects.delete(each.key)
-            raise InvalidRequest(
-                f"the backup's copy of {each.key} is damaged; nothing is back yet"
-            )
+    with tempfile.TemporaryDirectory() as scratch:
+        for each in backup.objects():
+            if not _is_there(objects, each, Path(scratch) / "copy"):
+                _bring(objects, each, backup.object(each.key))
     source = backup.database(backend)
     if backend == "sqlite":
         _sqlite(source, Path(make_url(database_url).database or ""))
     else:
         _postgresql(source, database_url)
     return manifest
+
+
+def _is_there(objects: Objects, each: SavedObject, scratch: Path) -> bool:
+    """The store has these very bytes: it was spared, or an earlier restore brought them.
+    Other bytes under that key are removed."""
+    try:
+        if objects.read_to_file(each.key, scratch) == each.sha256:
+            return True
+    except Missing:
+        return False
+    objects.delete(each.key)
+    return False
+
+
+def _bring(objects: Objects, each: SavedObject, copy: Path) -> None:
+    if not copy.is_file():
+        raise InvalidRequest(f"the backup's copy of {each.key} is gone; nothing is back yet")
+    written = objects.write_file(each.key, copy)
+    if (written.sha256, written.size_bytes) != (each.sha256, each.size_bytes):
+        objects.delete(each.key)
+        raise InvalidRequest(f"the backup's copy of {each.key} is damaged; nothing is back yet")
 
 
 def _must_be_empty(database_url: str) -> None:

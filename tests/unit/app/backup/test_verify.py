@@ -1,0 +1,36 @@
+"""Rows and objects that do not belong together."""
+
+import os
+from typing import Any
+
+from app.backup.verify import verify
+
+
+def test_a_whole_store_has_no_findings(place: Any) -> None:
+    found = verify(place.url, place.store, hashing=place.objects)
+    assert (found.whole, found.objects, found.object_bytes, found.orphans) == (True, 2, 11, [])
+
+
+def test_missing_objects_are_told_with_what_names_them(place: Any) -> None:
+    place.path("first").unlink()
+    assert verify(place.url, place.store).missing == {"models/first": ["mdl_1"]}
+
+
+def test_another_size_is_seen_at_once_and_other_bytes_when_they_are_read(place: Any) -> None:
+    place.path("first").write_bytes(b"FIRST")
+    place.path("second").write_bytes(b"short")
+    assert list(verify(place.url, place.store).damaged) == ["models/second"]
+    hashed = verify(place.url, place.store, hashing=place.objects)
+    assert sorted(hashed.damaged) == ["models/first", "models/second"]
+
+
+def test_an_orphan_is_a_day_old_and_has_no_row_not_even_a_doomed_one(place: Any) -> None:
+    place.doom("second")
+    for name, age_s in (("young", 80_000), ("old", 90_000), ("second", 90_000)):
+        path = place.path(name)
+        path.write_bytes(b"abc")
+        moment_s = path.stat().st_mtime - age_s
+        os.utime(path, (moment_s, moment_s))
+    found = verify(place.url, place.store)
+    assert [each.key for each in found.orphans] == ["models/old"]
+    assert found.whole
