@@ -154,6 +154,8 @@ class Attempt:
                 return None
             case Refusal():
                 self._log_refusal(message)
+                if message.failure.code == OutOfDisk.code:  # the worker's disk, not the job's
+                    raise OutOfDisk(message.failure.detail)
                 return Failed(message.failure)
             case Compressed() | ModelInspected() | DatasetInspected():
                 if type(message) is not self._expected():

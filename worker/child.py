@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from lathe.errors import Internal, OutOfDisk, OutOfMemory, Refused
+from lathe.errors import Internal, OutOfDisk, OutOfMemory, Refused, ResourceExhausted
 from worker.engine.measure.locks import TimingLock
 from worker.order import LOCK, LOG, PIPE, Order
 from worker.orphan import die_with_parent
@@ -39,7 +39,7 @@ Say = Callable[[Message], None]
 
 _STDOUT, _STDERR, _PIPE_FD, _LOCK_FD = 1, 2, 3, 4
 _ABOVE, _LAST = 64, 1 << 20
-_DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT}
 _NO_MEMORY = re.compile(  # torch, onnxruntime and C++ say it only in words
     r"can.?t allocate memory|cannot allocate memory|failed to allocate memory|bad.?alloc"
     r"|CUDA out of memory",
@@ -127,6 +127,11 @@ def _explained(error: Exception) -> Refused:
         )
     if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
         return OutOfDisk("The job's folder is full. Try again later, or with less data.")
+    if isinstance(error, OSError) and error.errno == errno.EFBIG:
+        return ResourceExhausted(
+            "The job wrote a file over this worker's limit for one file. Ask for a worker with "
+            "a higher one."
+        )
     logging.getLogger(__name__).error("the task broke", exc_info=error)
     return Internal(
         f"Lathe made a mistake ({type(error).__name__}); the worker's log has the details. "

@@ -1,10 +1,12 @@
 """A stand-in engine that obeys its model: quick, and it waits or dies where it is told to.
 
-The canonical model is JSON: {"hang": step id}, {"die": step id}, or {"hang_at_first": step id}
+The canonical model is JSON: {"hang": step id}, {"die": step id}, {"fill_the_disk": step id}, or
+{"hang_at_first": step id}
 for a job that nothing is known of yet; "pause_s" lengthens every step. Steps write a checkpoint
 made from the one before.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -60,6 +62,8 @@ def _compress(task: Compress, folder_in: Path, folder_out: Path, say: Say) -> En
         name = task.spec.step_id(position)
         say(StepStarted(step=name))
         say(Progressed(progress=Progress(step=name, fraction=0.25, unit="epoch", eta_s=3.0)))
+        if wish.get("fill_the_disk") == name:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if wish.get("die") == name:
             os.kill(os.getpid(), signal.SIGKILL)
         first = wish.get("hang_at_first") == name and not task.reused

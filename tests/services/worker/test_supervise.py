@@ -190,6 +190,17 @@ def test_a_child_that_dies_three_times_fails_the_job(shop: Shop, bench: Bench) -
     assert "SIGKILL" in job.failure["detail"]
 
 
+def test_a_worker_whose_disk_is_full_puts_the_job_off(shop: Shop, bench: Bench) -> None:
+    job_id = shop.submit(spec(shop, {"fill_the_disk": "train"}))
+    run(bench)
+    job = shop.job(job_id)
+    assert (job.state, job.crashes, job.lapses) == (JobState.QUEUED, 0, 0)
+    assert job.not_before is not None
+    assert job.waiting_for is not None
+    assert "full" in job.waiting_for
+    assert len(shop.rows(StepCache, job_id=job_id)) == 1
+
+
 def test_a_job_over_its_time_fails_and_keeps_its_steps(shop: Shop, bench: Bench) -> None:
     job_id = shop.submit(spec(shop, {"hang": "train"}, max_run_s=1))
     run(bench)
