@@ -62,6 +62,7 @@ class Attempt:
             what = f"staging for {self._claim.fence.job_id}"
             staged = self._ledger.patience(what, self._staged)
             self._tell_reused(staged)
+            log.info("job %s is staged", self._claim.fence.job_id)
             return self._run(Hearing(self._folder, self._ledger, staged.chain))
         except Unavailable as error:  # for longer than we have waited
             return Postponed(error.detail)
@@ -99,6 +100,7 @@ class Attempt:
     def _run(self, hearing: Hearing) -> Outcome:
         killed_before = oom_kills()
         pipe = self._bear()
+        log.info("job %s has a child", self._claim.fence.job_id)
         died: Died | None = None
         try:
             outcome = self._listen(Lines(pipe), hearing)
@@ -109,6 +111,7 @@ class Attempt:
             if died is None:
                 died = self._bench.nursery.kill()
         if outcome is not None:
+            log.info("job %s is answered", self._claim.fence.job_id)
             return outcome
         oom_killed = oom_kills() > killed_before
         tail = self._folder.log_tail()

@@ -115,10 +115,11 @@ def _compression(
     chain = _chain(spec, device, model, baseline, teachers, datasets)
     cached = _cached(session, claim.project_id, chain)
     reused, files = _staged_steps(spec, cached)
+    timed = spec.benchmark is not None
     task = Compress(
         spec=spec,
-        model=_place(files, model, timed=model is baseline),
-        baseline=_place(files, baseline, timed=True),
+        model=_place(files, model, timed=timed and model is baseline),
+        baseline=_place(files, baseline, timed=timed),
         teachers={name: _place(files, each, timed=False) for name, each in teachers.items()},
         datasets={name: _place_data(files, each) for name, each in datasets.items()},
         reused=reused,
