@@ -8,9 +8,7 @@ from lathe.errors import ModelTooLarge, UnsafeExternalData
 from worker.engine.intake.archive import ArchiveRefusedError, plain_name
 from worker.engine.intake.tensors import declared_bytes, inner_tensors, type_name
 from worker.engine.onnx_file.place import Place, put
-from worker.engine.onnx_file.read import LARGE_BYTES
-
-MAX_INLINE_BYTES = (1 << 31) - 1
+from worker.engine.onnx_file.read import LARGE_BYTES, MOST_BYTES, TOO_MUCH_INSIDE
 
 Files = dict[str, Place]
 
@@ -32,11 +30,8 @@ def bring_in(model: onnx.ModelProto, base: str, files: Files) -> None:
             else:
                 read.append((tensor, place))
     read += [(t, _place(t, base, files)) for t in inner_tensors(model) if is_external(t)]
-    if model.ByteSize() + sum(place.size_bytes for _, place in read) > MAX_INLINE_BYTES:
-        raise ModelTooLarge(
-            "the model holds more than 2 GiB outside its initializers; export its weights as "
-            "initializers, not as Constant nodes"
-        )
+    if model.ByteSize() + sum(place.size_bytes for _, place in read) > MOST_BYTES:
+        raise ModelTooLarge(TOO_MUCH_INSIDE)
     for tensor, place in read:
         with place.path.open("rb") as file:
             file.seek(place.offset)

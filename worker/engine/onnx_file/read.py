@@ -25,6 +25,10 @@ from worker.engine.onnx_file.wire import (
 
 LARGE_BYTES = 64 << 10
 MOST_BYTES = (1 << 31) - 1  # of one message that protobuf parses
+TOO_MUCH_INSIDE = (
+    "the model holds more than 2 GiB outside its initializers; export its weights as "
+    "initializers, not as Constant nodes"
+)
 GRAPH = 7  # in ModelProto
 INITIALIZER = 5  # in GraphProto
 RAW_DATA = 9  # in TensorProto
@@ -72,10 +76,7 @@ def skim(source: Path | Place) -> Skimmed:
         lean = _Lean(mapped, place.path)
         message = lean.model(place.offset, place.offset + place.size_bytes)
     if len(message) > MOST_BYTES:
-        raise ModelTooLarge(
-            "the model holds more than 2 GiB outside its initializers; export its weights as "
-            "initializers, not as Constant nodes"
-        )
+        raise ModelTooLarge(TOO_MUCH_INSIDE)
     model = onnx.ModelProto()
     try:
         model.ParseFromString(message)
