@@ -7,7 +7,7 @@ tuple without a look at names: an attribute of SQLAlchemy's own row costs half a
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import JSON, ColumnElement, String, type_coerce
+from sqlalchemy import JSON, ColumnElement, Text, cast
 
 from app.store.rows import Base, Event, Job, Step
 from lathe.states import JobKind, JobState, Queue, StepState
@@ -66,7 +66,8 @@ def _columns(table: type[Base], names: tuple[str, ...]) -> tuple[ColumnElement[A
 
 
 def _as_text(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    return type_coerce(column, String()) if isinstance(column.type, JSON) else column
+    """PostgreSQL's driver would parse JSON by itself, whatever type is named here."""
+    return cast(column, Text()) if isinstance(column.type, JSON) else column
 
 
 JOB = _columns(Job, JobColumns._fields)
