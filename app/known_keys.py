@@ -6,6 +6,7 @@ request that writes is always verified anew. Keys are remembered by their SHA-25
 those that were right.
 """
 
+import asyncio
 import hashlib
 import hmac
 import time
@@ -39,6 +40,7 @@ class KnownKeys:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._seen: OrderedDict[bytes, tuple[float, KnownKey]] = OrderedDict()
+        self._asking: dict[bytes, asyncio.Task[KnownKey]] = {}
         self._forgotten = 0
 
     def recent(self, printable: str) -> KnownKey | None:
@@ -47,6 +49,19 @@ class KnownKeys:
         if found is None or time.monotonic() > found[0] or _expired(found[1].expires_at):
             return None
         return found[1]
+
+    async def trusted(self, printable: str) -> KnownKey:
+        """The key for a request that only reads: verified lately, or now, by one question
+        for all who come at once; raises Unauthenticated."""
+        known = self.recent(printable)
+        if known is not None:
+            return known
+        digest = _digest(printable)
+        asking = self._asking.get(digest)
+        if asking is None:
+            asking = self._asking[digest] = asyncio.create_task(self.verified(printable))
+            asking.add_done_callback(lambda _: self._asking.pop(digest))
+        return await asyncio.shield(asking)
 
     async def verified(self, printable: str) -> KnownKey:
         """The key as the database has it now; raises Unauthenticated."""

@@ -64,7 +64,7 @@ def _once(read: Read, seconds: float, core: int) -> None:
     )
     seen = json.loads(done.stdout)
     if seen["wrong"]:
-        raise RuntimeError(f"{read.name}: {seen['wrong']} answers were not {read.status}")
+        raise RuntimeError(f"{read.name}: not {read.status} but {seen['wrong']}")
     read.answers += seen["all"]
     read.rates.append(seen["answers"] / seen["seconds"])
     read.cpu_us.append(1e6 * (read.server.cpu_s() - before) / seen["all"])
