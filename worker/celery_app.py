@@ -122,6 +122,8 @@ def _check_the_machine(**_: object) -> None:
 
 def _set_up_pool_process(sender: str, **_: object) -> None:
     die_with_parent(_this.main_pid)
+    if remove_left_overs(settings.work_dir):
+        log.info("removed the job folder of a pool process that was killed")
     _bench(f"{sender}:{os.getpid()}")
     signal.signal(_PLEASE_STOP, _stop)
 

@@ -58,6 +58,12 @@ class Crew:
         """The exit status of a worker that was asked to stop."""
         return self._workers[name][1].wait(within_s)
 
+    def kill_pool(self, name: str) -> None:
+        """SIGKILL the worker's pool process alone: its main process starts another."""
+        main = self._workers[name][1].pid
+        pool = next(pid for pid in _below(main) if os.getpgid(pid) == main)
+        os.kill(pool, signal.SIGKILL)
+
     def freeze(self, name: str, for_s: float) -> None:
         """SIGSTOP main and pool process, and let them go on later."""
         group = self._workers[name][1].pid

@@ -114,3 +114,9 @@ def test_long_jobs_share_the_house_and_outlive_their_child(shop: Shop, crew: Cre
     steps = json.loads((shop.folder / "report.json").read_text())["steps"]
     reused = [(step["id"], step["reused"]) for step in steps]
     assert reused == [("clean", True), ("train", False), ("int8", False)]
+
+    last = shop.submit(spec(model_id, dataset_id, epochs=10_000))
+    until(crew, lambda: crew.child_of("c") is not None)
+    assert list((shop.folder / "work").glob(f"{last}-1-*"))
+    crew.kill_pool("c")  # with its nursery and its child; the next one clears its folder away
+    until(crew, lambda: not list((shop.folder / "work").glob(f"{last}-1-*")))
