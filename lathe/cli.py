@@ -23,6 +23,9 @@ def up(
     ),
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8000,
+    cpu_slots: Annotated[
+        int, typer.Option(min=1, help="Compressions at once; they share the cores.")
+    ] = 1,
 ) -> None:
     """Start the whole service on this machine; Ctrl-C stops all of it."""
     if importlib.util.find_spec("app") is None or importlib.util.find_spec("fastapi") is None:
@@ -33,4 +36,5 @@ def up(
         )
         raise typer.Exit(2)
     command = [sys.executable, "-m", "app.up", "--data", str(data), "--host", host]
-    raise typer.Exit(subprocess.call([*command, "--port", str(port)]))  # noqa: S603 - our own module
+    command += ["--port", str(port), "--cpu-slots", str(cpu_slots)]
+    raise typer.Exit(subprocess.call(command))  # noqa: S603 - our own module

@@ -37,7 +37,7 @@ def main() -> int:
         data = options.data.resolve()
         data.mkdir(parents=True, exist_ok=True)
         with _only_one(data), _listen(options.host, options.port) as door:
-            return _serve(data, door)
+            return _serve(data, door, options.cpu_slots)
     except Stopped:
         return 0
     except (Refused, OSError, ChildFailed) as error:
@@ -50,7 +50,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder for everything")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=8000, help="0 takes a free one")
-    return parser.parse_args()
+    parser.add_argument(
+        "--cpu-slots", type=int, help="compressions at once, which share the cores; default 1"
+    )
+    options = parser.parse_args()
+    if options.cpu_slots is not None and options.cpu_slots < 1:
+        parser.error("--cpu-slots takes 1 or more")
+    return options
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
@@ -79,7 +85,7 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def _serve(data: Path, door: socket.socket) -> int:
+def _serve(data: Path, door: socket.socket, cpu_slots: int | None) -> int:
     logs = data / "logs"
     logs.mkdir(exist_ok=True)
     broker = choose(data)
@@ -90,7 +96,7 @@ def _serve(data: Path, door: socket.socket) -> int:
     key = bootstrap(database_url)
     tree = Tree(logs, environment)
     try:
-        for child in _children(broker, door):
+        for child in _children(broker, door, cpu_slots):
             tree.start(child)
         host, port = door.getsockname()[:2]
         url = f"http://{host}:{port}"
@@ -125,7 +131,7 @@ def _environment(data: Path, broker: Broker) -> dict[str, str]:
     return {**places, **os.environ, **quiet}
 
 
-def _children(broker: Broker, door: socket.socket) -> list[Child]:
+def _children(broker: Broker, door: socket.socket, cpu_slots: int | None) -> list[Child]:
     python = sys.executable
     children = []
     if broker.command:
@@ -139,7 +145,11 @@ def _children(broker: Broker, door: socket.socket) -> list[Child]:
     children += [
         Child("api", tuple(api), on_orphaned=signal.SIGTERM, pass_fds=(door.fileno(),)),
         Child("worker-intake", (python, "-m", "worker", "--queue", "intake")),
-        Child("worker-cpu", (python, "-m", "worker", "--queue", "cpu")),
+        Child(
+            "worker-cpu",
+            (python, "-m", "worker", "--queue", "cpu"),
+            settings={} if cpu_slots is None else {"LATHE_SLOTS": str(cpu_slots)},
+        ),
         Child("sweep", (python, "-m", "worker.sweep")),
     ]
     return children

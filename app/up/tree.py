@@ -23,12 +23,14 @@ class ChildFailed(Exception):  # noqa: N818 - reads as the sentence it carries
 
 @dataclass(slots=True)
 class Child:
-    """One program of the tree. `on_orphaned` is the signal it gets when the parent dies."""
+    """One program of the tree. `on_orphaned` is the signal it gets when the parent dies,
+    `settings` go on top of the tree's environment."""
 
     name: str
     command: tuple[str, ...]
     on_orphaned: signal.Signals = signal.SIGKILL
     pass_fds: tuple[int, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
     deaths: list[float] = field(default_factory=list)
 
@@ -91,7 +93,7 @@ class Tree:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=self._environment,
+                env={**self._environment, **child.settings},
                 start_new_session=True,
                 pass_fds=child.pass_fds,
                 preexec_fn=die_with_parent,  # noqa: PLW1509 - this process has one thread
