@@ -61,7 +61,7 @@ class Lease:
             pause_s = self._every_s if standing else min(self._every_s, _AGAIN_S)
             given_up = time.monotonic() - renewed_s > self._patience_s
             if standing is Standing.LOST or given_up:
-                log.warning("lease of %s lost", self._fence.job_id)
+                log.info("%s is over, or another's", self._fence.job_id)
                 self.lost.set()
                 return
 

@@ -54,7 +54,7 @@ class Patience:
                 trouble, over = found, False
             else:
                 self.waited_s += tried_s - began_s
-                if tried_s > began_s:
+                if pause_s > _FIRST_S:  # it has waited
                     log.warning("%s went through after %.0f s", what, tried_s - began_s)
                 return result
             if over or self.given_up():
