@@ -56,9 +56,7 @@ def test_a_store_that_comes_back_in_time_costs_only_the_waiting() -> None:
     assert waits.waited_s == pytest.approx(1.3)
 
 
-def test_what_goes_through_at_once_is_not_worth_a_line(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_what_goes_through_at_once_gets_no_line(caplog: pytest.LogCaptureFixture) -> None:
     at_once = Patience(10, lambda: False)  # by the real clock, which moves meanwhile
     assert at_once("storing", fails()) == 7
     assert caplog.text == ""
