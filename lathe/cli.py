@@ -24,8 +24,8 @@ def up(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8000,
     cpu_slots: Annotated[
-        int, typer.Option(min=1, help="Compressions at once; they share the cores.")
-    ] = 1,
+        int | None, typer.Option(min=1, help="Compressions at once; they share the cores.")
+    ] = None,
 ) -> None:
     """Start the whole service on this machine; Ctrl-C stops all of it."""
     if importlib.util.find_spec("app") is None or importlib.util.find_spec("fastapi") is None:
@@ -36,5 +36,7 @@ def up(
         )
         raise typer.Exit(2)
     command = [sys.executable, "-m", "app.up", "--data", str(data), "--host", host]
-    command += ["--port", str(port), "--cpu-slots", str(cpu_slots)]
+    command += ["--port", str(port)]
+    if cpu_slots is not None:
+        command += ["--cpu-slots", str(cpu_slots)]
     raise typer.Exit(subprocess.call(command))  # noqa: S603 - our own module
