@@ -113,6 +113,10 @@ bench-minilm: .venv/.bench  ## all-MiniLM-L6-v2 on STS-B, dynamic int8, over HTT
 bench-api: .venv/.test  ## Reads of jobs against a bare hello, on SQLite and PostgreSQL (ARGS=--quick).
 	PYTHONPATH=tests/services $(BIN)/python -m benchmarks.api $(ARGS)
 
+.PHONY: bench-overhead
+bench-overhead: .venv/.bench  ## Quantizing through the service against the bare library (needs DATA=folder).
+	$(BIN)/python -m benchmarks.overhead --data "$(DATA)" $(ARGS)
+
 .PHONY: clean
 clean:  ## Remove what the targets made.
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info demo-out chaos-out data
