@@ -63,6 +63,8 @@ def sync_engine(url: str, *, pool_size: int = 2, waits: Waits = PATIENT) -> Engi
     target = _with_driver(url, _SYNC_DRIVERS)
     server = target.drivername == "postgresql+psycopg"  # it may have closed a pooled connection
     arguments = psycopg_arguments(waits) if server else {}
+    if server and "options" in target.query:
+        arguments["options"] += f" {target.query['options']}"
     engine = create_engine(
         target, connect_args=arguments, pool_pre_ping=server, **_pool(pool_size, waits)
     )

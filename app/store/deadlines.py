@@ -6,6 +6,10 @@ Three things end a wait. The server itself cancels a statement that is too slow
 gives up a little later, and its connection is cut off without another word, because every
 further message to it would wait just as long. Where the network swallows everything, psycopg
 has the kernel's probes (tcp_keepalives_*, tcp_user_timeout; RFC 5482), set to half a minute.
+
+The other way round, the server ends a transaction whose client says nothing
+(`idle_in_transaction_session_timeout`): a worker that froze while it held its job's row would
+keep it from everybody else, and the sweep passes locked rows over.
 """
 
 import math
@@ -34,7 +38,7 @@ def asyncpg_arguments(waits: Waits) -> dict[str, Any]:
     arguments: dict[str, Any] = {"timeout": waits.connect_s, "async_creator_fn": _connected}
     if waits.statement_s is not None:
         arguments["command_timeout"] = waits.statement_s * _FROZEN_AFTER
-        arguments["server_settings"] = {"statement_timeout": _in_ms(waits.statement_s)}
+    arguments["server_settings"] = _limits(waits)
     return arguments
 
 
@@ -42,8 +46,7 @@ def psycopg_arguments(waits: Waits) -> dict[str, Any]:
     """What psycopg is to be connected with."""
     connect_s = max(_LEAST_CONNECT_S, math.ceil(waits.connect_s))
     arguments: dict[str, Any] = {"connect_timeout": connect_s, **_RECYCLE_PROBES}
-    if waits.statement_s is not None:
-        arguments["options"] = f"-c statement_timeout={_in_ms(waits.statement_s)}"
+    arguments["options"] = " ".join(f"-c {name}={ms}" for name, ms in _limits(waits).items())
     return arguments
 
 
@@ -82,6 +85,14 @@ def _still_open(
 ) -> None:
     if connection.driver_connection.is_closed():
         raise DisconnectionError("the server has closed this connection")
+
+
+def _limits(waits: Waits) -> dict[str, str]:
+    """What the server itself is to end."""
+    limits = {"idle_in_transaction_session_timeout": _in_ms(waits.silent_s)}
+    if waits.statement_s is not None:
+        limits["statement_timeout"] = _in_ms(waits.statement_s)
+    return limits
 
 
 def _in_ms(seconds: float) -> str:

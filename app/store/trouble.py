@@ -19,6 +19,7 @@ _LOCKED = "the database is locked by another process; retry in a moment"
 
 _BY_SQLSTATE = {
     "25006": "the database is read-only at the moment; retry in a moment",
+    "25P03": "the database gave this process up while it stood still; retry",
     "28": "the database refuses this service's user; an operator must correct it",
     "3D000": "the database server has no database of this name; an operator must make it",
     "40001": "two writers met in the database; retry",
