@@ -12,7 +12,7 @@ from pathlib import Path
 
 from examples.service import embedded
 from lathe.client import Client
-from lathe.report import Candidate, Report
+from lathe.report import Candidate, Environment, Report
 from lathe.states import JobState
 
 RESULTS = Path(__file__).parent / "results"
@@ -74,18 +74,24 @@ def value(candidate: Candidate, metric: str, batch_size: int | None = None) -> f
 
 def settle(name: str, lines: list[Line], report: Report) -> int:
     """Print the table, store it with its environment, return the exit status."""
+    status = conclude(name, lines, report.environment, verdict=report.verdict.model_dump())
+    print(report.verdict.sentence)
+    return status
+
+
+def conclude(name: str, lines: list[Line], environment: Environment, **details: object) -> int:
+    """Print the table, store it with `environment` and `details`, return the exit status."""
     for line in lines:
         relation = ">=" if line.at_least else "<="
-        mark = "ok" if line.kept else "MISSED"
-        print(f"{line.what:<34}{line.value:>12.4f}  {relation} {line.target:<10g}{mark}")
-    print(report.verdict.sentence)
+        mark = "PASS" if line.kept else "MISS"
+        print(f"{line.what:<44}{line.value:>12.4f}  {relation} {line.target:<10g}{mark}")
     RESULTS.mkdir(exist_ok=True)
     result = {
         "name": name,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "lines": [asdict(line) | {"kept": line.kept} for line in lines],
-        "verdict": report.verdict.model_dump(),
-        "environment": report.environment.model_dump() | {"kernel": platform.release()},
+        **details,
+        "environment": environment.model_dump() | {"kernel": platform.release()},
     }
     (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
     return 0 if all(line.kept for line in lines) else 1
