@@ -61,6 +61,7 @@ def create(settings: Settings, *, hints: Callable[[Settings], Hints] | None = No
         version=__version__,
         description=_DESCRIPTION,
         lifespan=lifespan,
+        telemetry={"tracing": False, "metrics": False},  # `Edge` logs and counts
         separate_input_output_schemas=False,
         dependencies=[Depends(plain_address)],
         middleware=[

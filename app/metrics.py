@@ -79,6 +79,8 @@ class Metrics:
             buckets=_SECONDS,
             registry=self._registry,
         )
+        # looking a child up by its labels takes longer than counting
+        self._kept: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._connections = self._gauge(
             "lathe_database_connections", "Database connections in use by this process"
         )
@@ -101,8 +103,13 @@ class Metrics:
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request under its route's template."""
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(method, route).observe(seconds)
+        key = method, route, status
+        kept = self._kept.get(key)
+        if kept is None:
+            counter = self._requests.labels(method, route, str(status))
+            kept = self._kept[key] = counter, self._seconds.labels(method, route)
+        kept[0].inc()
+        kept[1].observe(seconds)
 
     def text(
         self, census: Census | None, totals: Totals | None, *, pool: Pool, disk: Disk | None

@@ -13,6 +13,7 @@ from typing import Annotated
 from pydantic import StringConstraints
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]  # two characters for ten bits
 _SUFFIX = r"[0-7][0-9a-hjkmnp-tv-z]{25}"
 
 
@@ -22,7 +23,8 @@ def new(prefix: str) -> str:
     rand = int.from_bytes(os.urandom(10))
     bits = milliseconds << 80 | 0x7 << 76 | (rand >> 68 & 0xFFF) << 64
     bits |= 0b10 << 62 | rand & (1 << 62) - 1
-    return f"{prefix}_" + "".join(_ALPHABET[bits >> shift & 31] for shift in range(125, -1, -5))
+    pairs = [_PAIRS[bits >> shift & 0x3FF] for shift in range(120, -1, -10)]
+    return f"{prefix}_{''.join(pairs)}"
 
 
 def is_id(prefix: str, text: str) -> bool:
