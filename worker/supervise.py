@@ -3,8 +3,10 @@
 This process never loads a model library and never opens what was uploaded.
 """
 
+import errno
 import logging
 
+from app.store import queue
 from app.store.queue import Claim
 from worker.attempt import Attempt
 from worker.bench import Bench
@@ -15,6 +17,8 @@ from worker.ledger import Ledger
 from worker.outcome import Failed, Outcome, Postponed
 from worker.post_mortem import Crash
 
+_DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
+
 log = logging.getLogger(__name__)
 
 
@@ -23,10 +27,8 @@ def supervise(claim: Claim, bench: Bench) -> None:
     queued again."""
     settings, fence = bench.settings, claim.fence
     log.info("job %s attempt %d begins", fence.job_id, fence.attempt)
-    with (
-        Lease(bench.sessions, fence, settings.lease_s, settings.database_patience_s) as lease,
-        job_folder(settings.work_dir, fence.job_id, fence.attempt) as folder,
-    ):
+    lease = Lease(bench.sessions, fence, settings.lease_s, settings.database_patience_s)
+    with lease:
         ledger = Ledger(
             bench.sessions,
             bench.objects,
@@ -35,12 +37,30 @@ def supervise(claim: Claim, bench: Bench) -> None:
             store_s=settings.objects_patience_s,
             stops=lambda: bench.drain.over,
         )
-        outcome = Attempt(claim, bench, ledger, folder).outcome()
-        written = finish(outcome, folder, ledger, settings.objects_retry_s)
+        try:
+            outcome, written = _attempted(claim, bench, ledger)
+        except OSError as error:
+            if error.errno not in _DISK_IS_FULL:
+                raise
+            outcome, written = _put_off(ledger, settings.objects_retry_s)
     how = _named(outcome)
     if not written:  # another attempt may run, or have ended, by now
         how = f"the claim was lost; what came too late is thrown away: {how}"
     log.info("job %s attempt %d ends: %s", fence.job_id, fence.attempt, how)
+
+
+def _attempted(claim: Claim, bench: Bench, ledger: Ledger) -> tuple[Outcome, bool]:
+    """How it came out, and whether that was written down."""
+    settings, fence = bench.settings, claim.fence
+    with job_folder(settings.work_dir, fence.job_id, fence.attempt) as folder:
+        outcome = Attempt(claim, bench, ledger, folder).outcome()
+        return outcome, finish(outcome, folder, ledger, settings.objects_retry_s)
+
+
+def _put_off(ledger: Ledger, retry_s: float) -> tuple[Outcome, bool]:
+    """There is not even room for the job's folder or its task."""
+    off = Postponed("the worker's disk is full; free some, or wait for another worker")
+    return off, ledger.write(lambda session, job: queue.defer(session, job, retry_s, off.cause))
 
 
 def _named(outcome: Outcome) -> str:

@@ -1,5 +1,6 @@
 """One worker, real children, a stand-in engine: what becomes of a job."""
 
+import errno
 import json
 import os
 import signal
@@ -8,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from sqlalchemy import update
 
 from app.store.rows import Artifact, Blob, Job, MeasurementRow, Model, StepCache
@@ -199,6 +201,20 @@ def test_a_worker_whose_disk_is_full_puts_the_job_off(shop: Shop, bench: Bench) 
     assert job.waiting_for is not None
     assert "full" in job.waiting_for
     assert len(shop.rows(StepCache, job_id=job_id)) == 1
+
+
+def test_a_disk_without_room_for_the_folder_puts_the_job_off(
+    shop: Shop, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("worker.supervise.job_folder", full)
+    job_id = shop.submit(spec(shop, {}))
+    run(bench)
+    job = shop.job(job_id)
+    assert (job.state, job.crashes, job.lapses) == (JobState.QUEUED, 0, 0)
+    assert job.not_before is not None
 
 
 def test_a_job_over_its_time_fails_and_keeps_its_steps(shop: Shop, bench: Bench) -> None:
