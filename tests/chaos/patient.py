@@ -1,7 +1,8 @@
 """A plain HTTP client that does not give up: it asks again, at another door, until it is told.
 
 It asks again after a connection that broke and after every answer that calls itself
-retryable. A POST that it sends again carries the Idempotency-Key of the first.
+retryable, and a few times after other faults of the service. A POST that it sends again
+carries the Idempotency-Key of the first.
 """
 
 import itertools
@@ -91,7 +92,8 @@ class Patient:
             answer = self._once(method, path, body, options)
             if answer is not None and answer.status_code < _OURS:
                 return answer
-            if time.monotonic() > deadline:
+            invited = answer is None or retryable(answer)
+            if time.monotonic() > deadline or not (invited or pause_s < _LONGEST_PAUSE_S):
                 raise GaveUp(f"{method} {path}: {answer and answer.text}")
             time.sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)

@@ -11,7 +11,7 @@ Fault = Callable[[Arena, str], None]
 
 PER_JOBS = 200
 PLAN: dict[str, tuple[int, Fault]] = {  # times in 200 jobs
-    "child killed": (28, children.kill_child),
+    "child killed": (30, children.kill_child),
     "nursery killed": (2, children.kill_nursery),
     "worker killed": (7, workers.kill_worker),
     "worker's main killed": (2, workers.kill_main),

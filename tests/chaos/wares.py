@@ -13,6 +13,9 @@ _NOISE = 1e-3
 _LARGE_WIDTH = 150_000  # 12 MB of weights: an upload to S3 in several parts
 
 
+Step = dict[str, object]
+
+
 def model(number: int) -> bytes:
     """The model of chain `number`. Every fifth is the shipped LeNet-5 itself, so that equal
     uploads meet; all others differ."""
@@ -66,11 +69,11 @@ def name(number: int) -> str:
     return f"chain-{number:03}"
 
 
-def _pipeline(number: int) -> list[dict[str, object]]:
-    clean = {"id": "clean", "technique": "optimize.graph"}
-    slim = {"id": "slim", "technique": "prune.channels", "keep_parameters": 0.7}
-    integers = {"id": "int8", "technique": "quantize.dynamic"}
-    halves = {"id": "half", "technique": "quantize.float"}
+def _pipeline(number: int) -> list[Step]:
+    clean: Step = {"id": "clean", "technique": "optimize.graph"}
+    slim: Step = {"id": "slim", "technique": "prune.channels", "keep_parameters": 0.7}
+    integers: Step = {"id": "int8", "technique": "quantize.dynamic"}
+    halves: Step = {"id": "half", "technique": "quantize.float"}
     match number // _KINDS % 4:
         case 0:
             return [integers]

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 from tests.chaos.arena import Arena
 from tests.chaos.processes import gone_within
@@ -19,19 +20,15 @@ def kill_child(arena: Arena, kind: str) -> None:
                 return child
         return None
 
-    prey = arena.seek(found, _HUNT_S)
-    if prey is None:
-        arena.diary.missed(kind, "no child ran that may be shot")
-        return
-    pid, job_id, attempt = prey
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        arena.diary.missed(kind, f"{job_id} had just ended")
-        return
-    arena.shot.add(job_id)
-    gone_within([pid], 1.0)
-    arena.diary.did(kind, f"{job_id} attempt {attempt}, pid {pid}")
+    hunted_until_s = time.monotonic() + _HUNT_S
+    while (prey := arena.seek(found, hunted_until_s - time.monotonic())) is not None:
+        pid, job_id, attempt = prey
+        if _shot(pid):
+            arena.shot.add(job_id)
+            gone_within([pid], 1.0)
+            arena.diary.did(kind, f"{job_id} attempt {attempt}, pid {pid}")
+            return
+    arena.diary.missed(kind, "no child ran that may be shot")
 
 
 def kill_nursery(arena: Arena, kind: str) -> None:
@@ -49,6 +46,16 @@ def kill_nursery(arena: Arena, kind: str) -> None:
         arena.diary.missed(kind, "no nursery had a child")
         return
     pid, job_id, attempt = prey
-    os.kill(pid, signal.SIGKILL)
+    if not _shot(pid):
+        arena.diary.missed(kind, f"the nursery of {job_id} had just ended")
+        return
     arena.shot.add(job_id)
     arena.diary.did(kind, f"{job_id} attempt {attempt}, pid {pid}")
+
+
+def _shot(pid: int) -> bool:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:  # it has just ended
+        return False
+    return True

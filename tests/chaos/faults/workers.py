@@ -9,6 +9,7 @@ from tests.chaos.processes import alive
 from tests.chaos.stack import LEASE_S, SWEEP_S
 
 _HUNT_S = 15.0
+_CLEARED_S = 25.0
 _CHILD_ENDS_S = 40.0
 _REAPED_S = LEASE_S + 4 * SWEEP_S + 6.0
 
@@ -19,6 +20,7 @@ def kill_worker(arena: Arena, kind: str) -> None:
     child = arena.crew.child_of(name)
     arena.crew.kill(name)
     arena.diary.did(kind, f"{name}, {_doing(child)}")
+    _look_for_folder(arena, child)
 
 
 def kill_main(arena: Arena, kind: str) -> None:
@@ -27,14 +29,19 @@ def kill_main(arena: Arena, kind: str) -> None:
     child = arena.crew.child_of(name)
     arena.crew.kill_main(name)
     arena.diary.did(kind, f"{name}, {_doing(child)}")
+    _look_for_folder(arena, child)
 
 
 def kill_pool(arena: Arena, kind: str) -> None:
     """SIGKILL the pool process alone: the main process gets itself another."""
-    name = arena.dice.choice(arena.crew.workers)
-    child = arena.crew.child_of(name)
+    prey = _busy(arena)
+    if prey is None:
+        arena.diary.missed(kind, "no worker was busy")
+        return
+    name, child = prey
     arena.crew.kill_pool(name)
     arena.diary.did(kind, f"{name}, {_doing(child)}")
+    _look_for_folder(arena, child)
 
 
 def kill_sweep(arena: Arena, kind: str) -> None:
@@ -104,6 +111,19 @@ def _busy(arena: Arena) -> tuple[str, tuple[int, str, int]] | None:
 
 def _until(arena: Arena, holds: Callable[[], bool], within_s: float) -> bool:
     return arena.seek(lambda: (0, "", 0) if holds() else None, within_s) is not None
+
+
+def _look_for_folder(arena: Arena, child: tuple[int, str, int] | None) -> None:
+    """Whoever comes after a killed worker must clear the job's folder away, and soon."""
+    if child is None:
+        return
+    _, job_id, attempt = child
+
+    def look() -> None:
+        for left in arena.stack.work_dir.glob(f"{job_id}-{attempt}-*"):
+            arena.crew.orphans.append(f"{_CLEARED_S:.0f} s after a kill: {left.name}")
+
+    arena.later(_CLEARED_S, look)
 
 
 def _thaw(group: int) -> None:
