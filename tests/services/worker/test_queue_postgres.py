@@ -7,9 +7,14 @@ from pathlib import Path
 import pytest
 
 from app.store import queue
+from app.store.fleet import Fleet, Sighting
 from app.store.queue import Standing, beat, claim, held, reap, take_hints
-from app.store.rows import Job
+from app.store.routing import explain, reroute
+from app.store.rows import Job, Worker
+from app.store.turns import Takes
+from lathe.job import JobSpec, Resources
 from lathe.states import JobState, Queue
+from lathe.techniques.optimize import OptimizeGraph
 from tests.services.worker.shop import Shop
 
 
@@ -51,6 +56,65 @@ def test_four_workers_never_share_a_job(shop: Shop) -> None:
         thread.join()
     assert len(taken) == 12
     assert set(taken) == jobs
+
+
+def test_claims_at_once_keep_the_limit_of_a_project(shop: Shop) -> None:
+    for n in range(12):
+        shop.upload_model(bytes([n]))
+    taken: list[str] = []
+    together = threading.Barrier(4)
+
+    def work() -> None:
+        together.wait()
+        for _ in range(3):
+            with shop.sessions.begin() as session:
+                takes = Takes(running_per_project=5)
+                claimed = claim(session, Queue.INTAKE, "w", 60, takes)
+            if claimed is not None:
+                taken.append(claimed.fence.job_id)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(taken) == 5
+
+
+def test_jobs_are_moved_and_explained_on_postgres_too(shop: Shop) -> None:
+    _, upload = shop.upload_model(b"a")
+    model = shop.ready_model(b"b")
+    auto, cuda = (
+        shop.submit(
+            JobSpec(
+                model=model,
+                pipeline=(OptimizeGraph(id="clean"),),
+                resources=Resources(device=device),
+            ),
+            Queue.GPU,
+        )
+        for device in ("auto", "cuda")
+    )
+    cpu = Worker(name="c", queues=["cpu"], device="cpu", memory_bytes=1)
+    fleet = Fleet((Sighting(cpu, serving=True, silent_s=1),))
+    with shop.sessions.begin() as session:
+        assert reroute(session, fleet, after_s=30) == 1
+        session.flush()
+        explain(session, fleet)
+    waiting = {job_id: shop.job(job_id).waiting_for for job_id in (auto, cuda, upload)}
+    assert waiting == {
+        auto: None,
+        cuda: "a worker that serves the queue gpu",
+        upload: "a worker that serves the queue intake",
+    }
+    assert shop.job(auto).queue == Queue.CPU
+    with shop.sessions.begin() as session:
+        claimed = claim(session, Queue.CPU, "c", 60)
+        assert claimed is not None
+        job = held(session, claimed.fence)
+        assert job is not None
+        queue.defer(session, job, 600, "The store is away.")
+        assert claim(session, Queue.CPU, "c", 60) is None
 
 
 def test_a_reaper_and_a_late_finish_cannot_both_win(shop: Shop) -> None:
