@@ -58,6 +58,7 @@ pipeline = catch_errors listing_formats bulk s3api tempauth slo proxy-server
 [app:proxy-server]
 use = egg:swift#proxy
 account_autocreate = true
+error_suppression_interval = 2
 [filter:tempauth]
 use = egg:swift#tempauth
 user_test_tester = testing .admin
