@@ -117,6 +117,10 @@ bench-api: .venv/.test  ## Reads of jobs against a bare hello, on SQLite and Pos
 bench-overhead: .venv/.bench  ## Quantizing through the service against the bare library (needs DATA=folder).
 	$(BIN)/python -m benchmarks.overhead --data "$(DATA)" $(ARGS)
 
+.PHONY: bench-memory
+bench-memory: .venv/.test  ## A 2.1 GB model through the service, and the memory of every process (12 GB of disk).
+	$(BIN)/python -m benchmarks.memory $(ARGS)
+
 .PHONY: clean
 clean:  ## Remove what the targets made.
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info demo-out chaos-out data
