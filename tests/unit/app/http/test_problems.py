@@ -100,3 +100,17 @@ async def test_a_stream_outlives_a_database_that_is_away_for_a_moment(
     answer = await world.client.get(f"/v1/jobs/{job_id}/events", headers=accept)
     assert answer.text.count(": the database does not answer") == 2
     assert answer.text.count("event: succeeded") == answer.text.count("event: queued") == 1
+
+
+async def test_a_folder_that_is_gone_is_no_missing_file(world: Any) -> None:
+    job_id = await world.job()
+    await world.ends(job_id)
+    artifact_id = await world.artifact(job_id, b"bytes")
+    world.objects.rename(world.objects.with_name("moved"))
+    answer = await world.client.get(f"/v1/artifacts/{artifact_id}/content")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert answer.json()["detail"].startswith("the object folder is gone")
+    upload = await world.client.post("/v1/models", content=b"bytes")
+    assert (upload.status_code, upload.json()["code"]) == (503, "unavailable")
+    world.objects.with_name("moved").rename(world.objects)
+    assert (await world.client.get(f"/v1/artifacts/{artifact_id}/content")).content == b"bytes"
