@@ -22,7 +22,9 @@ async def jobs(parts: Services, statement: Columns, cursor: str | None, limit: i
 
     Raises Malformed for a made-up cursor.
     """
-    return prepared.jobs(*await reads.page(parts.reads, statement, cursor, limit))
+    async with parts.reading() as session:
+        found = await reads.page(session, statement, cursor, limit)
+    return prepared.jobs(*found)
 
 
 async def events(

@@ -35,7 +35,7 @@ async def list_events(
     caller: Reader,
     parts: Parts,
     request: Request,
-    after: Annotated[int, Query(ge=0, description="Begin behind this number.")] = 0,
+    after: Annotated[int, Query(ge=0, lt=10**18, description="Begin behind this number.")] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = DEFAULT_LIMIT,
     last_event_id: Annotated[str | None, Header(alias="Last-Event-ID")] = None,
 ) -> Response:

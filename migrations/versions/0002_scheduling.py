@@ -32,6 +32,9 @@ def upgrade() -> None:
     )
     _partial("ix_jobs_running", "jobs", ["queue", "project_id"], "state = 'running'")
     _partial("ix_jobs_waiting", "jobs", ["queue"], "waiting_for IS NOT NULL")
+    op.create_index(
+        "ix_jobs_project_id_state", "jobs", ["project_id", "state", "created_at", "id"]
+    )
     op.create_index("ix_jobs_served", "jobs", ["project_id", "queue", "started_at"])
     op.create_index("ix_jobs_finished_at", "jobs", ["finished_at"])
 
@@ -46,6 +49,7 @@ def downgrade() -> None:
     for column in ("stopped_at", "spec_newest", "spec_oldest", "release", "slots"):
         op.drop_column("workers", column)
     op.drop_index("ix_jobs_finished_at", table_name="jobs")
+    op.drop_index("ix_jobs_project_id_state", table_name="jobs")
     for index in ("ix_jobs_served", "ix_jobs_waiting", "ix_jobs_running", "ix_jobs_queued"):
         op.drop_index(index, table_name="jobs")
     op.drop_column("jobs", "waiting_for")

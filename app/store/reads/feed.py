@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import and_, bindparam, select
+from sqlalchemy import BigInteger, and_, bindparam, select
 
 from app.store.reads.columns import EVENT, EventColumns
 from app.store.reads.reader import Columns, Reader
@@ -13,7 +13,9 @@ from lathe.states import JobState
 
 _PAGE: Columns = (
     select(Job.state, *EVENT)
-    .outerjoin(Event, and_(Event.job_id == Job.id, Event.seq > bindparam("after")))
+    .outerjoin(
+        Event, and_(Event.job_id == Job.id, Event.seq > bindparam("after", type_=BigInteger))
+    )
     .where(Job.id == bindparam("job_id"), Job.project_id == bindparam("project_id"))
     .order_by(Event.seq)
     .limit(bindparam("limit"))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import bindparam, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.store.pages import cut, keyset
 from app.store.reads.columns import JOB, STEP, JobColumns, StepColumns
@@ -49,16 +50,16 @@ def jobs(project_id: str) -> Columns:
 
 
 async def page(
-    reader: Reader, statement: Columns, cursor: str | None, limit: int
+    session: AsyncSession, statement: Columns, cursor: str | None, limit: int
 ) -> tuple[list[JobRead], str | None]:
     """The newest of those jobs behind the cursor, and the cursor of the next page.
 
+    A filter may look at many rows before it finds enough, so this is no read for a `Reader`.
     Raises Malformed for a made-up cursor.
     """
-    rows = await reader.rows(keyset(statement, Job, cursor, limit), {})
+    rows = (await session.execute(keyset(statement, Job, cursor, limit))).all()
     shown, next_cursor = cut([JobColumns._make(row) for row in rows], limit)
     steps: dict[str, list[StepColumns]] = {job.id: [] for job in shown}
-    if steps:
-        for row in await reader.rows(_STEPS, {"job_ids": list(steps)}):
-            steps[row[0]].append(StepColumns._make(row[1:]))
+    for row in (await session.execute(_STEPS, {"job_ids": list(steps)})).all():
+        steps[row[0]].append(StepColumns._make(row[1:]))
     return [JobRead(job, steps[job.id]) for job in shown], next_cursor

@@ -29,6 +29,7 @@ class Job(Base):
     __tablename__ = "jobs"
     __table_args__ = (
         Index("ix_jobs_project_id_created_at", "project_id", "created_at", "id"),
+        Index("ix_jobs_project_id_state", "project_id", "state", "created_at", "id"),
         Index("ix_jobs_queue_state", "queue", "state", "priority", "created_at"),
         Index("ix_jobs_state_lease_until", "state", "lease_until"),
         Index("ix_jobs_served", "project_id", "queue", "started_at"),
