@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.chaos.books import Books
-from tests.chaos.chains import Customers
 from tests.chaos.crew import Crew
+from tests.chaos.customers import Customers
 from tests.chaos.diary import Diary
 from tests.chaos.stack import Stack
 

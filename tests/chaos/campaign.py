@@ -10,8 +10,8 @@ from tests.chaos.arena import Arena
 from tests.chaos.audit.examine import examine
 from tests.chaos.audit.findings import Findings
 from tests.chaos.books import Books
-from tests.chaos.chains import Customers
 from tests.chaos.crew import Crew
+from tests.chaos.customers import Customers
 from tests.chaos.diary import Diary
 from tests.chaos.processes import command, descendants
 from tests.chaos.schedule import order
