@@ -29,6 +29,7 @@ from obstore.store import LocalStore, S3Store
 
 from app.store.object_errors import object_errors
 from app.store.object_store import TIMEOUT_S, object_store
+from app.store.open_file import OpenFile
 from app.store.seen import seen
 from app.store.sink import Sink, Written
 from app.store.write_all import write_all
@@ -45,6 +46,7 @@ _LATE = 1.2  # of the store's own timeout: it deserves to speak first
 _KIND = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 
 Result = TypeVar("Result")
+Source = Callable[[int, int], bytes]  # (start, size_bytes): that part of one object
 
 
 def new_key(kind: str) -> str:
@@ -139,20 +141,31 @@ class Objects:
             async for window in await objects.read(key, 0, size_bytes): ...
 
         The first window is fetched before this returns, so that Missing and Unavailable are
-        raised before an answer has begun; every other while the one before it is used.
+        raised before an answer has begun.
         """
-        first = await self._soon(partial(self._window, key, start, length))
-        return self._rest(first, key, start + len(first), length - len(first))
+        source, first = await self._soon(partial(self._begun, key, start, length))
+        rest = self._file_rest if isinstance(self._store, LocalStore) else self._bucket_rest
+        return rest(source, first, start + len(first), length - len(first))
 
-    async def _rest(
-        self, window: bytes, key: str, start: int, length: int
+    async def _file_rest(
+        self, source: Source, window: bytes, start: int, length: int
     ) -> AsyncIterator[bytes]:
+        """Nothing is read ahead: the kernel does that already."""
+        yield window
         while length:
-            ask = partial(self._window, key, start, length)
-            coming = asyncio.create_task(self._soon(ask))
+            window = await self._run(partial(self._window, source, start, length))
+            start, length = start + len(window), length - len(window)
+            yield window
+
+    async def _bucket_rest(
+        self, source: Source, window: bytes, start: int, length: int
+    ) -> AsyncIterator[bytes]:
+        """Each window is on its way while the one before it is used."""
+        while length:
+            coming = self._run(partial(self._window, source, start, length))
             coming.add_done_callback(seen)
             yield window
-            window = await coming
+            window = await self._in_time(coming)
             start, length = start + len(window), length - len(window)
         yield window
 
@@ -183,32 +196,42 @@ class Objects:
     def _windows(self, key: str) -> Iterator[bytes]:
         with object_errors(self._store):
             left = obstore.head(self._store, key)["size"]
+        source, window = self._begun(key, 0, left)
         start = 0
-        while left:
-            window = self._window(key, start, left)
+        while window:
             yield window
             start, left = start + len(window), left - len(window)
+            window = self._window(source, start, left)
 
-    def _window(self, key: str, start: int, length: int) -> bytes:
+    def _begun(self, key: str, start: int, length: int) -> tuple[Source, bytes]:
+        with object_errors(self._store):
+            source = self._source(key)
+        return source, self._window(source, start, length)
+
+    def _source(self, key: str) -> Source:
+        if isinstance(self._store, LocalStore):
+            return OpenFile(f"{self._store.prefix}/{key}").piece
+        return partial(_fetched, self._store, key)
+
+    def _window(self, source: Source, start: int, length: int) -> bytes:
         asked = min(length, self._window_bytes)
         if asked == 0:
             return b""
         with object_errors(self._store):
-            if isinstance(self._store, LocalStore):
-                window = _piece(f"{self._store.prefix}/{key}", start, asked)
-            else:
-                found = obstore.get_range(self._store, key, start=start, length=asked)
-                window = found.to_bytes()
+            window = source(start, asked)
         if len(window) != asked:
             raise Unavailable("the stored object is shorter than what was recorded of it")
         return window
 
     async def _soon(self, call: Callable[[], Result]) -> Result:
-        """What `call` gives; raises Unavailable when the threads are all held up by a store
+        return await self._in_time(self._run(call))
+
+    async def _in_time(self, work: asyncio.Future[Result]) -> Result:
+        """What `work` gives; raises Unavailable when the threads are all held up by a store
         that is silent."""
         try:
             async with asyncio.timeout(self._late_s):
-                return await self._run(call)
+                return await work
         except TimeoutError:
             raise Unavailable("the object store does not answer; retry in a moment") from None
 
@@ -216,10 +239,5 @@ class Objects:
         return asyncio.get_running_loop().run_in_executor(self._threads, call)
 
 
-def _piece(path: str, start: int, size_bytes: int) -> bytes:
-    """Opened for each piece: nobody has to close a file when a client goes away."""
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.pread(file, size_bytes, start)
-    finally:
-        os.close(file)
+def _fetched(store: S3Store, key: str, start: int, size_bytes: int) -> bytes:
+    return obstore.get_range(store, key, start=start, length=size_bytes).to_bytes()

@@ -69,20 +69,28 @@ def test_a_window_of_a_file_never_holds_more_than_a_mebibyte(objects: Objects) -
     assert asyncio.run(sizes()) == [*(1_048_576,) * 8, 898_392]
 
 
-def test_the_next_window_is_fetched_while_one_is_used(objects: Objects, tmp_path: Path) -> None:
+def test_a_download_goes_on_when_its_object_is_deleted_and_lets_go_of_it(
+    objects: Objects, tmp_path: Path
+) -> None:
     asyncio.run(objects.write("models/3f/key", pieces(LARGE), max_bytes=None))
 
-    async def cut_off_after_two() -> list[bytes]:
-        windows = await objects.read("models/3f/key", 0, len(LARGE))
-        seen = [await anext(windows)]
-        await asyncio.sleep(0.05)  # the second is being fetched meanwhile
-        (tmp_path / "the objects/models/3f/key").unlink()
-        seen.append(await anext(windows))
-        with pytest.raises(Missing):
-            await anext(windows)
-        return seen
+    def held() -> int:
+        places = (place.resolve() for place in Path("/proc/self/fd").iterdir())
+        return sum("models/3f/key" in str(place) for place in places)
 
-    assert asyncio.run(cut_off_after_two()) == [LARGE[:MIB], LARGE[MIB : 2 * MIB]]
+    async def read_two_and_leave() -> tuple[bytes, int]:
+        windows = await objects.read("models/3f/key", 0, len(LARGE))
+        first = await anext(windows)
+        (tmp_path / "the objects/models/3f/key").unlink()
+        return first + await anext(windows), held()
+
+    async def leave_at_once() -> int:
+        await objects.read("models/3f/key", 0, len(LARGE))
+        return held()
+
+    assert asyncio.run(leave_at_once()) == 0
+    assert asyncio.run(read_two_and_leave()) == (LARGE[: 2 * MIB], 1)
+    assert held() == 0
 
 
 def test_a_file_goes_in_and_comes_out_with_the_same_hash(
@@ -155,8 +163,14 @@ def test_a_cancel_while_the_object_is_being_finished_leaves_nothing(
         upload = asyncio.create_task(
             objects.write("models/3f/key", pieces(b"lathe"), max_bytes=None)
         )
-        loop = asyncio.get_running_loop()
-        monkeypatch.setattr("os.fsync", lambda _: loop.call_soon_threadsafe(upload.cancel))
+        loop, synced = asyncio.get_running_loop(), list[int]()
+
+        def cancel_at_the_first(file: int) -> None:
+            if not synced:
+                loop.call_soon_threadsafe(upload.cancel)
+            synced.append(file)
+
+        monkeypatch.setattr("os.fsync", cancel_at_the_first)
         await upload
 
     with pytest.raises(asyncio.CancelledError):
