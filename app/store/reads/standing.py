@@ -27,6 +27,6 @@ async def standings(reader: Reader, job_ids: Collection[str]) -> dict[str, Stand
     wanted, found = list(job_ids), {}
     for start in range(0, len(wanted), _AT_ONCE):
         values = {"job_ids": wanted[start : start + _AT_ONCE]}
-        for row in await reader.rows(_STANDING, values):
-            found[row.id] = Standing(JobState(row.state).finished, row.last_seq)
+        for job_id, state, last_seq in await reader.rows(_STANDING, values):
+            found[job_id] = Standing(JobState(state).finished, last_seq)
     return found
