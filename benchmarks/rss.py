@@ -2,6 +2,7 @@
 
 import threading
 from pathlib import Path
+from typing import Self
 
 PROC = Path("/proc")
 EVERY_S = 0.05
@@ -32,7 +33,7 @@ class Watch:
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
 
-    def __enter__(self) -> "Watch":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

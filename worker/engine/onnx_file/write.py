@@ -11,7 +11,7 @@ from pathlib import Path
 import onnx
 
 from worker.engine.onnx_file.place import Place, is_mapped, place_of
-from worker.engine.onnx_file.read import GRAPH, INITIALIZER, RAW_DATA
+from worker.engine.onnx_file.read import GRAPH, INITIALIZER, LARGE_BYTES, RAW_DATA
 from worker.engine.onnx_file.wire import LENGTH_DELIMITED, fields, opening
 
 ALIGNMENT_BYTES = 64
@@ -25,7 +25,7 @@ Part = bytes | Place
 def write_model(model: onnx.ModelProto, path: Path, *, aligned: bool = False) -> int:
     """Write `model` to the new file `path`; returns its size in bytes.
 
-    `aligned` puts each mapped tensor's bytes at a multiple of 64, with a doc string before
+    `aligned` puts each large tensor's bytes at a multiple of 64, with a doc string before
     them: for files that are mapped again, not for those that people download. Raises
     FileExistsError: a file that is mapped must never change.
     """
@@ -87,7 +87,7 @@ def _laid_out(
         parts: tuple[Part, ...] = (skeleton[field.begin : field.end],)
         if field.number == INITIALIZER:
             tensor = onnx.TensorProto.FromString(skeleton[field.value : field.end])
-            if is_mapped(tensor):
+            if is_mapped(tensor) or (aligned and len(tensor.raw_data) >= LARGE_BYTES):
                 parts = _inlined(tensor, place if aligned else None)
         place += sum(_size(part) for part in parts)
         yield from parts
@@ -95,21 +95,23 @@ def _laid_out(
 
 def _inlined(tensor: onnx.TensorProto, place: int | None) -> tuple[Part, ...]:
     """The initializer field with its bytes inside; padded when it is told where it starts."""
-    data = place_of(tensor)
+    data: Part = place_of(tensor) if is_mapped(tensor) else tensor.raw_data
+    data_bytes = _size(data)
     before, after = onnx.TensorProto(), onnx.TensorProto()
     before.CopyFrom(tensor)
-    for name in ("external_data", "data_location", *_AFTER_THE_DATA):
+    for name in ("raw_data", "external_data", "data_location", *_AFTER_THE_DATA):
         before.ClearField(name)
     for name in _AFTER_THE_DATA:
         if place is None or name != "doc_string":
             _move(name, tensor, after)
     head = before.SerializeToString(deterministic=True)
     tail = after.SerializeToString(deterministic=True)
-    data_opening = opening(RAW_DATA, data.size_bytes)
+    data_opening = opening(RAW_DATA, data_bytes)
     padding = b""
     if place is not None:
-        padding = _padding(place, head, len(data_opening) + data.size_bytes + len(tail), data)
-    size_bytes = len(head) + len(padding) + len(data_opening) + data.size_bytes + len(tail)
+        behind_bytes = len(data_opening) + data_bytes + len(tail)
+        padding = _padding(place, head, behind_bytes, data_opening)
+    size_bytes = len(head) + len(padding) + len(data_opening) + data_bytes + len(tail)
     return opening(INITIALIZER, size_bytes) + head + padding + data_opening, data, tail
 
 
@@ -120,14 +122,13 @@ def _move(name: str, tensor: onnx.TensorProto, to: onnx.TensorProto) -> None:
         to.metadata_props.extend(tensor.metadata_props)
 
 
-def _padding(place: int, head: bytes, behind_bytes: int, data: Place) -> bytes:
+def _padding(place: int, head: bytes, behind_bytes: int, data_opening: bytes) -> bytes:
     """A doc string so long that the data behind it begins at a multiple of 64."""
     for spaces in range(2 * ALIGNMENT_BYTES):
         padding = opening(_DOC_STRING, spaces) + b" " * spaces
         size_bytes = len(head) + len(padding) + behind_bytes
         outer = len(opening(INITIALIZER, size_bytes))
-        begins = place + outer + len(head) + len(padding)
-        begins += len(opening(RAW_DATA, data.size_bytes))
+        begins = place + outer + len(head) + len(padding) + len(data_opening)
         if begins % ALIGNMENT_BYTES == 0:
             return padding
     raise AssertionError("64 successive lengths cover every remainder")

@@ -6,6 +6,8 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from worker.engine.onnx_file.array import array
+from worker.engine.onnx_file.place import is_mapped
 from worker.engine.onnx_file.spill import Spill
 from worker.engine.optimize.batch_norm import merge_batch_norms
 from worker.engine.session import open_session, run
@@ -121,3 +123,13 @@ def test_a_layer_that_others_read_too_is_left_alone(spill: Spill) -> None:
     net = model("Conv", {"w": np.ones((2, 1, 1), np.float32)}, ["x", "w"], [1, 5])
     net.graph.node.append(helper.make_node("Relu", ["h"], ["other"]))
     assert merge_batch_norms(net, frozenset(), spill) == 0
+
+
+def test_a_large_weight_is_scaled_in_its_file(spill: Spill) -> None:
+    weight = np.arange(60_000, dtype=np.float32).reshape(30_000, 2)
+    net = model("Gemm", {"w": weight}, ["x", "w"], [30_000])
+    spill.take(net.graph.initializer[0])
+    assert merge_batch_norms(net, frozenset(), spill) == 1
+    scaled = net.graph.initializer[0]
+    assert is_mapped(scaled)
+    assert (array(scaled) == weight * [1, 2]).all()

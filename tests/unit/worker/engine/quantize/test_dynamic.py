@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,10 +11,11 @@ from onnx import helper, numpy_helper
 
 from lathe.errors import StepImpossible, UnknownLayer
 from lathe.techniques.quantize import PerTensor, QuantizeDynamic, WeightGrid
-from worker.engine.checkpoint import Checkpoint, QuantizedWeights
+from worker.engine.checkpoint import Checkpoint, QuantizedWeights, load, save
 from worker.engine.context import Context
 from worker.engine.graph.initializers import initializers
 from worker.engine.graph.io_spec import io_spec
+from worker.engine.onnx_file.place import is_mapped
 from worker.engine.quantize.dynamic import quantize_dynamic
 
 Build = Callable[..., Checkpoint]
@@ -132,3 +134,45 @@ def test_a_small_constant_is_no_table(build: Build, context: Contexts) -> None:
     net = build(nodes, weights, {"ids": ["n"]}, {"y": ["n", 64]}, integers=("ids",))
     outcome = quantize_dynamic(net, QuantizeDynamic(), context(net))
     assert outcome.facts["float_layers"] == "few"
+
+
+def test_an_excluded_gemm_stays_float_beside_another(build: Build, context: Contexts) -> None:
+    nodes = [
+        helper.make_node("Gemm", ["x", "u", "b"], ["h"], name="one", transB=1),
+        helper.make_node("Gemm", ["h", "v"], ["y"], name="two"),
+    ]
+    weights = {"u": random(12, 40), "b": random(12), "v": random(12, 6)}
+    net = build(nodes, weights, {"x": ["n", 40]}, {"y": ["n", 6]})
+    outcome = quantize_dynamic(net, QuantizeDynamic(exclude=("u",)), context(net))
+    assert outcome.facts["float_layers"] == "u"
+    stored = initializers(outcome.checkpoint.model)
+    assert (numpy_helper.to_array(stored["u"]) == weights["u"].T).all()
+
+
+def test_a_gemm_used_twice_answers_as_before(
+    build: Build, context: Contexts, sqnr: Callable[..., float]
+) -> None:
+    nodes = [
+        helper.make_node("Gemm", ["x", "w"], ["h"], transB=1),
+        helper.make_node("Gemm", ["h", "w"], ["y"], transB=1),
+    ]
+    net = build(nodes, {"w": random(24, 24)}, {"x": ["n", 24]}, {"y": ["n", 24]})
+    outcome = quantize_dynamic(net, QuantizeDynamic(), context(net))
+    assert sqnr(net, outcome.checkpoint, {"x": random(5, 24)}) > 25
+
+
+def test_large_weights_stay_in_files_and_the_facts_count_them(
+    build: Build, context: Contexts, sqnr: Callable[..., float], tmp_path: Path
+) -> None:
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["y"])]
+    net = build(nodes, {"w": random(150, 200)}, {"x": ["n", 150]}, {"y": ["n", 200]})
+    save(net, tmp_path / "net")
+    large = load(tmp_path / "net")
+    outcome = quantize_dynamic(large, QuantizeDynamic(), context(large))
+    after = outcome.facts["bytes_after"]
+    assert outcome.facts["bytes_before"] == pytest.approx(4 * 150 * 200, rel=0.01)
+    assert after == pytest.approx(150 * 200 + 5 * 200, rel=0.03)
+    assert is_mapped(initializers(outcome.checkpoint.model)["w_quantized"])
+    save(outcome.checkpoint, tmp_path / "lowered")
+    assert (tmp_path / "lowered").stat().st_size == pytest.approx(after, rel=0.01)
+    assert sqnr(net, load(tmp_path / "lowered"), {"x": random(6, 150)}) > 30

@@ -1,6 +1,7 @@
 """Half precision of tiny networks."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -10,10 +11,12 @@ from onnx import TensorProto, helper, numpy_helper
 
 from lathe.errors import StepImpossible
 from lathe.techniques.quantize import QuantizeFloat
-from worker.engine.checkpoint import Checkpoint
+from worker.engine.checkpoint import Checkpoint, load, save
 from worker.engine.context import Context
 from worker.engine.graph.initializers import initializers
 from worker.engine.graph.io_spec import io_spec
+from worker.engine.onnx_file.array import array
+from worker.engine.onnx_file.place import is_mapped
 from worker.engine.quantize.float16 import quantize_float
 from worker.engine.session import open_session, run
 
@@ -144,3 +147,26 @@ def test_nothing_to_halve_is_refused(build: Build, context: Contexts) -> None:
     net = build(nodes, {"w": np.eye(2, dtype=np.float32)}, {"x": ["n", 2]}, {"y": ["n", 2]})
     with pytest.raises(StepImpossible, match="no layer"):
         quantize_float(net, QuantizeFloat(exclude=("w",)), context(net))
+
+
+def test_large_weights_are_halved_in_files(
+    build: Build, context: Contexts, tmp_path: Path
+) -> None:
+    weight = np.random.default_rng(2).standard_normal((150, 200)).astype(np.float32)
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["h"]),
+        helper.make_node("MatMul", ["h", "huge"], ["y"]),
+    ]
+    huge = np.ones((200, 160), np.float32)
+    huge[199, 159] = -70000
+    net = build(nodes, {"w": weight, "huge": huge}, {"x": ["n", 150]}, {"y": ["n", 160]})
+    save(net, tmp_path / "net")
+    large = load(tmp_path / "net")
+    outcome = quantize_float(large, QuantizeFloat(), context(large))
+    stored = initializers(outcome.checkpoint.model)
+    assert is_mapped(stored["w"])
+    assert (array(stored["w"]) == weight.astype(np.float16)).all()
+    assert outcome.facts["overflowing_layers"] == "huge"
+    assert outcome.facts["bytes_after"] == pytest.approx(
+        2 * weight.size + huge.nbytes, rel=0.01
+    )

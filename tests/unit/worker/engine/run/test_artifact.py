@@ -1,8 +1,12 @@
+import hashlib
+import tarfile
 from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from lathe.errors import StepImpossible
@@ -10,6 +14,7 @@ from lathe.facts import Dim, IoSpec, TensorSpec
 from lathe.job import OnnxOutput
 from worker.engine.context import Arrays
 from worker.engine.graph.io_spec import io_spec
+from worker.engine.onnx_file.read import read_model
 from worker.engine.run.artifact import write_artifact
 from worker.engine.run.slim import slim
 from worker.engine.session import open_session, run
@@ -138,3 +143,73 @@ def test_a_translation_that_computes_something_else_is_refused(
     monkeypatch.setattr("onnx.version_converter.convert_version", mistranslated)
     with pytest.raises(StepImpossible, match="from opset 18 to 19"):
         write_artifact(convnet(), doors("N"), OnnxOutput(opset=19), tmp_path / "out.onnx")
+
+
+def wide(path: Path) -> onnx.ModelProto:
+    """x -> MatMul with 90,000 bytes of weights, mapped, -> sum over the axes in a constant."""
+    weight = np.random.default_rng(4).standard_normal((75, 300)).astype(np.float32)
+    nodes = [
+        helper.make_node("Flatten", ["x"], ["f"]),
+        helper.make_node("MatMul", ["f", "w"], ["m"]),
+        helper.make_node("Reshape", ["m", "shape"], ["r"]),
+        helper.make_node("ReduceMean", ["r", "axes"], ["y"], keepdims=0),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "wide",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, 5, 5])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 4])],
+        [
+            numpy_helper.from_array(weight, "w"),
+            numpy_helper.from_array(np.array([-1, 4, 75]), "shape"),
+            numpy_helper.from_array(np.array([2]), "axes"),
+        ],
+    )
+    opsets = [helper.make_opsetid("", 18)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    path.write_bytes(model.SerializeToString())
+    return read_model(path)
+
+
+def answer(model: onnx.ModelProto | Path) -> NDArray[np.generic]:
+    x = np.random.default_rng(5).standard_normal((2, 3, 5, 5)).astype(np.float32)
+    return run(open_session(model), {"x": x})["y"]
+
+
+def test_mapped_weights_are_written_whole_and_the_runtime_reads_the_file(
+    tmp_path: Path,
+) -> None:
+    model = wide(tmp_path / "m.onnx")
+    written = write_artifact(model, doors("N"), OnnxOutput(), tmp_path / "out.onnx")
+    assert written.size_bytes > 90_000
+    assert written.sha256 == hashlib.sha256(written.path.read_bytes()).hexdigest()
+    assert written.runs_as.layers == {"w": "MatMul float32"}
+    assert (
+        not onnx.load(written.path, load_external_data=False).graph.initializer[0].external_data
+    )
+    np.testing.assert_array_equal(answer(written.path), answer(model))
+
+
+def test_mapped_weights_are_there_at_another_opset(tmp_path: Path) -> None:
+    model = wide(tmp_path / "m.onnx")
+    written = write_artifact(model, doors("N"), OnnxOutput(opset=17), tmp_path / "out.onnx")
+    assert [entry.version for entry in onnx.load(written.path).opset_import] == [17]
+    assert [value.name for value in onnx.load(written.path).graph.input] == ["x"]
+    np.testing.assert_allclose(answer(written.path), answer(model), atol=1e-6)
+
+
+def test_what_no_single_file_may_hold_becomes_a_tar_with_external_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.engine.run.artifact.MOST_BYTES", 80_000)
+    model = wide(tmp_path / "m.onnx")
+    written = write_artifact(model, doors(1), OnnxOutput(), tmp_path / "a.opset17.onnx")
+    assert written.path.name == "a.opset17.tar"
+    assert written.size_bytes == written.path.stat().st_size > 90_000
+    with tarfile.open(written.path) as archive:
+        archive.extractall(tmp_path / "out", filter="data")
+    unpacked = tmp_path / "out" / "model.onnx"
+    assert io_spec(onnx.load(unpacked)) == doors(1)
+    x = np.random.default_rng(5).standard_normal((1, 3, 5, 5)).astype(np.float32)
+    (y,) = onnxruntime.InferenceSession(str(unpacked)).run(None, {"x": x})
+    np.testing.assert_allclose(y, run(open_session(model), {"x": x})["y"], atol=1e-6)
