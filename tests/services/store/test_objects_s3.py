@@ -120,3 +120,26 @@ def test_the_fallback_server_stores_an_object_too() -> None:
         )
     finally:
         server.end()
+
+
+@pytest.mark.parametrize(
+    ("bucket", "secret", "why"),
+    [
+        ("lathe", "wrong", "refuses this service's keys"),
+        ("no-such-bucket", None, "has no such bucket"),
+    ],
+)
+def test_a_wrong_secret_and_a_missing_bucket_are_named(
+    s3: S3, bucket: str, secret: str | None, why: str
+) -> None:
+    url = s3.url.replace("s3://lathe/", f"s3://{bucket}/")
+    store = Objects.open(url, access_key_id=s3.key, secret_access_key=secret or s3.secret)
+    calls = (
+        store.healthy(),
+        store.read("models/3f/key", 0, 5),
+        store.write("models/3f/key", pieces(b"lathe"), max_bytes=None),
+    )
+    for call in calls:
+        with pytest.raises(Unavailable, match=why) as raised:
+            asyncio.run(call)  # type: ignore[arg-type]
+        assert s3.secret not in raised.value.detail
