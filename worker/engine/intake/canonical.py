@@ -124,7 +124,7 @@ def _keep_if_faithful(
     try:
         for apply in passes:
             apply(candidate)
-        kept = trial.keeps(candidate)
+        kept = candidate == canonical.model or trial.keeps(candidate)
     except LOAD_ERRORS:
         kept = False
     if kept:
