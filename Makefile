@@ -121,6 +121,10 @@ bench-overhead: .venv/.bench  ## Quantizing through the service against the bare
 bench-memory: .venv/.test  ## A 2.1 GB model through the service, and the memory of every process (12 GB of disk).
 	$(BIN)/python -m benchmarks.memory $(ARGS)
 
+.PHONY: bench-transfer
+bench-transfer: .venv/.test  ## 1 GiB in and out, against the bare server underneath (S3=1: on S3 too).
+	PYTHONPATH=tests/services $(BIN)/python -m benchmarks.transfer $(if $(S3),--s3)
+
 .PHONY: clean
 clean:  ## Remove what the targets made.
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info demo-out chaos-out data
