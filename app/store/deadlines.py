@@ -24,7 +24,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 from app.store.waits import Waits
 
 _FROZEN_AFTER = 1.2  # of the server's own limit: it deserves to speak first
-_RECYCLE_PROBES = {
+_PROBES = {
     "keepalives_idle": 15,
     "keepalives_interval": 5,
     "keepalives_count": 3,
@@ -45,7 +45,7 @@ def asyncpg_arguments(waits: Waits) -> dict[str, Any]:
 def psycopg_arguments(waits: Waits) -> dict[str, Any]:
     """What psycopg is to be connected with."""
     connect_s = max(_LEAST_CONNECT_S, math.ceil(waits.connect_s))
-    arguments: dict[str, Any] = {"connect_timeout": connect_s, **_RECYCLE_PROBES}
+    arguments: dict[str, Any] = {"connect_timeout": connect_s, **_PROBES}
     arguments["options"] = " ".join(f"-c {name}={ms}" for name, ms in _limits(waits).items())
     return arguments
 
