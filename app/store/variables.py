@@ -24,7 +24,7 @@ _OF_WORKERS = (
 _OF_TOOLS = "api_key url valkey_bin"  # the client, and the embedded service's broker
 _OF_THE_STACK = (  # docker-compose.yml fills them in; a container may be handed them all
     "api_processes backup_dir bucket cpu_workers gpu_worker_memory gpu_workers intake_workers "
-    "listen version worker_cpus worker_memory"
+    "listen stop_grace version worker_cpus worker_memory"
 )
 SETTINGS = frozenset(
     f"LATHE_{name.upper()}" for name in f"{_OF_BOTH} {_OF_THE_SERVICE} {_OF_WORKERS}".split()
