@@ -1,5 +1,6 @@
 """Receiving an upload: stream it into the store, check it, keep it once for each project."""
 
+import asyncio
 import base64
 import binascii
 import re
@@ -20,6 +21,7 @@ from app.store.objects import Written, new_key
 from app.store.trouble import database_trouble, in_one_line
 from lathe.errors import Malformed, Unavailable
 
+_TIDY_WITHIN_S = 3.0  # the client waits for its answer meanwhile
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _REPR_DIGEST = re.compile(r"(?:^|,)\s*sha-256=:([A-Za-z0-9+/=]+):")
 
@@ -71,8 +73,11 @@ async def _drop_unless_held(parts: Services, key: str) -> None:
     """Where nobody can be asked or told, the object stays: the answer is given already, and
     a row that was committed all the same must keep its bytes."""
     try:
-        if not await _held(parts, key):
-            await parts.objects.adelete(key)
+        async with asyncio.timeout(_TIDY_WITHIN_S):
+            if not await _held(parts, key):
+                await parts.objects.adelete(key)
+    except TimeoutError:
+        log("app.intake").warning("object left behind", key=key, why="no time left")
     except SQLAlchemyError as error:
         if database_trouble(error) is None:
             raise
