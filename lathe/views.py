@@ -111,7 +111,8 @@ class StepView(View):
 
 
 class JobView(View):
-    """A job as it stands. `queued_s` and `running_s` are separate clocks."""
+    """A job as it stands. `queued_s` and `running_s` are separate clocks; while one of them
+    goes on, the ETag is weak and changes with everything else."""
 
     id: str
     kind: JobKind
