@@ -52,6 +52,8 @@ def open_session(
         source = source.SerializeToString()
     if not optimise:
         options.add_session_config_entry("session.disable_prepacking", "1")
+        options.enable_mem_pattern = False  # it sets aside as much again as the weights take
+        options.enable_cpu_mem_arena = False  # what a run took goes back after it
     options.graph_optimization_level = (
         ort.GraphOptimizationLevel.ORT_ENABLE_ALL
         if optimise
