@@ -129,7 +129,8 @@ class Attempt:
         with ExitStack() as unborn:
             unborn.callback(os.close, reading)
             try:
-                order = Order(folder=self._folder.path, policy=self._policy)
+                policy = self._policy.with_staged(self._folder.staged_bytes)
+                order = Order(folder=self._folder.path, policy=policy)
                 self._bench.nursery.bear(order, (writing, lock, printed))
             finally:
                 for descriptor in (writing, lock, printed):  # they live on in the child alone

@@ -46,6 +46,11 @@ class JobFolder:
         return self.path / "out"
 
     @property
+    def staged_bytes(self) -> int:
+        """Of all files that the child reads."""
+        return sum(path.stat().st_size for path in self.inside.iterdir())
+
+    @property
     def log(self) -> Path:
         """What the child prints."""
         return self.path / "log"

@@ -8,6 +8,11 @@
 Limits always hold. What else the kernel does not have is named in `Confinement.missing`;
 `required` refuses to go on then.
 
+Memory is limited twice. RLIMIT_DATA holds what a child can fill with its own bytes: private
+writable pages, its heap and stacks (setrlimit(2)); pages of a file that is only read do not
+count, so a data set may be larger than the limit. Shared anonymous memory counts in RLIMIT_AS
+alone, so that one leaves room for the same limit and the maps of the staged files, no more.
+
 CUDA reserves far more address space than it uses and talks to the driver through device
 files, so with `gpu` memory is not limited here (give the worker a memory cgroup) and
 /dev/nvidia*, /proc and /sys are open for reading.
@@ -22,7 +27,7 @@ import sys
 import sysconfig
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from lathe.errors import Unavailable
 from lathe.spec import Fact
@@ -41,6 +46,7 @@ Mode = Literal["required", "auto", "off"]
 _CPU_GRACE_S = 5  # between SIGXCPU and SIGKILL
 _NPROC = 8192  # counts the user's other threads too; seccomp is what stops new processes
 _NOFILE = 1024
+_MAPS = 4  # of one staged file: train, calibration and evaluation may be one split, and a spare
 _CAPABILITY_VERSION_3 = 0x20080522  # linux/capability.h
 _CAP_DAC_READ_SEARCH = 2
 
@@ -60,7 +66,8 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Policy(Fact):
-    """What one child may do. `memory_bytes` is address space; CPU seconds add up threads."""
+    """What one child may do. `memory_bytes` is what it may allocate, `mapped_bytes` address
+    space on top for the files it maps; CPU seconds add up threads."""
 
     mode: Mode
     read: tuple[Path, ...]
@@ -68,7 +75,12 @@ class Policy(Fact):
     memory_bytes: int
     cpu_s: int
     file_bytes: int
+    mapped_bytes: int = 0
     gpu: bool = False
+
+    def with_staged(self, staged_bytes: int) -> Self:
+        """The same with room to map files of `staged_bytes`, as a whole and split by split."""
+        return self.model_copy(update={"mapped_bytes": _MAPS * staged_bytes})
 
 
 class Confinement(Fact):
@@ -127,7 +139,9 @@ def _limit(policy: Policy) -> None:
         resource.RLIMIT_CORE: (0, 0),
     }
     if not policy.gpu:
-        limits[resource.RLIMIT_AS] = (policy.memory_bytes, policy.memory_bytes)
+        addresses = policy.memory_bytes + policy.mapped_bytes
+        limits[resource.RLIMIT_DATA] = (policy.memory_bytes, policy.memory_bytes)
+        limits[resource.RLIMIT_AS] = (addresses, addresses)
     for kind, (soft, hard) in limits.items():
         ceiling = resource.getrlimit(kind)[1]
         if ceiling != resource.RLIM_INFINITY:  # never above what we were given

@@ -56,10 +56,14 @@ class Settings(SharedSettings):
         "auto", description="required refuses to run without landlock and seccomp; auto warns."
     )
     child_memory_bytes: int = Field(
-        16 << 30, ge=1 << 30, description="Address space of a compression."
+        16 << 30,
+        ge=1 << 30,
+        description="What a compression may allocate; files it maps come on top.",
     )
     inspect_memory_bytes: int = Field(
-        8 << 30, ge=1 << 30, description="Address space of an inspection."
+        8 << 30,
+        ge=1 << 30,
+        description="What an inspection may allocate; files it maps come on top.",
     )
     child_file_bytes: int = Field(32 << 30, ge=1 << 20, description="Of one file a job writes.")
     inspect_max_run_s: int = Field(900, ge=1, description="Of one inspection.")

@@ -94,7 +94,7 @@ class SplitSamples:
         places = self.chosen[rows]
         return {
             door.name: transformed(
-                self.stored[door.name][places],
+                _read(self.stored[door.name], places),
                 self.transforms.get(door.name, AS_STORED),
                 np.dtype(door.dtype),
             )
@@ -112,7 +112,7 @@ class SplitSamples:
     def _rows(self, array: Array | None, name: str, rows: NDArray[np.int64]) -> Array:
         if array is None:
             raise DataMismatch(f"the data set has no {name!r} array for this split")
-        return array[self.chosen[rows]]
+        return _read(array, self.chosen[rows])
 
 
 def transformed(stored: Array, transform: Transform, dtype: np.dtype[np.generic]) -> Array:
@@ -132,6 +132,17 @@ def transformed(stored: Array, transform: Transform, dtype: np.dtype[np.generic]
     values -= _by_channel(transform.mean, values.shape, working)
     values /= _by_channel(transform.std, values.shape, working)
     return np.ascontiguousarray(values, dtype=dtype)
+
+
+def _read(stored: Array, places: NDArray[np.int64]) -> Array:
+    """stored[places], read in stored order: a shuffled epoch over a file larger than memory
+    then sweeps the disk once for each piece."""
+    if np.all(places[1:] >= places[:-1]):
+        return stored[places]
+    order = np.argsort(places, kind="stable")
+    back = np.empty_like(order)
+    back[order] = np.arange(len(order))
+    return stored[places[order]][back]
 
 
 def _by_channel(

@@ -6,6 +6,7 @@ act went: `act_done` or the error's name.
 
 import ctypes
 import json
+import mmap
 import os
 import socket
 import subprocess
@@ -137,6 +138,21 @@ def _memory(wish: dict[str, Any]) -> object:
     return len(bytearray(wish["bytes"]))
 
 
+def _shared_memory(wish: dict[str, Any]) -> object:
+    with mmap.mmap(-1, wish["bytes"]) as memory:
+        return len(memory)
+
+
+def _map(wish: dict[str, Any]) -> object:
+    """Map a file whole, three times over, and look at a byte of every 16 MiB."""
+    path = Path(wish["path"])
+    maps = []
+    with path.open("rb") as file:
+        for _ in range(3):
+            maps.append(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    return sum(sum(each[:: 16 << 20]) for each in maps)
+
+
 def _maths(_wish: dict[str, Any]) -> object:
     import torch  # noqa: PLC0415 - only this act needs it
 
@@ -170,6 +186,8 @@ ACTS: dict[str, Act] = {
     "ptrace": _ptrace,
     "descriptors": _descriptors,
     "memory": _memory,
+    "shared_memory": _shared_memory,
+    "map": _map,
     "maths": _maths,
     "crash": _crash,
 }

@@ -80,6 +80,10 @@ def attempt(
 ) -> tuple[Failure | None, Died]:
     """Let a child try one act; what it answered, and how it ended."""
     with job_folder(folder, JOB, 1) as job:
+        if "sparse_bytes" in wish:
+            with (job.inside / "data").open("wb") as file:
+                file.truncate(wish["sparse_bytes"])
+            wish["path"] = str(job.inside / "data")
         (job.inside / "upload").write_text(json.dumps(wish))
         (job.inside / "task.json").write_text(InspectModel(upload="upload").model_dump_json())
         policy = Policy(
@@ -89,7 +93,7 @@ def attempt(
             memory_bytes=MEMORY_BYTES,
             cpu_s=60,
             file_bytes=1 << 20,
-        )
+        ).with_staged(job.staged_bytes)
         reading, writing = os.pipe()
         lock = os.open(folder / "timing.lock", os.O_RDONLY | os.O_CREAT)
         log = os.open(job.log, os.O_WRONLY)
@@ -171,6 +175,22 @@ def test_memory_over_the_limit_is_a_named_failure(nursery: Nursery, tmp_path: Pa
     answer, _ = attempt(nursery, tmp_path, "required", {"act": "memory", "bytes": MEMORY_BYTES})
     assert answer is not None
     assert answer.code == "out_of_memory"
+
+
+def test_shared_memory_over_the_limit_is_refused_too(nursery: Nursery, tmp_path: Path) -> None:
+    wish = {"act": "shared_memory", "bytes": MEMORY_BYTES}
+    answer, _ = attempt(nursery, tmp_path, "required", wish)
+    assert answer is not None
+    assert answer.code in {"OSError", "out_of_memory"}
+
+
+def test_a_staged_file_larger_than_the_limit_can_be_mapped(
+    nursery: Nursery, tmp_path: Path
+) -> None:
+    wish = {"act": "map", "sparse_bytes": 2 * MEMORY_BYTES}
+    answer, _ = attempt(nursery, tmp_path, "required", wish)
+    assert answer is not None
+    assert (answer.code, answer.detail) == ("act_done", "0")
 
 
 def test_the_child_inherits_no_settings_and_no_descriptors(

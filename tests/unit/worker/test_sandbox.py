@@ -43,3 +43,18 @@ def test_required_walls_that_are_missing_refuse_before_anything_is_changed(
     with pytest.raises(Unavailable, match="landlock"):
         confine(POLICY)
     assert resource.getrlimit(resource.RLIMIT_CPU) == before
+
+
+def test_staged_files_may_be_mapped_on_top_of_what_may_be_allocated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    limits: dict[int, tuple[int, int]] = {}
+    monkeypatch.setattr(resource, "setrlimit", limits.__setitem__)
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (-1, -1))
+    off = POLICY.model_copy(update={"mode": "off"})
+    confine(off.with_staged(7_000))
+    assert limits[resource.RLIMIT_DATA] == (1 << 30, 1 << 30)
+    assert limits[resource.RLIMIT_AS] == ((1 << 30) + 28_000, (1 << 30) + 28_000)  # four maps
+    limits.clear()
+    confine(off.model_copy(update={"gpu": True}))
+    assert limits.keys().isdisjoint({resource.RLIMIT_DATA, resource.RLIMIT_AS})

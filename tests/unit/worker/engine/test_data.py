@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -138,3 +139,22 @@ def test_opening_a_split_reads_no_rows(tmp_path: Path) -> None:
     samples = _open(tmp_path / "d", facts)
     assert isinstance(samples.stored["x"], np.memmap)
     assert not isinstance(samples.inputs(np.array([0]))["x"], np.memmap)
+
+
+def test_rows_are_read_in_stored_order_and_given_in_the_order_asked_for(tmp_path: Path) -> None:
+    asked: list[list[int]] = []
+
+    class Watched:
+        def __init__(self, stored: np.ndarray) -> None:
+            self.stored = stored
+
+        def __getitem__(self, places: np.ndarray) -> np.ndarray:
+            asked.append(places.tolist())
+            return self.stored[places]
+
+    facts = _store(tmp_path / "d", train__x=np.arange(14, dtype=np.float32).reshape(7, 2) * 10)
+    samples = _open(tmp_path / "d", facts)
+    stored: Any = {"x": Watched(samples.stored["x"])}
+    found = replace(samples, stored=stored).inputs(np.array([3, 0, 4, 0]))["x"]
+    assert found[:, 0].tolist() == [60, 0, 80, 0]
+    assert asked == [[0, 0, 3, 4]]
