@@ -51,13 +51,18 @@ def free_batch(model: onnx.ModelProto, trial: Trial, batch: int) -> bool:
 def _same_stacked(original: onnx.ModelProto, freed: onnx.ModelProto, trial: Trial) -> bool:
     sizes = trial.sizes[0]
     parts = [random_inputs(trial.io, trial.below, sizes, seed) for seed in range(EXAMPLES)]
-    single = open_session(original, optimise=False)
-    expected = _stacked([run(single, part) for part in parts])
+    expected = _stacked(_answers(original, parts))
     try:
-        found = run(open_session(freed, optimise=False), _stacked(parts))
+        (found,) = _answers(freed, [_stacked(parts)])
     except LOAD_ERRORS:
         return False
     return distance(expected, found) <= 1
+
+
+def _answers(model: onnx.ModelProto, inputs: list[Arrays]) -> list[Arrays]:
+    """One run for each of `inputs`; the session is gone afterwards, and its maps with it."""
+    session = open_session(model, optimise=False)
+    return [run(session, each) for each in inputs]
 
 
 def _stacked(parts: list[Arrays]) -> Arrays:
