@@ -28,6 +28,7 @@ def test_plain_files_are_handed_over(folder: JobFolder) -> None:
 
 
 def test_what_was_staged_is_counted(folder: JobFolder) -> None:
+    folder.inside.mkdir()
     (folder.inside / "task.json").write_bytes(b"12345")
     (folder.inside / "model.onnx").write_bytes(b"1234567")
     assert folder.staged_bytes == 12
