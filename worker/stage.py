@@ -11,7 +11,7 @@ from app.store.deposit import Stored
 from app.store.inputs import ReadyDataset, ReadyModel, Upload
 from app.store.objects import Objects
 from app.store.queue import Claim
-from lathe.errors import Internal
+from lathe.errors import Internal, OutOfDisk
 from lathe.job import JobSpec
 from lathe.report import StepReport
 from lathe.states import JobKind, Queue
@@ -82,10 +82,19 @@ def stage(
         else:
             staged, files = _compression(session, claim, threads)
     for name, stored in files.items():
-        if objects.read_to_file(stored.key, folder / name) != stored.sha256:
+        if _fetched(objects, stored, folder / name) != stored.sha256:
             raise Internal(f"the stored object behind {name} is not what was stored")
     (folder / "task.json").write_text(staged.task.model_dump_json())
     return staged
+
+
+def _fetched(objects: Objects, stored: Stored, path: Path) -> str:
+    try:
+        return objects.read_to_file(stored.key, path)
+    except OutOfDisk as error:  # nothing is written but `path`
+        raise OutOfDisk(
+            "the worker's disk is full; free some, or wait for another worker"
+        ) from error
 
 
 def _inspection(session: Session, claim: Claim) -> tuple[Staged, dict[str, Stored]]:
