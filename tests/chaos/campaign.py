@@ -22,6 +22,8 @@ _WORKERS = {"intake-0": "intake", "intake-1": "intake"} | {f"cpu-{n}": "cpu" for
 _LEAD = 14  # chains that are released ahead of the schedule
 _CROWD, _CROWD_WAITS_S = 30, 20.0
 _ENDS_WITHIN_S = 420.0
+_NO_START = ("objects fail", "database down")  # a process that begins then may say so and end
+_NO_START_FOR_S = 45.0
 _OURS = ("-m worker", "worker.zygote", "uvicorn app.main")
 
 
@@ -88,8 +90,10 @@ def _storm(arena: Arena, jobs: int) -> None:
         arena.pause(arena.dice.uniform(0.2, 1.0))
         fault(arena, kind)
         for name in arena.crew.revive():
-            arena.diary.say(f"{name} HAD ENDED BY ITSELF")
-            arena.crew.ended.append(f"{name} ended by itself after {kind!r}")
+            refused = arena.diary.lately(_NO_START, _NO_START_FOR_S)
+            arena.diary.say(f"{name} had ended by itself{', as it may' if refused else ''}")
+            if not refused:
+                arena.crew.ended.append(f"{name} ended by itself after {kind!r}")
 
 
 def _left_over(stack: Stack) -> list[str]:

@@ -1,11 +1,14 @@
 """The diary of a campaign: every fault, its moment and its effect."""
 
+import os
 import sys
 import threading
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+
+_CROWDED = 3.0  # processes a CPU
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +19,7 @@ class Entry:
     kind: str
     effect: str
     missed: bool
+    load: float = field(default_factory=lambda: os.getloadavg()[0])  # of the last minute
 
 
 @dataclass(slots=True)
@@ -43,6 +47,16 @@ class Diary:
     def say(self, text: str) -> None:
         """A line that is no fault."""
         self._write(f"{self.now_s():8.2f} s  {text}")
+
+    def crowded(self, at_s: float) -> bool:
+        """Whether more than three processes a CPU wanted to run around that moment."""
+        nearest = min(self.entries, key=lambda entry: abs(entry.at_s - at_s))
+        return nearest.load > _CROWDED * len(os.sched_getaffinity(0))
+
+    def lately(self, kinds: tuple[str, ...], within_s: float) -> bool:
+        """Whether a fault of these kinds hit within so many seconds."""
+        since_s = self.now_s() - within_s
+        return any(e.kind in kinds and e.at_s > since_s for e in self.entries)
 
     def hits(self, kind: str) -> int:
         """How many faults of a kind hit."""

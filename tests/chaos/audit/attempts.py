@@ -15,7 +15,7 @@ _CAUSES: dict[str, tuple[str, tuple[str, ...]]] = {
     "nursery died": (r"the nursery", ("nursery killed", "worker frozen", "work disk full")),
     "lease lost": (r"went silent", (*_KILLED, *_STOPPED, "work disk full")),
     "handed back": (r"worker stopped", ("worker drained",)),
-    "store away": (r"object|store", ("objects fail", "object disk full")),
+    "store away": (r"object|store", ("objects fail", "object disk full", "work disk full")),
     "disk full": (r"disk|full", ("work disk full", "object disk full")),
 }
 
@@ -23,15 +23,22 @@ _CAUSES: dict[str, tuple[str, tuple[str, ...]]] = {
 def explain(
     found: Findings, diary: Diary, job: dict[str, Any], feed: list[dict[str, Any]]
 ) -> None:
-    """Name the cause of every repeated attempt, and the fault behind it."""
+    """Name the cause of every repeated attempt, and the fault behind it.
+
+    On a machine with far more to do than it can, nobody renews a lease of seconds in time.
+    """
     for event in feed:
         if event["type"] != "requeued":
             continue
         text = event["data"]["cause"]
         cause = next((c for c, (words, _) in _CAUSES.items() if re.search(words, text)), None)
-        found.causes[cause or text] += 1
         at_s = (datetime.fromisoformat(event["at"]) - diary.began_at).total_seconds()
-        if cause is None or not _fault(diary, at_s, _CAUSES[cause][1], job["id"]):
+        explained = cause is not None and _fault(diary, at_s, _CAUSES[cause][1], job["id"])
+        if cause == "lease lost" and not explained and diary.crowded(at_s):
+            found.causes["lease lost, machine busy"] += 1
+            continue
+        found.causes[cause or text] += 1
+        if not explained:
             found.unexplained.append(f"{job['id']} at {at_s:.1f} s: {text}")
 
 
