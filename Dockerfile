@@ -80,7 +80,8 @@ COPY --from=worker-packages /opt/venv /opt/venv
 COPY lathe lathe
 COPY app app
 COPY worker worker
-RUN python -m compileall -q lathe app worker
+COPY migrations migrations
+RUN python -m compileall -q lathe app worker migrations
 ENV LATHE_SANDBOX=required \
     LATHE_WORK_DIR=/var/lib/lathe/work \
     LATHE_LOCK_PATH=/var/lib/lathe/lock/timing.lock

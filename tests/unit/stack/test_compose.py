@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from app.settings import Settings
+from app.store.variables import KNOWN
 from tests.unit.stack.compose import ROOT, Unset, images, seconds, services, variables
 from worker.settings import Settings as WorkerSettings
 
@@ -48,6 +49,7 @@ def test_every_other_variable_has_a_default_and_stands_in_the_example() -> None:
     assert {name for name, operator in used if operator == ":?"} == set(SECRETS)
     defaults = {name: word for (name, operator), word in used.items() if operator == ":-"}
     assert len(used) == len(SECRETS) + len(defaults)
+    assert {name for name, _ in used if name.startswith("LATHE_")} <= KNOWN
     example = (ROOT / "deploy/env.example").read_text()
     assert dict(re.findall(r"^# ([A-Z0-9_]+)=(.+)$", example, re.MULTILINE)) == defaults
     assert re.findall(r"^([A-Z0-9_]+)=$", example, re.MULTILINE) == list(SECRETS)
