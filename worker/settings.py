@@ -61,9 +61,10 @@ class Settings(SharedSettings):
         description="What a compression may allocate; files it maps come on top.",
     )
     inspect_memory_bytes: int = Field(
-        8 << 30,
+        16 << 30,
         ge=1 << 30,
-        description="What an inspection may allocate; files it maps come on top.",
+        description="What an inspection may allocate; files it maps come on top, but for the "
+        "weights of a model, which its runtime maps as if they were its own.",
     )
     child_file_bytes: int = Field(32 << 30, ge=1 << 20, description="Of one file a job writes.")
     inspect_max_run_s: int = Field(900, ge=1, description="Of one inspection.")
