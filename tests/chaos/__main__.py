@@ -35,9 +35,10 @@ def main() -> int:
     no_disks = own_mounts()
     say = sys.stdout.write
     say(f"seed {options.seed}; disks that can be filled: {no_disks or 'yes'}\n")
-    shutil.rmtree(options.out, ignore_errors=True)
     orders = Orders(options.jobs, options.seed, options.out, no_disks is None)
     stacks = [options.stack] if options.stack else list(STACKS)
+    for name in stacks:
+        shutil.rmtree(options.out / name, ignore_errors=True)
     found = {name: campaign(name, orders) for name in stacks}
     tables = {name: lines(each, options.jobs) for name, each in found.items()}
     for name, each in found.items():

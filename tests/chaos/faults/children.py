@@ -7,7 +7,7 @@ import time
 from tests.chaos.arena import Arena
 from tests.chaos.processes import gone_within
 
-_HUNT_S = 15.0
+_HUNT_S = 30.0
 
 
 def kill_child(arena: Arena, kind: str) -> None:

@@ -8,7 +8,7 @@ from tests.chaos.arena import Arena
 from tests.chaos.processes import alive
 from tests.chaos.stack import LEASE_S, SWEEP_S
 
-_HUNT_S = 15.0
+_HUNT_S = 30.0
 _CLEARED_S = 25.0
 _CHILD_ENDS_S = 40.0
 _REAPED_S = LEASE_S + 4 * SWEEP_S + 6.0
