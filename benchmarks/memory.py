@@ -34,6 +34,7 @@ from lathe.report import Report
 WEIGHT_BYTES = 2_100_000_000
 MOST_BYTES = 1_500_000_000
 LEAST_COSINE = 0.95
+LOG_LINES = 8  # of the worker's, shown when the job fails
 TOKENS = (2, 12)  # of the example that both files answer
 
 Array = NDArray[np.float32]
@@ -66,7 +67,12 @@ def _through(packed: Path, scratch: Path) -> tuple[Watch, dict[str, float], Repo
             "benchmark": None,
             "pipeline": [{"technique": "quantize.dynamic"}],
         }
-        report, file = run(client, spec, scratch / "out")
+        try:
+            report, file = run(client, spec, scratch / "out")
+        except RuntimeError:
+            log = scratch / "data" / "logs" / "worker-cpu.log"
+            print("\n".join(log.read_text().splitlines()[-LOG_LINES:]), file=sys.stderr)
+            raise
         seconds["job and download"] = time.perf_counter() - start_s
     return watch, seconds, report, file
 

@@ -265,6 +265,8 @@ def test_a_resumed_job_gives_the_same_file_and_marks_what_was_reused(
     finished = [m for m in first.heard if isinstance(m, StepFinished)]
     (first.out / finished[1].checkpoint).rename(first.inside / "step-2.checkpoint")
     wanted = (first.out / "tiny-net-int8.onnx").read_bytes()
+    for file in first.out.iterdir():  # every attempt gets a fresh folder
+        file.unlink()
 
     reused = [
         StagedStep(
