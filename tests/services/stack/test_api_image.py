@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from app.store.migrate import upgrade
 from tests.unit.stack.compose import ROOT, images
 
 # Refuses every package whose distribution no line of the files names, then runs a program.
@@ -48,7 +49,7 @@ import worker.__main__, worker.healthy, worker.sweep, worker.child, worker.zygot
 import kombu.transport.redis, onnxruntime, pyseccomp, torch
 from app.store.migrate import Schema, schema_of
 assert worker.__file__.startswith(sys.argv[2]), worker.__file__
-assert schema_of("sqlite:///" + sys.argv[1], 5.0) is Schema.MISSING
+assert schema_of("sqlite:///" + sys.argv[1], 5.0) is Schema.FITTING
 """
 REFUSED = """
 try:
@@ -85,6 +86,7 @@ def test_the_service_runs_with_what_is_in_its_image_alone(tmp_path: Path) -> Non
 
 
 def test_a_worker_runs_with_what_is_in_its_image_alone(tmp_path: Path) -> None:
+    upgrade(f"sqlite:///{tmp_path / 'lathe.db'}")
     runs("worker", "torch api worker", HANDS, tmp_path)
 
 
