@@ -21,18 +21,18 @@ def main() -> int:
     options = _options()
     settings = _settings(options.data)
     try:
-        objects = Objects(_store(settings))
+        store = _store(settings)
+        objects = Objects(store)
         match options.command:
             case "save":
                 return _save(settings.database_url, objects, options.folder)
             case "restore":
-                manifest = restore(options.folder, settings.database_url, objects)
+                manifest = restore(options.folder, settings.database_url, objects, store)
                 _say(f"restored {manifest.objects} objects and the database")
                 _say(f"as they were at {manifest.taken_at:%Y-%m-%d %H:%M:%S} UTC")
                 return 0
             case _:
-                hashing = objects if options.hash else None
-                found = verify(settings.database_url, _store(settings), hashing=hashing)
+                found = verify(settings.database_url, store, hashing=options.hash)
                 return _report(found, objects if options.delete_orphans else None)
     except (Refused, OSError, SQLAlchemyError) as error:
         sys.stderr.write(f"{options.command}: {error}\n")

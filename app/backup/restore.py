@@ -2,20 +2,25 @@
 
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
+from obstore.store import LocalStore, S3Store
 from sqlalchemy import inspect, make_url
 
 from app.backup.layout import Backup, Manifest, SavedObject
 from app.backup.tools import pg_tool
 from app.store.db import sync_engine
+from app.store.inventory import digest
 from app.store.objects import Objects
 from lathe.errors import InvalidRequest, Missing, Unavailable
 
 
-def restore(folder: Path, database_url: str, objects: Objects) -> Manifest:
+def restore(
+    folder: Path, database_url: str, objects: Objects, store: LocalStore | S3Store
+) -> Manifest:
     """Objects first, then the database, so that no row ever names bytes that are not there.
+
+    `store` is what `objects` writes to.
 
     Raises InvalidRequest for a backup that is not whole and for a database that is not empty;
     Unavailable, OutOfDisk. One that failed may be repeated.
@@ -26,10 +31,9 @@ def restore(folder: Path, database_url: str, objects: Objects) -> Manifest:
     if backend != manifest.database:
         raise InvalidRequest(f"the backup is of {manifest.database}, the database is {backend}")
     _must_be_empty(database_url)
-    with tempfile.TemporaryDirectory() as scratch:
-        for each in backup.objects():
-            if not _is_there(objects, each, Path(scratch) / "copy"):
-                _bring(objects, each, backup.object(each.key))
+    for each in backup.objects():
+        if not _is_there(store, each):
+            _bring(objects, each, backup.object(each.key))
     source = backup.database(backend)
     if backend == "sqlite":
         _sqlite(source, Path(make_url(database_url).database or ""))
@@ -38,21 +42,18 @@ def restore(folder: Path, database_url: str, objects: Objects) -> Manifest:
     return manifest
 
 
-def _is_there(objects: Objects, each: SavedObject, scratch: Path) -> bool:
-    """The store has these very bytes: it was spared, or an earlier restore brought them.
-    Other bytes under that key are removed."""
+def _is_there(store: LocalStore | S3Store, each: SavedObject) -> bool:
+    """The store has these very bytes: it was spared, or an earlier restore brought them."""
     try:
-        if objects.read_to_file(each.key, scratch) == each.sha256:
-            return True
+        return digest(store, each.key) == each.sha256
     except Missing:
         return False
-    objects.delete(each.key)
-    return False
 
 
 def _bring(objects: Objects, each: SavedObject, copy: Path) -> None:
     if not copy.is_file():
         raise InvalidRequest(f"the backup's copy of {each.key} is gone; nothing is back yet")
+    objects.delete(each.key)  # other bytes under that key: an object is never written over
     written = objects.write_file(each.key, copy)
     if (written.sha256, written.size_bytes) != (each.sha256, each.size_bytes):
         objects.delete(each.key)

@@ -1,18 +1,14 @@
 """Compare the rows with the object store: what is missing, damaged, or named by no row."""
 
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from obstore.store import LocalStore, S3Store
 from sqlalchemy import Connection, or_, select
 
 from app.store.db import sync_engine
 from app.store.doomed import references
-from app.store.inventory import Listed, inventory
-from app.store.object_errors import object_errors
-from app.store.objects import Objects
+from app.store.inventory import Listed, digest, inventory
 from app.store.rows import Base, Blob
 from lathe.errors import Missing
 
@@ -46,7 +42,7 @@ class Findings:
 
 
 def verify(
-    database_url: str, store: LocalStore | S3Store, *, hashing: Objects | None = None
+    database_url: str, store: LocalStore | S3Store, *, hashing: bool = False
 ) -> Findings:
     """Look at everything; with `hashing`, also read every object and compare its sha256.
 
@@ -58,8 +54,8 @@ def verify(
         with engine.connect().execution_options(read_only=True) as connection:
             rows, doomed = _rows(connection)
         listed, findings = _compare(rows, doomed, store)
-        if hashing is not None:
-            findings.damaged |= {key: [] for key in _other_bytes(hashing, rows, listed)}
+        if hashing:
+            findings.damaged |= {key: [] for key in _other_bytes(store, rows, listed)}
         with engine.connect().execution_options(read_only=True) as connection:
             _look_again(connection, rows, findings)
     finally:
@@ -85,30 +81,30 @@ def _compare(
     rows: Mapping[str, Named], doomed: set[str], store: LocalStore | S3Store
 ) -> tuple[set[str], Findings]:
     findings, seen = Findings(), set()
-    with object_errors():
-        for each in inventory(store):
-            findings.objects += 1
-            findings.object_bytes += each.size_bytes
-            seen.add(each.key)
-            if each.key in rows:
-                if rows[each.key].size_bytes != each.size_bytes:
-                    findings.damaged[each.key] = []
-            elif each.key not in doomed and each.age_s > ORPHAN_S:
-                findings.orphans.append(each)
+    for each in inventory(store):
+        findings.objects += 1
+        findings.object_bytes += each.size_bytes
+        seen.add(each.key)
+        if each.key in rows:
+            if rows[each.key].size_bytes != each.size_bytes:
+                findings.damaged[each.key] = []
+        elif each.key not in doomed and each.age_s > ORPHAN_S:
+            findings.orphans.append(each)
     findings.missing = {key: [] for key in rows if key not in seen}
     return seen, findings
 
 
-def _other_bytes(objects: Objects, rows: Mapping[str, Named], listed: set[str]) -> list[str]:
+def _other_bytes(
+    store: LocalStore | S3Store, rows: Mapping[str, Named], listed: set[str]
+) -> list[str]:
     """The keys whose bytes have another sha256; one that has just been deleted has none."""
     other = []
-    with tempfile.TemporaryDirectory() as folder:
-        for key in rows.keys() & listed:
-            try:
-                if objects.read_to_file(key, Path(folder) / "copy") != rows[key].sha256:
-                    other.append(key)
-            except Missing:
-                continue
+    for key in sorted(rows.keys() & listed):
+        try:
+            if digest(store, key) != rows[key].sha256:
+                other.append(key)
+        except Missing:
+            continue
     return other
 
 

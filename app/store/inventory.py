@@ -1,11 +1,16 @@
 """What lies in an object store, whoever names it."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import obstore
 from obstore.store import LocalStore, S3Store
+
+from app.store.object_errors import object_errors
+
+_WINDOW_BYTES = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +23,23 @@ class Listed:
 
 
 def inventory(store: LocalStore | S3Store) -> Iterator[Listed]:
-    """Every object below the store's prefix, in no order; raises what the library raises.
+    """Every object below the store's prefix, in no order; raises Unavailable.
 
     What a killed writer left in a folder is listed too; the unfinished parts of a bucket's
     upload are not.
     """
     now = datetime.now(UTC)
-    for batch in obstore.list(store):
-        for each in batch:
-            age_s = (now - each["last_modified"]).total_seconds()
-            yield Listed(each["path"], each["size"], age_s)
+    with object_errors(store):
+        for batch in obstore.list(store):
+            for each in batch:
+                age_s = (now - each["last_modified"]).total_seconds()
+                yield Listed(each["path"], each["size"], age_s)
+
+
+def digest(store: LocalStore | S3Store, key: str) -> str:
+    """The sha256 of an object's bytes as they are read now; raises Missing, Unavailable."""
+    found = hashlib.sha256()
+    with object_errors(store):
+        for window in obstore.get(store, key).stream(min_chunk_size=_WINDOW_BYTES):
+            found.update(window)
+    return found.hexdigest()

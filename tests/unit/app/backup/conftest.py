@@ -1,6 +1,7 @@
 """A database and a folder of objects with two blobs, of which `second` can be let go."""
 
 import hashlib
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -47,10 +48,17 @@ class Place:
             )
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty migrated database, to be copied."""
+    path = tmp_path_factory.mktemp("migrated") / "lathe.db"
+    upgrade(f"sqlite:///{path}")
+    return path
+
+
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    url = f"sqlite:///{tmp_path / 'lathe.db'}"
-    upgrade(url)
+def place(tmp_path: Path, migrated: Path) -> Iterator[Place]:
+    url = f"sqlite:///{shutil.copy(migrated, tmp_path)}"
     engine = sync_engine(url)
     objects = Objects.open(f"file://{tmp_path / 'objects'}")
     made = Place(url, tmp_path, engine, objects)

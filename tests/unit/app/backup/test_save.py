@@ -59,16 +59,16 @@ def test_a_doomed_object_is_saved_only_while_something_names_it(place: Any) -> N
 def test_only_a_whole_backup_goes_into_an_empty_database(place: Any) -> None:
     folder, other = place.folder / "backup", f"sqlite:///{place.folder / 'other.db'}"
     with pytest.raises(InvalidRequest, match="no whole backup"):
-        restore(folder, other, place.objects)
+        restore(folder, other, place.objects, place.store)
     save(place.url, place.objects, folder)
     with pytest.raises(InvalidRequest, match="not empty"):
-        restore(folder, place.url, place.objects)
+        restore(folder, place.url, place.objects, place.store)
     with pytest.raises(InvalidRequest, match="of sqlite, the database is postgresql"):
-        restore(folder, "postgresql://nobody@127.0.0.1/none", place.objects)
+        restore(folder, "postgresql://nobody@127.0.0.1/none", place.objects, place.store)
     (folder / "objects" / "models" / "second").write_bytes(b"Second")
     place.path("second").unlink()
     with pytest.raises(InvalidRequest, match="copy of models/second is damaged"):
-        restore(folder, other, place.objects)
+        restore(folder, other, place.objects, place.store)
     assert not (place.folder / "other.db").exists()
     assert not place.path("second").exists()
 
@@ -80,7 +80,7 @@ def test_a_restore_keeps_the_objects_that_are_whole_and_replaces_the_others(
     save(place.url, place.objects, folder)
     whole = place.path("first").stat().st_ino
     place.path("second").write_bytes(b"Second")
-    restore(folder, f"sqlite:///{other}", place.objects)
+    restore(folder, f"sqlite:///{other}", place.objects, place.store)
     assert place.path("first").stat().st_ino == whole
     assert place.path("second").read_bytes() == b"second"
     assert other.stat().st_size == (folder / "database.sqlite").stat().st_size
