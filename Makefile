@@ -125,6 +125,10 @@ bench-memory: .venv/.test  ## A 2.1 GB model through the service, and the memory
 bench-transfer: .venv/.test  ## 1 GiB in and out, against the bare server underneath (S3=1: on S3 too).
 	PYTHONPATH=tests/services $(BIN)/python -m benchmarks.transfer $(if $(S3),--s3)
 
+.PHONY: bench-scale
+bench-scale: .venv/.test  ## Jobs an hour with one worker and with two, of one thread each.
+	$(BIN)/python -m benchmarks.scale
+
 .PHONY: clean
 clean:  ## Remove what the targets made.
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info demo-out chaos-out data

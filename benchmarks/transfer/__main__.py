@@ -14,11 +14,11 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from benchmarks.harness import Line
-from benchmarks.tally import tally
+from benchmarks.harness import Line, conclude
 from benchmarks.transfer.bucket import bucket_notes
 from benchmarks.transfer.rounds import BARE, LATHE, SAFE, Rounds, Side, share
 from benchmarks.transfer.servers import bare, lathe
+from worker.engine.measure.environment import environment
 
 UPLOAD, DOWNLOAD, GROWTH_MIB = 0.5, 0.9, 64
 MIB = 1 << 20
@@ -44,7 +44,10 @@ def main() -> int:
     finally:
         shutil.rmtree(scratch)
     notes = [*_notes(rounds, options.mib), *notes]
-    return tally("transfer", _lines(rounds), notes, _details(rounds), keep=options.keep)
+    for note in notes:
+        print(note)
+    stamp = environment(threads=1, device="cpu", seed=0)
+    return conclude("transfer", _lines(rounds), stamp, notes=notes, seen=_details(rounds))
 
 
 def _options() -> argparse.Namespace:
@@ -52,7 +55,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--mib", type=int, default=1024)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--s3", action="store_true", help="also on a real S3 store, as a note")
-    parser.add_argument("--keep", action=argparse.BooleanOptionalAction, default=True)
     return parser.parse_args()
 
 
@@ -69,7 +71,7 @@ def _lines(rounds: Rounds) -> list[Line]:
     return [
         Line("upload, of the bare server's rate", share(up, BARE), UPLOAD, at_least=True),
         Line(
-            "download, of a bare 1 MiB FileResponse's",
+            "download, of a bare 1 MiB FileResponse",
             share(down, BARE),
             DOWNLOAD,
             at_least=True,

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from benchmarks.transfer.rounds import Rounds, Side
-from benchmarks.transfer.servers import Server, lathe
+from benchmarks.transfer.servers import lathe
 from stacks.s3 import S3
 
 MIB = 1 << 20
@@ -20,8 +20,7 @@ def bucket_notes(scratch: Path, body: Path) -> list[str]:
         }
         with lathe(scratch / "s3-data", server.url, secrets) as service:
             side = Side()
-            nobody = Server("", 0, {}, scratch)
-            Rounds(nobody, service, body).upload(side)
+            Rounds(service, service, body).upload(side)
     finally:
         server.end()
     rate, growth = body.stat().st_size / MIB / side.seconds[0], side.growth_bytes[0] / MIB

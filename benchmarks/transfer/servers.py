@@ -21,18 +21,20 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One uvicorn process; `headers` open its doors, `folder` holds all it stores."""
+    """One uvicorn process; `headers` open its doors, `folder` holds all it stores,
+    `tree` can start more beside it."""
 
     url: str
     pid: int
     headers: dict[str, str]
     folder: Path
+    tree: Tree
 
 
 @contextmanager
-def lathe(data: Path, objects_url: str, secrets: Mapping[str, str]) -> Iterator[Server]:
-    """The API on a fresh SQLite file, with the broker of an embedded service. No worker runs,
-    so an upload's inspection waits and takes nothing away."""
+def lathe(data: Path, objects_url: str, more: Mapping[str, str]) -> Iterator[Server]:
+    """The API on a fresh SQLite file, with the broker of an embedded service and `more` in the
+    environment. No worker runs, so an upload's inspection waits and takes nothing away."""
     data.mkdir()
     broker = choose(data)
     database_url = f"sqlite:///{data / 'lathe.db'}"
@@ -40,14 +42,14 @@ def lathe(data: Path, objects_url: str, secrets: Mapping[str, str]) -> Iterator[
         "LATHE_DATABASE_URL": database_url,
         "LATHE_OBJECTS_URL": objects_url,
         "LATHE_BROKER_URL": broker.url,
-        **secrets,
+        **more,
     }
     upgrade(database_url)
     key = bootstrap(database_url)
     first = [Child("broker", broker.command)] if broker.command else []
     headers = {"Authorization": f"Bearer {key}"}
-    with _running("app.main:app", data, environment, first) as (url, pid):
-        yield Server(url, pid, headers, data)
+    with _running("app.main:app", data, environment, first) as (url, pid, tree):
+        yield Server(url, pid, headers, data, tree)
 
 
 @contextmanager
@@ -55,14 +57,14 @@ def bare(folder: Path) -> Iterator[Server]:
     """`benchmarks.transfer.bare` on a folder."""
     folder.mkdir()
     place = {"BARE_FOLDER": str(folder)}
-    with _running("benchmarks.transfer.bare:app", folder, place, []) as (url, pid):
-        yield Server(url, pid, {}, folder)
+    with _running("benchmarks.transfer.bare:app", folder, place, []) as (url, pid, tree):
+        yield Server(url, pid, {}, folder, tree)
 
 
 @contextmanager
 def _running(
     app: str, folder: Path, environment: Mapping[str, str], first: list[Child]
-) -> Iterator[tuple[str, int]]:
+) -> Iterator[tuple[str, int, Tree]]:
     door = socket.create_server(("127.0.0.1", 0), backlog=256)
     command = [sys.executable, "-m", "uvicorn", app, "--fd", str(door.fileno())]
     api = Child("api", (*command, "--no-access-log"), pass_fds=(door.fileno(),))
@@ -73,7 +75,7 @@ def _running(
             tree.start(child)
         _await(tree, url)
         assert api.process is not None
-        yield url, api.process.pid
+        yield url, api.process.pid, tree
     finally:
         tree.stop()
         door.close()
