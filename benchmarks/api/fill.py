@@ -25,6 +25,13 @@ _PIPELINE: list[dict[str, Any]] = [
     {"id": "int8", "technique": "quantize.dynamic", "exclude": ["classifier.weight"]},
 ]
 _FACTS = {"parameters_before": 11_689_512, "parameters_after": 5_730_124, "layers": 20}
+_SPEC = JobSpec.model_validate(
+    {
+        "model": ids.new("mdl"),
+        "pipeline": _PIPELINE,
+        "constraints": [{"metric": "size_bytes", "max": 12_000_000}],
+    }
+).model_dump(mode="json")
 _STATES = [*[JobState.SUCCEEDED] * 90, *[JobState.FAILED] * 5, *[JobState.CANCELLED] * 3]
 _STATES += [JobState.RUNNING, JobState.QUEUED]
 
@@ -77,16 +84,12 @@ def _job(rng: random.Random, project_id: str, at: datetime) -> dict[str, Any]:
     progress = {"step": "int8", "fraction": 0.5, "current": 10.0, "total": 20.0}
     progress |= {"unit": "layers", "eta_s": 12.5, "message": None}
     failure = {"code": "timeout", "class": "timeout", "retryable": True, "detail": "d"}
-    spec = JobSpec.model_validate(
-        {
-            "name": f"nightly {rng.randrange(1000)}",
-            "labels": {"team": rng.choice(["cam", "lidar"]), "run": str(rng.randrange(99))},
-            "model": ids.new("mdl"),
-            "pipeline": _PIPELINE,
-            "constraints": [{"metric": "size_bytes", "max": 12_000_000}],
-            "seed": rng.randrange(1000),
-        }
-    )
+    spec = _SPEC | {
+        "name": f"nightly {rng.randrange(1000)}",
+        "labels": {"team": rng.choice(["cam", "lidar"]), "run": str(rng.randrange(99))},
+        "model": ids.new("mdl"),
+        "seed": rng.randrange(1000),
+    }
     return {
         "id": ids.new("job"),
         "project_id": project_id,
@@ -94,9 +97,9 @@ def _job(rng: random.Random, project_id: str, at: datetime) -> dict[str, Any]:
         "queue": "cpu",
         "state": state,
         "version": VERSION,
-        "name": spec.name,
-        "labels": spec.labels,
-        "spec": spec.model_dump(mode="json"),
+        "name": spec["name"],
+        "labels": spec["labels"],
+        "spec": spec,
         "attempt": 1,
         "worker": "bench@host",
         "progress": progress if state is JobState.RUNNING else None,
@@ -121,7 +124,7 @@ def _insert(session: Session, jobs: list[dict[str, Any]]) -> None:
 
 
 def _many(session: Session, table: type[Base], rows: list[dict[str, Any]]) -> None:
-    session.execute(insert(table), rows)
+    session.execute(insert(Base.metadata.tables[table.__tablename__]), rows)
 
 
 def _steps(job: dict[str, Any]) -> Iterator[dict[str, Any]]:

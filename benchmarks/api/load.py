@@ -93,6 +93,8 @@ async def measure(
     for client in clients:
         client.counts = False
     latencies = sorted(1000 * each for client in clients for each in client.latencies)
+    if not latencies:
+        raise RuntimeError(f"not one answer within {seconds} s")
     return {
         "answers": len(latencies),
         "all": sum(client.all for client in clients),

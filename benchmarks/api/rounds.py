@@ -57,7 +57,7 @@ def _once(read: Read, seconds: float, core: int) -> None:
     done = subprocess.run(
         command,
         input=requests,
-        capture_output=True,
+        stdout=subprocess.PIPE,
         check=True,
         cwd=root,
         env={**os.environ, "PYTHONPATH": str(root)},
