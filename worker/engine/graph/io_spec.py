@@ -54,7 +54,8 @@ def _tensor(value: onnx.ValueInfoProto, role: str) -> TensorSpec:
         )
     tensor = value.type.tensor_type
     if tensor.elem_type not in DTYPES:
-        name = onnx.TensorProto.DataType.Name(tensor.elem_type)
+        known = {number: name for name, number in onnx.TensorProto.DataType.items()}
+        name = known.get(tensor.elem_type, tensor.elem_type)
         raise UnsupportedModel(f"{role} {value.name!r} has the element type {name}")
     if not tensor.HasField("shape"):
         raise UnsupportedModel(

@@ -76,6 +76,7 @@ def _parsed(source: Path | Place) -> Skimmed:
     skimmed = skim(source)
     if not skimmed.model.HasField("graph") or not skimmed.model.graph.node:
         raise NotAModel("the file holds no ONNX graph with any node; upload an exported model")
+    check_text(skimmed.model)
     return skimmed
 
 
@@ -135,7 +136,6 @@ def _foreign(names: list[str]) -> str:
 
 
 def _checked(model: onnx.ModelProto) -> onnx.ModelProto:
-    check_text(model)
     for tensor in every_tensor(model):
         check_declared(tensor)
     return model

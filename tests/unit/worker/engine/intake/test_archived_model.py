@@ -213,3 +213,9 @@ def test_an_archive_cut_short_is_corrupt(cut: int, inspect: Inspect) -> None:
     packed = _tar([(tarfile.TarInfo("m.onnx"), noise)], "w:gz")
     with pytest.raises(CorruptModel, match="to its end"):
         inspect(packed[: len(packed) // 2])
+
+
+def test_a_place_that_is_no_text_is_corrupt(inspect: Inspect) -> None:
+    model = _external("w.bin").SerializeToString().replace(b"w.bin", b"w\xffbin")
+    with pytest.raises(CorruptModel, match="is not text"):
+        inspect(_zip({"m.onnx": model, "w.bin": WEIGHT}))

@@ -196,6 +196,13 @@ def test_a_graph_without_doors_is_refused(side: str, said: str, inspect: Inspect
         inspect(model.SerializeToString())
 
 
+def test_an_element_type_of_the_future_is_refused_by_its_number(inspect: Inspect) -> None:
+    model = _linear()
+    model.graph.output[0].type.tensor_type.elem_type = 82
+    with pytest.raises(UnsupportedModel, match="'y' has the element type 82"):
+        inspect(model.SerializeToString())
+
+
 def test_a_function_that_calls_itself_is_corrupt(inspect: Inspect) -> None:
     model = _linear(mine=1)
     call = helper.make_node("F", ["a"], ["b"], domain="mine")
