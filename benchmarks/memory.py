@@ -33,6 +33,7 @@ from lathe.report import Report
 
 WEIGHT_BYTES = 2_100_000_000
 MOST_BYTES = 1_500_000_000
+MEGABYTE = 1_000_000
 LEAST_COSINE = 0.95
 LOG_LINES = 8  # of the worker's, shown when the job fails
 TOKENS = (2, 12)  # of the example that both files answer
@@ -122,15 +123,15 @@ def main() -> int:
         lowered_bytes = file.stat().st_size
     print(f"{'peak by role':<24}{'RssAnon MB':>12}{'RssFile MB':>12}   {watch.looks} looks")
     for role in sorted(watch.anonymous, key=lambda name: -watch.anonymous[name]):
-        anonymous, mapped = watch.anonymous[role] / 1e6, watch.mapped[role] / 1e6
+        anonymous, mapped = watch.anonymous[role] / MEGABYTE, watch.mapped[role] / MEGABYTE
         print(f"  {role:<22}{anonymous:>12.0f}{mapped:>12.0f}")
     print(f"uploaded {packed_bytes / 1e9:.2f} GB, downloaded {lowered_bytes / 1e9:.2f} GB")
     print(", ".join(f"{what} {spent_s:.1f} s" for what, spent_s in seconds.items()))
     lines = [
         Line(
-            "most RssAnon of one process, bytes",
-            max(watch.anonymous.values()),
-            MOST_BYTES,
+            "most RssAnon of one process, MB",
+            max(watch.anonymous.values()) / MEGABYTE,
+            MOST_BYTES / MEGABYTE,
             at_least=False,
         ),
         Line("cosine of float and int8 answers", alike, LEAST_COSINE, at_least=True),

@@ -51,40 +51,33 @@ class Watch:
 
 def _tree(root: int) -> list[tuple[str, str]]:
     """Role and status of `root` and everything below it; what ends meanwhile is left out."""
-    parents: dict[int, int] = {}
-    found: dict[int, tuple[str, str]] = {}
-    for folder in PROC.iterdir():
-        if not folder.name.isdigit():
-            continue
+    found: list[tuple[str, str]] = []
+    waiting = [(root, "")]
+    while waiting:
+        pid, parent_command = waiting.pop()
         try:
-            status = (folder / "status").read_text()
-            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            command = (PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            status = (PROC / str(pid) / "status").read_text()
+            children = _children(pid)
         except (FileNotFoundError, ProcessLookupError):
             continue
-        pid = int(folder.name)
-        parents[pid] = int(_field(status, "PPid"))
-        found[pid] = (command, status)
-    return [
-        (_role(pid, parents, found), status)
-        for pid, (_, status) in found.items()
-        if _below(pid, root, parents)
-    ]
+        if not command:  # it has ended and waits for its parent
+            continue
+        found.append((_role(command, parent_command), status))
+        waiting += [(child, command) for child in children]
+    return found
 
 
-def _below(pid: int, root: int, parents: dict[int, int]) -> bool:
-    while pid not in (0, root):
-        pid = parents.get(pid, 0)
-    return pid == root
+def _children(pid: int) -> list[int]:
+    """Every thread has children of its own."""
+    threads = (PROC / str(pid) / "task").iterdir()
+    return [int(child) for one in threads for child in (one / "children").read_text().split()]
 
 
-def _role(pid: int, parents: dict[int, int], found: dict[int, tuple[str, str]]) -> str:
+def _role(command: str, parent_command: str) -> str:
     """By command line; a process that a zygote bore has its command line, too."""
-    command = found[pid][0]
     role = next((name for part, name in ROLES if part in command), command[:40])
-    parent = parents[pid]
-    if role == "zygote" and parent in found and found[parent][0] == command:
-        return "child"
-    return role
+    return "child" if role == "zygote" and parent_command == command else role
 
 
 def _bytes(status: str, name: str) -> int:
