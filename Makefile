@@ -129,6 +129,10 @@ bench-transfer: .venv/.test  ## 1 GiB in and out, against the bare server undern
 bench-scale: .venv/.test  ## Jobs an hour with one worker and with two, of one thread each.
 	$(BIN)/python -m benchmarks.scale
 
+.PHONY: bench-memory-data
+bench-memory-data: .venv/.test  ## Train on 4 GiB of images with 1 GiB of memory.
+	$(BIN)/python -m benchmarks.memory_data
+
 .PHONY: clean
 clean:  ## Remove what the targets made.
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info demo-out chaos-out data
