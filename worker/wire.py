@@ -42,7 +42,7 @@ class InspectDataset(Fact):
     kind: Literal["inspect_dataset"] = "inspect_dataset"
     upload: str
     transforms: dict[str, Transform] = Field(default_factory=dict)
-    limits: Limits = Limits()
+    limits: Limits = Limits(max_bytes=32 << 30)  # as much as the API takes of a data set
 
 
 class StagedModel(Fact):
