@@ -122,8 +122,6 @@ def leaves_and_losses_are_told(there: Mapping[str, str], objects: Path, away: Pa
     assert f"missing: {kept.relative_to(objects)}, named by " in found.stdout
     assert "deleted: models/left-over, 18 bytes" in found.stdout
     assert not left.exists()
-    away.rename(kept)
-    assert succeeds(there, "verify", "--hash")
 
 
 class Clients(threading.Thread):
@@ -186,7 +184,6 @@ def test_postgresql_and_s3_come_back_elsewhere_from_the_midst_of_writing(
     clients.start()
     folder = str(tmp_path / "backup")
     try:
-        succeeds(here, "save", folder)
         succeeds(here, "save", folder)
     finally:
         clients.enough.set()
