@@ -135,5 +135,5 @@ async def test_a_hint_that_cannot_be_noted_down_fails_no_submit(
     with capture_logs() as logged:
         answer = await world.client.post("/v1/jobs", json=spec)
     assert answer.status_code == 202
-    assert [line["event"] for line in logged][0] == "hint not noted"
+    assert next(line["event"] for line in logged) == "hint not noted"
     assert world.hints.queues[-1] == "cpu"
