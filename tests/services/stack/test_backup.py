@@ -130,7 +130,8 @@ class Clients(threading.Thread):
     def __init__(self, database_url: str, objects: Objects, folder: Path) -> None:
         super().__init__()
         self.engine = sync_engine(database_url)
-        self.objects, self.folder, self.enough = objects, folder, threading.Event()
+        self.objects, self.folder = objects, folder
+        self.busy, self.enough = threading.Event(), threading.Event()
         self.project_id, self.submitted = ids.new("prj"), 0
 
     def run(self) -> None:
@@ -140,6 +141,7 @@ class Clients(threading.Thread):
         while not self.enough.is_set():
             self._submit(opened)
             self.submitted += 1
+            self.busy.set()
         self.engine.dispose()
 
     def _submit(self, opened: Sessions) -> None:
@@ -184,6 +186,7 @@ def test_postgresql_and_s3_come_back_elsewhere_from_the_midst_of_writing(
     clients.start()
     folder = str(tmp_path / "backup")
     try:
+        assert clients.busy.wait(30)
         succeeds(here, "save", folder)
     finally:
         clients.enough.set()
