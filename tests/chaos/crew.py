@@ -15,7 +15,7 @@ from tests.chaos.processes import command, descendants, gone_within, job_of
 from tests.chaos.stack import ROOT
 
 _READY_S = 180.0
-_DRAIN_S = 30.0
+_DRAIN_S = 90.0
 _GONE_S = 5.0
 
 

@@ -110,6 +110,7 @@ def standing(name: str, *, disks: bool) -> Iterator[Stack]:
             "LATHE_REHINT_S": "2",
             "LATHE_THREADS": "1",
             "LATHE_SANDBOX": "auto",
+            "LATHE_DRAIN_S": "2",
             "LATHE_OBJECTS_PATIENCE_S": "2",
             "LATHE_OBJECTS_RETRY_S": "2",
         }
