@@ -78,7 +78,10 @@ def _schema(settings: SharedSettings) -> str | None:
         case Schema.AHEAD if settings.schema_ahead == "refuse":
             return (
                 "LATHE_DATABASE_URL: this database is of a newer release; start that release, "
-                "or set LATHE_SCHEMA_AHEAD=allow while you roll back"
+                "or let LATHE_SCHEMA_AHEAD be allow"
             )
+        case Schema.AHEAD:
+            log.warning("the database is of a newer release; this one works with what it knows")
+            return None
         case _:
             return None

@@ -36,9 +36,9 @@ class SharedSettings(BaseSettings):
         3.0, gt=0, le=60, description="Until a connection to the database stands."
     )
     schema_ahead: Literal["refuse", "allow"] = Field(
-        "refuse",
+        "allow",
         description="Whether to start on a database that a newer release has migrated; "
-        "allow it while a release is rolled back, as migrations only add.",
+        "migrations only add, so both releases work side by side during an upgrade.",
     )
     objects_url: str = Field(
         default_factory=lambda: f"file://{Path('data/objects').resolve()}",

@@ -63,7 +63,6 @@ def house(database_url: str, tmp_path: Path) -> Iterator[House]:
                 "LATHE_THREADS": "1",
                 "LATHE_SLOTS": "2",
                 "LATHE_DRAIN_S": "0",
-                "LATHE_SCHEMA_AHEAD": "allow",
             },
             logs,
         )

@@ -51,10 +51,13 @@ def test_a_migrated_database_is_right_and_an_older_one_is_not(tmp_path: Path) ->
     assert "older release" in stopped_with(at(tmp_path))
 
 
-def test_a_newer_database_is_refused_unless_a_release_is_rolled_back(tmp_path: Path) -> None:
+def test_a_newer_database_is_worked_with_unless_that_is_refused(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     stamped(tmp_path, "9999")
-    assert "LATHE_SCHEMA_AHEAD=allow" in stopped_with(at(tmp_path))
-    preflight(at(tmp_path, schema_ahead="allow"))
+    preflight(at(tmp_path))
+    assert "newer release" in caplog.text
+    assert "LATHE_SCHEMA_AHEAD" in stopped_with(at(tmp_path, schema_ahead="refuse"))
 
 
 def test_a_server_that_does_not_answer_is_awaited(
