@@ -129,8 +129,10 @@ def transformed(stored: Array, transform: Transform, dtype: np.dtype[np.generic]
     working: type[np.floating] = np.float64 if dtype == np.float64 else np.float32
     values = stored.astype(working)
     values *= working(transform.scale)
-    values -= _by_channel(transform.mean, values.shape, working)
-    values /= _by_channel(transform.std, values.shape, working)
+    if transform.mean != AS_STORED.mean:  # each is a pass over all pixels
+        values -= _by_channel(transform.mean, values.shape, working)
+    if transform.std != AS_STORED.std:
+        values /= _by_channel(transform.std, values.shape, working)
     return np.ascontiguousarray(values, dtype=dtype)
 
 
