@@ -66,7 +66,7 @@ async def test_a_broker_that_says_nothing_costs_no_more_than_its_timeout() -> No
 
 
 async def test_a_hint_is_one_message_with_the_queues_name() -> None:
-    hints = CeleryHints("memory://", timeout_s=0.5)
+    hints = CeleryHints("memory://", timeout_s=10)
     assert await hints.send("intake") is True
     assert await hints.trouble() is None
     with hints.celery.connection_for_read() as connection:
