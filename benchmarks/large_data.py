@@ -33,8 +33,8 @@ def large_data(path: Path, kind: Format, images: int) -> None:
             with archive.open("train/label.npy", "w") as member:
                 npy.write_array(member, labels)
             with archive.open("train/image.npy", "w", force_zip64=True) as member:
-                header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-                npy.write_array_header_2_0(member, header)
+                declared = {"descr": "|u1", "fortran_order": False, "shape": shape}
+                npy.write_array_header_2_0(member, declared)
                 for image in _images(labels):
                     member.write(image)
         return
