@@ -1,6 +1,6 @@
 """`make bench-scale`: jobs an hour with one worker and with two, of one thread each.
 
-One service, real small jobs: static int8 of the shipped LeNet-5, calibrated on 512 images,
+One service, real small jobs: static int8 of the shipped LeNet-5, calibrated on 2,048 images,
 `task: null, benchmark: null`, each with a seed of its own so that the step cache answers none.
 Rounds with one and with two workers take turns. A worker that is started first finishes a job
 that is not timed: loading torch is paid once in a worker's life. A round is timed from its
@@ -33,7 +33,7 @@ from lathe.views import JobView
 from worker.engine.measure.environment import environment
 
 TIMES_AT_LEAST = 1.7
-CALIBRATION_SAMPLES = 512
+CALIBRATION_SAMPLES = 2048
 STOP_WITHIN_S = 60.0
 WORKERS = ("worker-one", "worker-two")
 TOLD = ("staging", "fork", "opening", "step and its checkpoint", "artifact and report",

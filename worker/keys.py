@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -91,7 +92,9 @@ def library_versions() -> dict[str, str]:
     return {"lathe": lathe.__version__} | {name: _version(name) for name in _LIBRARIES}
 
 
+@cache
 def _version(name: str) -> str:
+    """Looked up once a process: a package is not exchanged under a running worker."""
     try:
         return version(name)
     except PackageNotFoundError:
