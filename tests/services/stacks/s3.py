@@ -59,8 +59,9 @@ class S3:
         )
 
     def names(self) -> list[str]:
-        """The keys in the bucket; an unfinished upload is not among them."""
-        listed = self.client().list_objects_v2(Bucket=self.bucket)
+        """The keys that `url` leads to; an unfinished upload is not among them, nor is what
+        other tests keep under prefixes of their own."""
+        listed = self.client().list_objects_v2(Bucket=self.bucket, Prefix="lathe/")
         return [each["Key"] for each in listed.get("Contents", [])]
 
     def unfinished(self) -> list[str]:
