@@ -52,7 +52,7 @@ def main() -> int:
             "stacks": {
                 name: {
                     "lines": [asdict(line) | {"kept": line.kept} for line in tables[name]],
-                    "findings": asdict(each),
+                    "findings": each.as_json(),
                 }
                 for name, each in found.items()
             },

@@ -17,7 +17,7 @@ from lathe.techniques.train import Recover
 from tests.services.worker.nets import examples, perceptron
 from tests.upgrade.release import House, Release
 
-EPOCHS = 12_000  # a minute of training: time to bring a release up and another down
+EPOCHS = 10_000  # a minute of training: time to bring a release up and another down
 
 
 class Ledger:

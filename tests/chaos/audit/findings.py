@@ -1,7 +1,7 @@
 """What the examination of a campaign found."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 
 @dataclass(slots=True)
@@ -35,3 +35,8 @@ class Findings:
     broken_connections: int = 0
     faults: dict[str, int] = field(default_factory=dict)
     idle_faults: list[str] = field(default_factory=list)  # kinds that never hit
+
+    def as_json(self) -> dict[str, object]:
+        """Every field by its name; `asdict` would count a Counter's pairs."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {n: dict(v) if isinstance(v, Counter) else v for n, v in values.items()}
