@@ -35,8 +35,12 @@ class S3:
     @property
     def url(self) -> str:
         """As a person would write it in LATHE_OBJECTS_URL; the keys have their own settings."""
+        return self.under("lathe")
+
+    def under(self, prefix: str) -> str:
+        """The same for a part of the bucket that is one test's own."""
         query = urlencode({"endpoint": self.endpoint, "region": self.region})
-        return f"s3://{self.bucket}/lathe?{query}"
+        return f"s3://{self.bucket}/{prefix}?{query}"
 
     def begin(self) -> None:
         """Start the server and make the bucket; returns when both are done."""
@@ -58,16 +62,16 @@ class S3:
             ),
         )
 
-    def names(self) -> list[str]:
-        """The keys that `url` leads to; an unfinished upload is not among them, nor is what
-        other tests keep under prefixes of their own."""
-        listed = self.client().list_objects_v2(Bucket=self.bucket, Prefix="lathe/")
+    def names(self, prefix: str = "lathe") -> list[str]:
+        """The keys below this prefix; an unfinished upload is not among them."""
+        listed = self.client().list_objects_v2(Bucket=self.bucket, Prefix=f"{prefix}/")
         return [each["Key"] for each in listed.get("Contents", [])]
 
-    def unfinished(self) -> list[str]:
-        """The keys of multipart uploads that were neither completed nor aborted."""
+    def unfinished(self, prefix: str) -> list[str]:
+        """The keys below it of multipart uploads that were neither completed nor aborted."""
         listed = self.client().list_multipart_uploads(Bucket=self.bucket)
-        return [each["Key"] for each in listed.get("Uploads", [])]
+        keys = [each["Key"] for each in listed.get("Uploads", [])]
+        return [key for key in keys if key.startswith(f"{prefix}/")]
 
     def end(self) -> None:
         """Stop the server and remove everything it stored."""

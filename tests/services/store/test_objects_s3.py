@@ -2,7 +2,8 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterator
+import uuid
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,14 @@ LARGE = bytes(range(251)) * 100_000  # 23.9 MiB: three parts; 251 is prime, so n
 
 
 @pytest.fixture
-def objects(s3: S3) -> Iterator[Objects]:
-    store = Objects.open(s3.url, access_key_id=s3.key, secret_access_key=s3.secret)
-    yield store
-    for name in s3.names():
-        store.delete(name.removeprefix("lathe/"))
+def prefix() -> str:
+    """A part of the bucket that no other test writes to."""
+    return uuid.uuid4().hex
+
+
+@pytest.fixture
+def objects(s3: S3, prefix: str) -> Objects:
+    return Objects.open(s3.under(prefix), access_key_id=s3.key, secret_access_key=s3.secret)
 
 
 async def pieces(content: bytes) -> AsyncIterator[bytes]:
@@ -32,18 +36,18 @@ async def joined(store: Objects, key: str, start: int, length: int) -> bytes:
     return b"".join([window async for window in await store.read(key, start, length)])
 
 
-def test_a_small_object_comes_back_as_it_went(objects: Objects, s3: S3) -> None:
+def test_a_small_object_comes_back_as_it_went(objects: Objects, s3: S3, prefix: str) -> None:
     key = new_key("models")
     written = asyncio.run(objects.write(key, pieces(b"lathe"), max_bytes=5))
     # echo -n lathe | sha256sum
     assert written == Written(
         5, "7f27fbfd9e241df13b7fa9d88c8db3208c836f783455238a5417553657061bf8"
     )
-    assert s3.names() == [f"lathe/{key}"]
+    assert s3.names(prefix) == [f"{prefix}/{key}"]
     assert asyncio.run(joined(objects, key, 1, 3)) == b"ath"
     asyncio.run(objects.adelete(key))
     asyncio.run(objects.adelete(key))
-    assert s3.names() == []
+    assert s3.names(prefix) == []
     with pytest.raises(Missing):
         asyncio.run(objects.read(key, 0, 5))
 
@@ -68,15 +72,15 @@ def test_a_file_of_several_parts_goes_up_from_a_worker(
     assert asyncio.run(joined(objects, key, 9 * MIB, 1)) == LARGE[9 * MIB : 9 * MIB + 1]
 
 
-def test_an_upload_over_the_limit_leaves_nothing(objects: Objects, s3: S3) -> None:
+def test_an_upload_over_the_limit_leaves_nothing(objects: Objects, s3: S3, prefix: str) -> None:
     upload = objects.write(new_key("models"), pieces(LARGE), max_bytes=20 * MIB)
     with pytest.raises(TooLarge):
         asyncio.run(upload)
-    assert s3.names() == []
-    assert s3.unfinished() == []
+    assert s3.names(prefix) == []
+    assert s3.unfinished(prefix) == []
 
 
-def test_a_cancelled_upload_leaves_nothing(objects: Objects, s3: S3) -> None:
+def test_a_cancelled_upload_leaves_nothing(objects: Objects, s3: S3, prefix: str) -> None:
     async def stalled() -> AsyncIterator[bytes]:
         yield LARGE[: 17 * MIB]
         await asyncio.sleep(3600)
@@ -84,8 +88,8 @@ def test_a_cancelled_upload_leaves_nothing(objects: Objects, s3: S3) -> None:
     upload = objects.write(new_key("models"), stalled(), max_bytes=None)
     with pytest.raises(TimeoutError):
         asyncio.run(asyncio.wait_for(upload, timeout=1.0))
-    assert s3.names() == []
-    assert s3.unfinished() == []
+    assert s3.names(prefix) == []
+    assert s3.unfinished(prefix) == []
 
 
 def test_the_right_keys_and_bucket_are_healthy_and_wrong_ones_are_unavailable(s3: S3) -> None:
