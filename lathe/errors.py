@@ -22,6 +22,7 @@
     ├── UnsupportedModel         422     unsupported_model    the file is the obstacle
     │   ├── NotAModel            422
     │   ├── CorruptModel         422
+    │   ├── CorruptPacked        422
     │   ├── UnsupportedOperator  422
     │   ├── UnsafeArchive        422
     │   ├── UnsafeExternalData   422
@@ -179,6 +180,10 @@ class NotAModel(UnsupportedModel):
 
 class CorruptModel(UnsupportedModel):
     code, title = "corrupt_model", "The model is damaged"
+
+
+class CorruptPacked(UnsupportedModel):
+    code, title = "corrupt_packed", "The packed file is damaged"
 
 
 class UnsupportedOperator(UnsupportedModel):
