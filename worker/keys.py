@@ -21,7 +21,7 @@ from lathe.facts import Transform
 from lathe.job import JobSpec, Split
 from lathe.techniques import AnyStep
 
-FORMAT = 2  # of checkpoint files: workers of another format neither read nor answer ours
+FORMAT = 3  # of checkpoint files: workers of another format neither read nor answer ours
 _LIBRARIES = ("torch", "onnxruntime", "onnx", "onnxslim", "numpy", "torch-pruning")
 
 
