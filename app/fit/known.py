@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from lathe.facts import DatasetFacts, ModelFacts
 from lathe.job import JobSpec
-from lathe.techniques.train import Distill
+from lathe.techniques.train import Taught
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ def named_models(spec: JobSpec) -> dict[str, str]:
     if spec.baseline is not None:
         named["baseline"] = spec.baseline
     for index, step in enumerate(spec.pipeline):
-        if isinstance(step, Distill):
+        if isinstance(step, Taught):
             for place, teacher in enumerate(step.teachers):
                 if teacher.model != "baseline":
                     named[f"pipeline.{index}.teachers.{place}.model"] = teacher.model

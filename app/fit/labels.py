@@ -10,7 +10,7 @@ from lathe.facts import Dim, FieldSpec, IoSpec, SplitFacts, TensorSpec
 from lathe.job import JobSpec
 from lathe.techniques import AnyStep
 from lathe.techniques.prune import PruneChannels
-from lathe.techniques.train import Distill, Recover
+from lathe.techniques.train import Recover, Taught
 
 _LABELLED = frozenset({"classification", "regression", "similarity"})
 
@@ -46,7 +46,7 @@ def trains_on_the_task(step: AnyStep) -> bool:
     match step:
         case Recover():
             return True
-        case Distill():
+        case Taught():
             return step.loss.hard > 0
         case PruneChannels():
             return step.criterion == "taylor"

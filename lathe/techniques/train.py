@@ -8,6 +8,8 @@ from lathe.ids import ModelId
 from lathe.spec import Spec
 from lathe.techniques.step import Needs, Step
 
+Decay = Annotated[float, Field(ge=0, lt=1)]
+
 
 class Sgd(Spec):
     """Stochastic gradient descent with Nesterov momentum."""
@@ -23,6 +25,9 @@ class Adam(Spec):
 
     kind: Literal["adam"] = "adam"
     lr: float = Field(1e-3, gt=0, le=10)
+    betas: tuple[Decay, Decay] = Field(
+        (0.9, 0.999), description="Decay of the running mean of gradients and of their squares."
+    )
     weight_decay: float = Field(0.0, ge=0, lt=1)
 
 
@@ -96,12 +101,11 @@ class DistillLoss(Spec):
     logits: LogitsLoss = Field(default_factory=LogitsLoss)
 
 
-class Distill(Training):
-    """Train against the softened outputs of one or several teachers."""
+class Taught(Training):
+    """Training against the softened outputs of one or several teachers."""
 
     needs: ClassVar[Needs] = Needs(train=True, torch_view=True)
 
-    technique: Literal["train.distill"] = "train.distill"
     teachers: tuple[Teacher, ...] = Field((Teacher(),), min_length=1, max_length=8)
     loss: DistillLoss = Field(default_factory=DistillLoss)
 
@@ -111,3 +115,9 @@ class Distill(Training):
         if len(set(names)) < len(names):
             raise ValueError("name each teacher once; use its weight to count it more")
         return self
+
+
+class Distill(Taught):
+    """Train against the softened outputs of one or several teachers."""
+
+    technique: Literal["train.distill"] = "train.distill"

@@ -30,7 +30,9 @@ def optimizer(
                 nesterov=spec.momentum > 0,
             )
         case Adam():
-            return torch.optim.Adam(parameters, lr=spec.lr, weight_decay=spec.weight_decay)
+            return torch.optim.Adam(
+                parameters, lr=spec.lr, betas=spec.betas, weight_decay=spec.weight_decay
+            )
         case AdamW():
             return torch.optim.AdamW(parameters, lr=spec.lr, weight_decay=spec.weight_decay)
         case _:
