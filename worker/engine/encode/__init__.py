@@ -1,0 +1,1 @@
+"""Encoding: exact, small files of what the other families left behind."""
