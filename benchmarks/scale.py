@@ -15,7 +15,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -40,12 +40,21 @@ TOLD = ("staging", "fork", "opening", "step and its checkpoint", "artifact and r
         "store and finish")  # fmt: skip
 
 
-@dataclass(slots=True)
-class Timed:
-    """Rounds with one number of workers: seconds a round, and each job's parts in seconds."""
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A round's seconds, and each of its jobs' parts in seconds."""
 
-    seconds: list[float] = field(default_factory=list)
-    parts: list[dict[str, float]] = field(default_factory=list)
+    seconds: float
+    jobs: list[dict[str, float]]
+
+    def stored(self) -> dict[str, object]:
+        """The seconds, and of each part the median, least and most of all jobs."""
+        parts = {}
+        for part in self.jobs[0]:
+            of_jobs = [job[part] for job in self.jobs]
+            middle = round(median(of_jobs), 6)
+            parts[part] = {"median": middle, "least": min(of_jobs), "most": max(of_jobs)}
+        return {"seconds": self.seconds, "parts": parts}
 
 
 @dataclass(slots=True)
@@ -58,7 +67,7 @@ class Bench:
     spec: dict[str, object]
     seeds: Iterator[int] = field(default_factory=lambda: count(1))
 
-    def round(self, jobs: int, timed: Timed) -> None:
+    def round(self, jobs: int) -> Round:
         """Submit, wait, note; raises RuntimeError when a job fails."""
         began = datetime.now(UTC)
         asked = []
@@ -67,11 +76,12 @@ class Bench:
             asked.append((self.submit(), before, datetime.now(UTC)))
         ended = [self.finished(job_id) for job_id, _, _ in asked]
         last = max(job.finished_at for job in ended if job.finished_at is not None)
-        timed.seconds.append((last - began).total_seconds())
+        parts = []
         for (job_id, before, after), job in zip(asked, ended, strict=True):
             assert job.finished_at is not None
             clock = Clock(before, after, job.finished_at)
-            timed.parts.append(phases(self.service, job_id, clock, self._log(job_id)))
+            parts.append(phases(self.service, job_id, clock, self._log(job_id)))
+        return Round((last - began).total_seconds(), parts)
 
     def warm_up(self, worker: str) -> None:
         """Give out jobs until this worker has finished one."""
@@ -98,18 +108,18 @@ class Bench:
 def main() -> int:
     """Run; 0 when two workers do enough more than one."""
     options = _options()
-    timed = {1: Timed(), 2: Timed()}
+    rounds: dict[int, list[Round]] = {1: [], 2: []}
     with _bench() as bench:
         one = _worker(WORKERS[0])
         bench.server.tree.start(one)
         bench.warm_up(WORKERS[0])
         for number in range(1, options.rounds + 1):
-            bench.round(options.jobs, timed[1])
+            rounds[1].append(bench.round(options.jobs))
             with _second(bench):
-                bench.round(options.jobs, timed[2])
-            taken = (f"{n} workers {timed[n].seconds[-1]:.1f} s" for n in timed)
+                rounds[2].append(bench.round(options.jobs))
+            taken = (f"{n} workers {of_n[-1].seconds:.1f} s" for n, of_n in rounds.items())
             print(f"round {number}, {options.jobs} jobs: {', '.join(taken)}", flush=True)
-    return _conclude(timed, options.jobs)
+    return _conclude(rounds, options.jobs)
 
 
 def _options() -> argparse.Namespace:
@@ -186,10 +196,11 @@ def _stop(child: Child) -> None:
     child.process.wait(STOP_WITHIN_S)
 
 
-def _conclude(timed: dict[int, Timed], jobs: int) -> int:
-    taken = {n: median(rounds.seconds) for n, rounds in timed.items()}
-    for n, rounds in timed.items():
-        parts = {part: median(each[part] for each in rounds.parts) for part in TOLD}
+def _conclude(rounds: dict[int, list[Round]], jobs: int) -> int:
+    taken = {n: median(each.seconds for each in of_n) for n, of_n in rounds.items()}
+    for n, of_n in rounds.items():
+        ended = [job for each in of_n for job in each.jobs]
+        parts = {part: median(job[part] for job in ended) for part in TOLD}
         told = ", ".join(f"{part} {1e3 * seconds:.0f} ms" for part, seconds in parts.items())
         print(f"workers: {n}, jobs an hour: {3600 * jobs / taken[n]:.0f}; a job: {told}")
     times = taken[1] / taken[2]
@@ -199,7 +210,7 @@ def _conclude(timed: dict[int, Timed], jobs: int) -> int:
         environment(threads=1, device="cpu", seed=0),
         jobs_a_round=jobs,
         jobs_an_hour={n: 3600 * jobs / seconds for n, seconds in taken.items()},
-        rounds={n: asdict(rounds) for n, rounds in timed.items()},
+        rounds={n: [each.stored() for each in of_n] for n, of_n in rounds.items()},
     )
 
 
