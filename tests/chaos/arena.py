@@ -36,6 +36,23 @@ class Arena:
         due_s = time.monotonic() + seconds
         heapq.heappush(self._endings, (due_s, next(self._numbers), ending))
 
+    def breaks(self, part: str, kind: str) -> bool:
+        """Whether `part` was whole; it counts as broken from now on. If not, note the miss."""
+        if part in self.broken:
+            self.diary.missed(kind, f"{part} is broken already")
+            return False
+        self.broken.add(part)
+        return True
+
+    def mended(self, part: str, seconds: float, mend: Callable[[], None]) -> None:
+        """Mend a broken part in so many seconds."""
+
+        def ending() -> None:
+            mend()
+            self.broken.discard(part)
+
+        self.later(seconds, ending)
+
     def pause(self, seconds: float) -> None:
         """Wait, carrying out the endings that fall due."""
         until_s = time.monotonic() + seconds

@@ -14,16 +14,9 @@ def flush(arena: Arena, kind: str) -> None:
 
 def restart(arena: Arena, kind: str) -> None:
     """Stop the broker for some seconds; it comes back empty."""
-    if "broker" in arena.broken:
-        arena.diary.missed(kind, "the broker is down already")
+    if not arena.breaks("broker", kind):
         return
     for_s = arena.dice.uniform(1.0, 4.0)
-    arena.broken.add("broker")
     arena.stack.valkey.stop()
     arena.diary.did(kind, f"down for {for_s:.1f} s")
-
-    def mend() -> None:
-        arena.stack.valkey.begin()
-        arena.broken.discard("broker")
-
-    arena.later(for_s, mend)
+    arena.mended("broker", for_s, arena.stack.valkey.begin)

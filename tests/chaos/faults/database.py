@@ -10,10 +10,8 @@ from tests.chaos.arena import Arena
 
 def outage(arena: Arena, kind: str) -> None:
     """Nobody can write for some seconds, with PostgreSQL nobody can read either."""
-    if "database" in arena.broken:
-        arena.diary.missed(kind, "it is down already")
+    if not arena.breaks("database", kind):
         return
-    arena.broken.add("database")
     for_s = arena.dice.uniform(1.5, 6.0)
     if arena.stack.postgres is None:
         _lock(arena, kind, for_s)
@@ -25,12 +23,7 @@ def _stop(arena: Arena, postgres: Postgres, kind: str, for_s: float) -> None:
     crash = arena.dice.random() < 1 / 2
     postgres.stop(crash=crash)
     arena.diary.did(kind, f"{'crashed' if crash else 'stopped'} for {for_s:.1f} s")
-
-    def mend() -> None:
-        postgres.begin()
-        arena.broken.discard("database")
-
-    arena.later(for_s, mend)
+    arena.mended("database", for_s, postgres.begin)
 
 
 def _lock(arena: Arena, kind: str, for_s: float) -> None:
@@ -42,6 +35,5 @@ def _lock(arena: Arena, kind: str, for_s: float) -> None:
     def mend() -> None:
         stranger.execute("ROLLBACK")
         stranger.close()
-        arena.broken.discard("database")
 
-    arena.later(for_s, mend)
+    arena.mended("database", for_s, mend)

@@ -18,16 +18,9 @@ def _fill(arena: Arena, kind: str, disk: Disk | None) -> None:
     if disk is None:
         arena.diary.missed(kind, "THIS MACHINE LETS US MOUNT NO DISK TO FILL")
         return
-    if kind in arena.broken:
-        arena.diary.missed(kind, "it is full already")
+    if not arena.breaks(kind, kind):
         return
     for_s = arena.dice.uniform(1.5, 4.0)
     taken = disk.fill()
-    arena.broken.add(kind)
     arena.diary.did(kind, f"{taken >> 20} MiB taken for {for_s:.1f} s")
-
-    def mend() -> None:
-        disk.free()
-        arena.broken.discard(kind)
-
-    arena.later(for_s, mend)
+    arena.mended(kind, for_s, disk.free)

@@ -8,10 +8,8 @@ _MOODS = ("busy", "reset", "slow", "cut")
 
 def outage(arena: Arena, kind: str) -> None:
     """Some seconds of 503, of resets, of cut or slow answers; or no folder."""
-    if "objects" in arena.broken:
-        arena.diary.missed(kind, "it is broken already")
+    if not arena.breaks("objects", kind):
         return
-    arena.broken.add("objects")
     for_s = arena.dice.uniform(2.0, 6.0)
     if arena.stack.door is None:
         _remove(arena, kind, for_s)
@@ -24,12 +22,7 @@ def _misbehave(arena: Arena, door: S3Door, kind: str, for_s: float) -> None:
     mood = _MOODS[before % len(_MOODS)]
     door.turn(mood)
     arena.diary.did(kind, f"S3 {mood} for {for_s:.1f} s")
-
-    def mend() -> None:
-        door.turn("pass")
-        arena.broken.discard("objects")
-
-    arena.later(for_s, mend)
+    arena.mended("objects", for_s, lambda: door.turn("pass"))
 
 
 def _remove(arena: Arena, kind: str, for_s: float) -> None:
@@ -43,6 +36,5 @@ def _remove(arena: Arena, kind: str, for_s: float) -> None:
     def mend() -> None:
         folder.unlink()
         away.rename(folder)
-        arena.broken.discard("objects")
 
-    arena.later(for_s, mend)
+    arena.mended("objects", for_s, mend)

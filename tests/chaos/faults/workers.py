@@ -13,23 +13,19 @@ _CLEARED_S = 60.0  # the next worker may itself not start while a store is away
 _CHILD_ENDS_S = 40.0
 _REAPED_S = LEASE_S + 4 * SWEEP_S + 35.0  # a row locked by the frozen: PostgreSQL waits 30 s
 
+Child = tuple[int, str, int]  # process, job and attempt
+
 
 def kill_worker(arena: Arena, kind: str) -> None:
     """SIGKILL main and pool process at once; another is hired."""
     name = arena.dice.choice(arena.crew.workers)
-    child = arena.crew.child_of(name)
-    arena.crew.kill(name)
-    arena.diary.did(kind, f"{name}, {_doing(child)}")
-    _look_for_folder(arena, child)
+    _strike(arena, kind, name, arena.crew.child_of(name), arena.crew.kill)
 
 
 def kill_main(arena: Arena, kind: str) -> None:
     """SIGKILL the main process alone: pool, nursery and child must die with it."""
     name = arena.dice.choice(arena.crew.workers)
-    child = arena.crew.child_of(name)
-    arena.crew.kill_main(name)
-    arena.diary.did(kind, f"{name}, {_doing(child)}")
-    _look_for_folder(arena, child)
+    _strike(arena, kind, name, arena.crew.child_of(name), arena.crew.kill_main)
 
 
 def kill_pool(arena: Arena, kind: str) -> None:
@@ -38,10 +34,7 @@ def kill_pool(arena: Arena, kind: str) -> None:
     if prey is None:
         arena.diary.missed(kind, "no worker was busy")
         return
-    name, child = prey
-    arena.crew.kill_pool(name)
-    arena.diary.did(kind, f"{name}, {_doing(child)}")
-    _look_for_folder(arena, child)
+    _strike(arena, kind, *prey, arena.crew.kill_pool)
 
 
 def kill_sweep(arena: Arena, kind: str) -> None:
@@ -94,10 +87,19 @@ def freeze_until_too_late(arena: Arena, kind: str) -> None:
         arena.diary.missed(kind, f"{what}: child ended {ended}, lease taken {reaped}")
 
 
-def _busy(arena: Arena) -> tuple[str, tuple[int, str, int]] | None:
+def _strike(
+    arena: Arena, kind: str, name: str, child: Child | None, blow: Callable[[str], object]
+) -> None:
+    """Hurt a worker while it is at `child`, and see the job's folder cleared away."""
+    blow(name)
+    arena.diary.did(kind, f"{name}, {_doing(child)}")
+    _look_for_folder(arena, child)
+
+
+def _busy(arena: Arena) -> tuple[str, Child] | None:
     held: dict[int, str] = {}
 
-    def found() -> tuple[int, str, int] | None:
+    def found() -> Child | None:
         for name in arena.dice.sample(arena.crew.workers, len(arena.crew.workers)):
             child = arena.crew.child_of(name)
             if child is not None:
@@ -113,7 +115,7 @@ def _until(arena: Arena, holds: Callable[[], bool], within_s: float) -> bool:
     return arena.seek(lambda: (0, "", 0) if holds() else None, within_s) is not None
 
 
-def _look_for_folder(arena: Arena, child: tuple[int, str, int] | None) -> None:
+def _look_for_folder(arena: Arena, child: Child | None) -> None:
     """Whoever comes after a killed worker must clear the job's folder away, and soon."""
     if child is None:
         return
@@ -133,5 +135,5 @@ def _thaw(group: int) -> None:
         return
 
 
-def _doing(child: tuple[int, str, int] | None) -> str:
+def _doing(child: Child | None) -> str:
     return "idle" if child is None else f"at {child[1]} attempt {child[2]}"

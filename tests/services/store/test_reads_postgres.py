@@ -10,32 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app import prepared
 from app.store import jobs, reads, tenants
 from app.store.db import async_engine, async_sessions, sessions, sync_engine
-from app.store.pages import encode_cursor, keyset
-from app.store.reads.feed import _PAGE
-from app.store.reads.job import _ONE, _STEPS
-from app.store.reads.key import _KEY
-from app.store.reads.standing import _STANDING
-from app.store.rows import Job, Project
-from app.store.rows.base import utc_now
+from app.store.rows import Project
 from lathe.errors import Missing
 from lathe.job import JobSpec
-from lathe.states import JobState, Queue
+from lathe.states import Queue
 from lathe.views import JobView
+from tests.unit.app.store.reads.hot import HOT
 
 pytestmark = pytest.mark.anyio
-ONE = {"job_id": "job_77", "project_id": "prj_1"}
-FAILED = jobs.filtered(reads.jobs("prj_1"), states=[JobState.FAILED], labels={})
-CURSOR = encode_cursor(utc_now(), "job_1")
-HOT: dict[str, tuple[Any, dict[str, Any]]] = {
-    "job": (_ONE, ONE),
-    "feed": (_PAGE, ONE | {"after": 1, "limit": 100}),
-    "standings": (_STANDING, {"job_ids": ["a", "b"]}),
-    "steps": (_STEPS, {"job_ids": ["a", "b"]}),
-    "key": (_KEY, {"key_id": "k"}),
-    "page": (keyset(reads.jobs("prj_1"), Job, None, 50), {}),
-    "next page": (keyset(reads.jobs("prj_1"), Job, CURSOR, 50), {}),
-    "page of a state": (keyset(FAILED, Job, CURSOR, 50), {}),
-}
 MANY = """
 insert into jobs (id, project_id, kind, queue, priority, state, version, labels, spec_version,
     attempt, crashes, lapses, cancel_requested, last_seq, created_at, queued_at, queued_s,

@@ -8,6 +8,7 @@ import pytest
 from app.store.migrate import upgrade
 from app.store.queue import Claim, claim
 from lathe.states import Queue
+from stacks.valkey import Valkey
 from tests.services.worker.shop import Shop
 from worker.bench import Bench
 from worker.drain import Drain
@@ -22,6 +23,21 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
     shop = Shop.open(url, tmp_path)
     yield shop
     shop.close()
+
+
+@pytest.fixture
+def deployment(shop: Shop, valkey: Valkey, tmp_path: Path) -> dict[str, str]:
+    """What every process of a crew is told: the shop, an empty broker, a hasty sweep."""
+    valkey.flush()
+    return {
+        "LATHE_DATABASE_URL": shop.database_url,
+        "LATHE_OBJECTS_URL": f"file://{tmp_path / 'objects'}",
+        "LATHE_BROKER_URL": valkey.url,
+        "LATHE_WORK_DIR": str(tmp_path / "work"),
+        "LATHE_LOCK_PATH": str(tmp_path / "timing.lock"),
+        "LATHE_SWEEP_S": "0.2",
+        "LATHE_REHINT_S": "1",
+    }
 
 
 @pytest.fixture(scope="module")

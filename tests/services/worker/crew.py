@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -19,6 +21,7 @@ class Crew:
         self, environment: dict[str, str], logs: Path, worker: tuple[str, ...] = WORKER
     ) -> None:
         self._environment = {**os.environ, **environment, "PYTHONPATH": str(ROOT)}
+        logs.mkdir(exist_ok=True)
         self._logs = logs
         self._worker = worker
         self._workers: dict[str, tuple[str, subprocess.Popen[bytes]]] = {}
@@ -80,6 +83,13 @@ class Crew:
             if folder.startswith("job_"):
                 return process, folder.split("-")[0]
         return None
+
+    def until(self, holds: Callable[[], bool], within_s: float = 60) -> None:
+        """Wait until something holds; raises AssertionError with the logs else."""
+        deadline = time.monotonic() + within_s
+        while not holds():
+            assert time.monotonic() < deadline, self.log()
+            time.sleep(0.02)
 
     def log(self) -> str:
         """The end of every log."""

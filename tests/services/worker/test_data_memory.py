@@ -12,10 +12,9 @@ from benchmarks.large_data import IMAGE_BYTES, large_data, small_net
 from lathe import ids
 from lathe.facts import Transform
 from lathe.job import JobSpec
+from tests.services.worker.births import all_said, bear
 from worker.folder import JobFolder, job_folder
-from worker.lines import Lines
 from worker.nursery import Nursery
-from worker.order import Order
 from worker.sandbox import Policy, available
 from worker.wire import (
     Compress,
@@ -74,20 +73,11 @@ class House:
             cpu_s=300,
             file_bytes=2 << 30,
         ).with_staged(job.staged_bytes)
-        reading, writing = os.pipe()
-        lock = os.open(self.work / "timing.lock", os.O_RDONLY | os.O_CREAT)
-        log = os.open(job.log, os.O_WRONLY)
-        pid = self.nursery.bear(Order(folder=job.path, policy=policy), (writing, lock, log))
-        for descriptor in (writing, lock, log):
-            os.close(descriptor)
+        pid, pipe = bear(self.nursery, job, policy, self.work / "timing.lock")
         over = threading.Event()
         watch = threading.Thread(target=self._watch, args=(pid, over))
         watch.start()
-        os.set_blocking(reading, True)
-        lines, heard = Lines(reading), list[Message]()
-        while not lines.closed:
-            heard += lines.read()
-        os.close(reading)
+        heard = all_said(pipe)
         over.set()
         watch.join()
         died = self.nursery.died(30)

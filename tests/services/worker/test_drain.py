@@ -3,7 +3,7 @@
 import json
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,6 @@ from lathe.job import JobSpec
 from lathe.states import JobState
 from lathe.techniques.optimize import OptimizeGraph
 from lathe.techniques.quantize import QuantizeDynamic
-from stacks.valkey import Valkey
 from tests.services.worker.crew import STAND_IN, Crew
 from tests.services.worker.shop import Shop
 
@@ -21,35 +20,12 @@ DRAIN_S = 6.0
 
 
 @pytest.fixture
-def crew(shop: Shop, valkey: Valkey, tmp_path: Path) -> Iterator[Crew]:
-    logs = tmp_path / "logs"
-    logs.mkdir()
-    valkey.flush()
-    crew = Crew(
-        {
-            "LATHE_DATABASE_URL": shop.database_url,
-            "LATHE_OBJECTS_URL": f"file://{tmp_path / 'objects'}",
-            "LATHE_BROKER_URL": valkey.url,
-            "LATHE_WORK_DIR": str(tmp_path / "work"),
-            "LATHE_LOCK_PATH": str(tmp_path / "timing.lock"),
-            "LATHE_SWEEP_S": "0.2",
-            "LATHE_REHINT_S": "1",
-            "LATHE_DRAIN_S": str(DRAIN_S),
-            "LATHE_SLOTS": "2",
-        },
-        logs,
-        STAND_IN,
-    )
+def crew(deployment: dict[str, str], tmp_path: Path) -> Iterator[Crew]:
+    more = {"LATHE_DRAIN_S": str(DRAIN_S), "LATHE_SLOTS": "2"}
+    crew = Crew(deployment | more, tmp_path / "logs", STAND_IN)
     crew.sweep()
     yield crew
     crew.dismiss()
-
-
-def until(crew: Crew, holds: Callable[[], bool], within_s: float = 40) -> None:
-    deadline = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < deadline, crew.log()
-        time.sleep(0.02)
 
 
 def submit(shop: Shop, **wish: object) -> str:
@@ -82,13 +58,13 @@ def test_a_stopping_worker_finishes_what_fits_in_its_grace_and_hands_back_the_re
 ) -> None:
     crew.hire("w", "cpu")
     short, long = submit(shop, pause_s=1, n=1), submit(shop, hang_at_first="int8", n=2)
-    until(crew, lambda: runs(shop, short, "clean") and runs(shop, long, "int8"))
+    crew.until(lambda: runs(shop, short, "clean") and runs(shop, long, "int8"))
     row = presence(shop)
     assert (row.slots, row.stopped_at) == (2, None)  # two slots: both ran at once
 
     asked_s = time.monotonic()
     crew.ask("w")
-    until(crew, lambda: presence(shop).stopped_at is not None, within_s=4)
+    crew.until(lambda: presence(shop).stopped_at is not None, within_s=4)
     late = submit(shop, n=3)
     assert crew.left("w", within_s=DRAIN_S + 40) == 0, crew.log()
     assert time.monotonic() - asked_s >= DRAIN_S - 0.5
@@ -98,7 +74,7 @@ def test_a_stopping_worker_finishes_what_fits_in_its_grace_and_hands_back_the_re
 
     crew.hire("w", "cpu")  # under the same name: its row opens again
     for job_id in (long, late):
-        until(crew, lambda job_id=job_id: shop.job(job_id).state == JobState.SUCCEEDED)
+        crew.until(lambda job_id=job_id: shop.job(job_id).state == JobState.SUCCEEDED)
     assert [step.state for step in shop.steps(long)] == ["reused", "succeeded"]
     assert presence(shop).stopped_at is None
     assert faults(shop) == 0
@@ -107,12 +83,12 @@ def test_a_stopping_worker_finishes_what_fits_in_its_grace_and_hands_back_the_re
 def test_the_second_signal_hands_back_at_once(shop: Shop, crew: Crew) -> None:
     crew.hire("w", "cpu")
     job_id = submit(shop, hang="clean")
-    until(crew, lambda: runs(shop, job_id, "clean"))
+    crew.until(lambda: runs(shop, job_id, "clean"))
     crew.ask_group("w", signal.SIGTERM)  # the slot gets it, too; that is no second signal
     time.sleep(0.5)
     assert shop.job(job_id).state == JobState.RUNNING
     crew.ask("w", signal.SIGINT)
-    until(crew, lambda: shop.job(job_id).state == JobState.QUEUED, within_s=4)
+    crew.until(lambda: shop.job(job_id).state == JobState.QUEUED, within_s=4)
     assert crew.left("w", within_s=40) == 0, crew.log()
     assert faults(shop) == 0
 
@@ -123,7 +99,7 @@ def test_workers_that_come_and_go_lose_nothing_and_count_nothing(
     jobs = [submit(shop, pause_s=0.15, n=n) for n in range(14)]
     for name in ("a", "b"):
         crew.hire(name, "cpu")
-    until(crew, lambda: shop.in_state(JobState.RUNNING) > 0)
+    crew.until(lambda: shop.in_state(JobState.RUNNING) > 0)
     for turn in range(3):
         name = "ab"[turn % 2]
         crew.ask(name)
@@ -132,7 +108,7 @@ def test_workers_that_come_and_go_lose_nothing_and_count_nothing(
         began = {0, -signal.SIGTERM}  # the latter where it had not even begun
         assert crew.left(name, within_s=DRAIN_S + 40) in began, crew.log()
         crew.hire(name, "cpu")
-    until(crew, lambda: shop.in_state(JobState.SUCCEEDED) == len(jobs))
+    crew.until(lambda: shop.in_state(JobState.SUCCEEDED) == len(jobs))
     successes = [e.type for job_id in jobs for e in shop.events(job_id)].count("succeeded")
     assert successes == len(jobs)
     assert faults(shop) == 0

@@ -38,34 +38,24 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def crew(database_url: str, valkey: Valkey, tmp_path: Path) -> Iterator[Crew]:
-    logs = tmp_path / "logs"
-    logs.mkdir()
-    valkey.flush()
-    crew = Crew(
-        {
-            "LATHE_DATABASE_URL": database_url,
-            "LATHE_OBJECTS_URL": f"file://{tmp_path / 'objects'}",
-            "LATHE_BROKER_URL": valkey.url,
-            "LATHE_WORK_DIR": str(tmp_path / "work"),
-            "LATHE_LOCK_PATH": str(tmp_path / "timing.lock"),
-            "LATHE_LEASE_S": str(LEASE_S),
-            "LATHE_SWEEP_S": "0.3",
-            "LATHE_REHINT_S": "1.5",
-            "LATHE_THREADS": "1",
-            "LATHE_SANDBOX": "auto",
-        },
-        logs,
-    )
-    yield crew
-    crew.dismiss()
-
-
-@pytest.fixture
-def stock(database_url: str, tmp_path: Path) -> Iterator[Shop]:
+def shop(database_url: str, tmp_path: Path) -> Iterator[Shop]:
     shop = Shop.open(database_url, tmp_path)
     yield shop
     shop.close()
+
+
+@pytest.fixture
+def crew(deployment: dict[str, str], tmp_path: Path) -> Iterator[Crew]:
+    more = {
+        "LATHE_LEASE_S": str(LEASE_S),
+        "LATHE_SWEEP_S": "0.3",
+        "LATHE_REHINT_S": "1.5",
+        "LATHE_THREADS": "1",
+        "LATHE_SANDBOX": "auto",
+    }
+    crew = Crew(deployment | more, tmp_path / "logs")
+    yield crew
+    crew.dismiss()
 
 
 def ready_model(shop: Shop) -> str:
@@ -150,10 +140,9 @@ def test_no_job_is_lost_or_done_twice(
     database_url: str,
     crew: Crew,
     valkey: Valkey,
-    stock: Shop,
+    shop: Shop,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    shop = stock
     for name, queue in (("a", "intake"), ("b", "cpu"), ("c", "cpu")):
         crew.hire(name, queue)
     for _ in range(2):

@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,29 +15,14 @@ from lathe.states import JobState, StepState, UploadState
 from lathe.techniques.optimize import OptimizeGraph
 from lathe.techniques.quantize import QuantizeDynamic
 from lathe.techniques.train import Recover
-from stacks.valkey import Valkey
 from tests.services.worker.crew import Crew
 from tests.services.worker.nets import examples, perceptron
 from tests.services.worker.shop import Shop
 
 
 @pytest.fixture
-def crew(shop: Shop, valkey: Valkey, tmp_path: Path) -> Iterator[Crew]:
-    logs = tmp_path / "logs"
-    logs.mkdir()
-    valkey.flush()
-    crew = Crew(
-        {
-            "LATHE_DATABASE_URL": shop.database_url,
-            "LATHE_OBJECTS_URL": f"file://{tmp_path / 'objects'}",
-            "LATHE_BROKER_URL": valkey.url,
-            "LATHE_WORK_DIR": str(tmp_path / "work"),
-            "LATHE_LOCK_PATH": str(tmp_path / "timing.lock"),
-            "LATHE_SWEEP_S": "0.2",
-            "LATHE_REHINT_S": "1",
-        },
-        logs,
-    )
+def crew(deployment: dict[str, str], tmp_path: Path) -> Iterator[Crew]:
+    crew = Crew(deployment, tmp_path / "logs")
     crew.hire("i", "intake")
     crew.hire("c", "cpu")
     crew.sweep()
@@ -45,15 +30,8 @@ def crew(shop: Shop, valkey: Valkey, tmp_path: Path) -> Iterator[Crew]:
     crew.dismiss()
 
 
-def until(crew: Crew, holds: Callable[[], bool], within_s: float = 60) -> None:
-    deadline = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < deadline, crew.log()
-        time.sleep(0.02)
-
-
 def succeeds(shop: Shop, crew: Crew, job_id: str) -> None:
-    until(crew, lambda: JobState(shop.job(job_id).state).finished)
+    crew.until(lambda: JobState(shop.job(job_id).state).finished)
     assert shop.job(job_id).state == JobState.SUCCEEDED, shop.job(job_id).failure
 
 
@@ -83,7 +61,7 @@ def test_long_jobs_share_the_house_and_outlive_their_child(shop: Shop, crew: Cre
     succeeds(shop, crew, reading)
 
     long = shop.submit(spec(model_id, dataset_id, epochs=10_000))
-    until(crew, lambda: started(shop, long, "train") == 1)
+    crew.until(lambda: started(shop, long, "train") == 1)
 
     other, second = shop.upload_model(perceptron(4))  # while the cpu slot is taken
     succeeds(shop, crew, second)
@@ -93,18 +71,18 @@ def test_long_jobs_share_the_house_and_outlive_their_child(shop: Shop, crew: Cre
     child = crew.child_of("c")
     assert child is not None
     os.kill(child[0], signal.SIGKILL)  # after step 1 of 3: the next attempt begins at step 2
-    until(crew, lambda: started(shop, long, "train") == 2)
+    crew.until(lambda: started(shop, long, "train") == 2)
     assert started(shop, long, "clean") == 1
     assert shop.steps(long)[0].state == StepState.REUSED
 
-    until(crew, lambda: shop.job(long).progress is not None)
+    crew.until(lambda: shop.job(long).progress is not None)
     again = crew.child_of("c")
     assert again is not None
     asked_s = time.monotonic()
     shop.cancel(long)
-    until(crew, lambda: not Path(f"/proc/{again[0]}").exists())
+    crew.until(lambda: not Path(f"/proc/{again[0]}").exists())
     assert time.monotonic() - asked_s < 1.0
-    until(crew, lambda: shop.job(long).state == JobState.CANCELLED)
+    crew.until(lambda: shop.job(long).state == JobState.CANCELLED)
 
     short = shop.submit(spec(model_id, dataset_id, epochs=1))
     succeeds(shop, crew, short)
@@ -116,7 +94,7 @@ def test_long_jobs_share_the_house_and_outlive_their_child(shop: Shop, crew: Cre
     assert reused == [("clean", True), ("train", False), ("int8", False)]
 
     last = shop.submit(spec(model_id, dataset_id, epochs=10_000))
-    until(crew, lambda: crew.child_of("c") is not None)
+    crew.until(lambda: crew.child_of("c") is not None)
     assert list((shop.folder / "work").glob(f"{last}-1-*"))
     crew.kill_pool("c")  # with its nursery and its child; the next one clears its folder away
-    until(crew, lambda: not list((shop.folder / "work").glob(f"{last}-1-*")))
+    crew.until(lambda: not list((shop.folder / "work").glob(f"{last}-1-*")))

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from lathe.errors import Failure
+from tests.services.worker.births import all_said, bear
 from worker.folder import job_folder
-from worker.lines import Lines
 from worker.nursery import Nursery
-from worker.order import Died, Order
+from worker.order import Died
 from worker.sandbox import Mode, Policy, available
 from worker.wire import InspectModel, Refusal
 
@@ -94,18 +94,8 @@ def attempt(
             cpu_s=60,
             file_bytes=1 << 20,
         ).with_staged(job.staged_bytes)
-        reading, writing = os.pipe()
-        lock = os.open(folder / "timing.lock", os.O_RDONLY | os.O_CREAT)
-        log = os.open(job.log, os.O_WRONLY)
-        nursery.bear(Order(folder=job.path, policy=policy), (writing, lock, log))
-        for descriptor in (writing, lock, log):
-            os.close(descriptor)
-        lines = Lines(reading)
-        os.set_blocking(reading, True)
-        heard = []
-        while not lines.closed:
-            heard += lines.read()
-        os.close(reading)
+        _, pipe = bear(nursery, job, policy, folder / "timing.lock")
+        heard = all_said(pipe)
         died = nursery.died(10)
     assert died is not None
     refusal = heard[-1] if heard else None
