@@ -1,0 +1,102 @@
+"""Rate against distortion: weights on a coarse grid, chosen by what their codes cost."""
+
+from typing import ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from lathe.spec import Spec
+from lathe.techniques.step import LayerId, Needs
+from lathe.techniques.train import Adam, DistillLoss, LogitsLoss, Optimizer, Taught
+
+
+def _adam() -> Adam:
+    return Adam(lr=1.5e-3, betas=(0.9, 0.99))
+
+
+def _loss() -> DistillLoss:
+    return DistillLoss(hard=0.1, logits=LogitsLoss(weight=0.9, temperature=2.0))
+
+
+class RateDistortion(Taught):
+    """Train weights that are few multiples of a step, most of them zero.
+
+    Two phases. While the rate grows, every weight is pushed toward zero by the bits that its
+    code costs, loss + rate * bits; row and column densities give the bits. Then the zeros
+    stay zero and the rest settles without that push. Steps are learned only in the beginning.
+    """
+
+    revision: ClassVar[int] = 1
+
+    technique: Literal["train.rate_distortion"] = "train.rate_distortion"
+    optimizer: Optimizer = Field(default_factory=_adam)
+    batch_size: int = Field(256, ge=1, le=65_536)
+    loss: DistillLoss = Field(default_factory=_loss)
+    epochs: int = Field(20, ge=1, le=10_000, description="Epochs in which the rate grows.")
+    settle_epochs: int = Field(10, ge=0, le=10_000, description="Epochs with fixed zeros.")
+    schedule: Literal["constant", "cosine"] = Field(
+        "cosine", description="Learning rate of the settling epochs; constant before them."
+    )
+    rate: float = Field(
+        6e-6, gt=0, le=1, description="Price of one bit of the file in units of the loss."
+    )
+    ramp: float = Field(
+        0.75, ge=0, le=1, description="Part of `epochs` in which the rate grows 30-fold to it."
+    )
+    initial_step: float = Field(
+        1.0, gt=0, le=100, description="First step in standard deviations of the weight."
+    )
+    step_share: float = Field(
+        0.15, ge=0, le=1, description="Part of `epochs` in which steps are learned."
+    )
+    most: int = Field(7, ge=1, le=127, description="Largest multiple of a step in a weight.")
+    protect: tuple[LayerId, ...] = Field((), description="Layers that keep their floats.")
+
+
+class RateTarget(Spec):
+    """When to stop: as small as this loss allows, or as good as this size allows."""
+
+    max_drop: float | None = Field(
+        None,
+        ge=0,
+        le=1e6,
+        description="Most that the held-out score may lose against the first teacher.",
+    )
+    max_bytes: int | None = Field(None, ge=1, description="Most that the packed file may hold.")
+
+    @model_validator(mode="after")
+    def _some_limit(self) -> Self:
+        if self.max_drop is None and self.max_bytes is None:
+            raise ValueError("give max_drop, max_bytes or both")
+        return self
+
+
+class ShareRateDistortion(Taught):
+    """Give every weight the multiple of its step that is worth its bits, round by round.
+
+    A round weighs the curvature of the loss against the bits of each code (RDOQ), then
+    fine-tunes with zeros and steps kept. Rounds go on while the target holds.
+    """
+
+    needs: ClassVar[Needs] = Needs(torch_view=True)
+
+    technique: Literal["share.rate_distortion"] = "share.rate_distortion"
+    optimizer: Optimizer = Field(default_factory=_adam)
+    batch_size: int = Field(256, ge=1, le=65_536)
+    loss: DistillLoss = Field(default_factory=_loss)
+    epochs: int = Field(8, ge=0, le=10_000, description="Fine-tuning epochs of each round.")
+    rate: float = Field(
+        5e-7, gt=0, le=1, description="Price of one bit of the file in units of the loss."
+    )
+    rounds: int = Field(3, ge=1, le=100)
+    growth: float = Field(
+        1.5, ge=1, le=100, description="Factor on the rate after a round that held the target."
+    )
+    target: RateTarget | None = None
+    samples: int = Field(
+        4000, ge=16, le=10_000_000, description="Examples that the curvature is taken from."
+    )
+    initial_step: float = Field(
+        0.5, gt=0, le=100, description="Step in standard deviations of a weight without one."
+    )
+    most: int = Field(7, ge=1, le=127, description="Largest multiple of a step in a weight.")
+    protect: tuple[LayerId, ...] = Field((), description="Layers that keep their floats.")

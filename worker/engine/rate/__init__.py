@@ -1,0 +1,1 @@
+"""Rate against distortion: weights on a grid whose codes cost few bits."""
