@@ -16,8 +16,8 @@ from app.http.body_limit import LIMIT
 from app.logs import log
 from app.services import Services
 from app.store import uploads
+from app.store.blobs.objects import Written, new_key
 from app.store.deposit import Stored, deposit
-from app.store.objects import Written, new_key
 from app.store.trouble import database_trouble, in_one_line
 from lathe.errors import Malformed, Unavailable
 

@@ -14,9 +14,9 @@ from app.known_keys import KnownKeys
 from app.logs import log
 from app.metrics import Metrics
 from app.settings import Settings
+from app.store.blobs.objects import Objects
 from app.store.clock import db_now
 from app.store.db import AsyncSessions, async_engine, async_sessions
-from app.store.objects import Objects
 from app.store.reads import Reader, reader
 from app.store.rows import Job
 from app.store.trouble import database_trouble

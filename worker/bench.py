@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+from app.store.blobs.objects import Objects
 from app.store.db import Sessions, sessions, sync_engine
-from app.store.objects import Objects
 from app.store.waits import PATIENT
 from worker.drain import Drain
 from worker.nursery import Nursery

@@ -8,9 +8,9 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from app.store.blobs.objects import Objects, new_key
 from app.store.db import Sessions
 from app.store.deposit import Stored, strangers
-from app.store.objects import Objects, new_key
 from app.store.queue import Claim, Standing, held, standing
 from app.store.rows import Job
 from app.store.trouble import database_trouble

@@ -6,10 +6,10 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from app.store import cache, inputs
+from app.store.blobs.objects import Objects
 from app.store.db import Sessions
 from app.store.deposit import Stored
 from app.store.inputs import ReadyDataset, ReadyModel, Upload
-from app.store.objects import Objects
 from app.store.queue import Claim
 from lathe.errors import Internal, OutOfDisk
 from lathe.job import JobSpec

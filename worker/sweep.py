@@ -13,10 +13,10 @@ from kombu.exceptions import OperationalError as BrokerDown
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.store.blobs.objects import Objects
 from app.store.db import Sessions, sessions, sync_engine
 from app.store.doomed import take_doomed
 from app.store.fleet import Fleet, muster
-from app.store.objects import Objects
 from app.store.preflight import preflight
 from app.store.queue import reap, take_hints
 from app.store.routing import explain, reroute

@@ -11,8 +11,8 @@ from app.backup.restore import restore
 from app.backup.save import save
 from app.backup.verify import Findings, verify
 from app.settings import Settings
-from app.store.object_store import object_store
-from app.store.objects import Objects
+from app.store.blobs.object_store import object_store
+from app.store.blobs.objects import Objects
 from lathe.errors import Refused
 
 

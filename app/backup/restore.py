@@ -9,9 +9,9 @@ from sqlalchemy import inspect, make_url
 
 from app.backup.layout import Backup, Manifest, SavedObject
 from app.backup.tools import pg_tool
+from app.store.blobs.inventory import digest
+from app.store.blobs.objects import Objects
 from app.store.db import sync_engine
-from app.store.inventory import digest
-from app.store.objects import Objects
 from lathe.errors import InvalidRequest, Missing, Unavailable
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import make_url
 
 from app.backup.layout import Backup, Manifest, SavedObject
 from app.backup.snapshot import Snapshot, snapshot
-from app.store.objects import Objects
+from app.store.blobs.objects import Objects
 from lathe import __version__
 from lathe.errors import Missing
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from obstore.store import LocalStore, S3Store
 from sqlalchemy import Connection, or_, select
 
+from app.store.blobs.inventory import Listed, digest, inventory
 from app.store.db import sync_engine
 from app.store.doomed import references
-from app.store.inventory import Listed, digest, inventory
 from app.store.rows import Base, Blob
 from lathe.errors import Missing
 

@@ -10,7 +10,7 @@ from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
 from app.http.problems import answer
-from app.store.objects import Objects
+from app.store.blobs.objects import Objects
 from app.store.rows import Blob
 from lathe.errors import RangeNotSatisfiable
 

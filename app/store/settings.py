@@ -12,8 +12,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.store.blobs.object_store import TIMEOUT_S, checked_url
 from app.store.db import check_database_url
-from app.store.object_store import TIMEOUT_S, checked_url
 from app.store.variables import unknown_variable
 
 _AWS_KEYS = (  # where the usual chain finds keys without asking the network

@@ -6,8 +6,8 @@ from pathlib import Path
 import obstore
 from sqlalchemy import select
 
-from app.store.object_store import object_store
-from app.store.objects import Objects
+from app.store.blobs.object_store import object_store
+from app.store.blobs.objects import Objects
 from app.store.rows import Blob, MeasurementRow
 from lathe.errors import Refused
 from tests.chaos.arena import Arena

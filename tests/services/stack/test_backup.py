@@ -15,9 +15,9 @@ import psutil
 from sqlalchemy import select
 
 from app.store import jobs
+from app.store.blobs.objects import Objects, new_key
 from app.store.db import Sessions, sessions, sync_engine
 from app.store.deposit import Stored, deposit
-from app.store.objects import Objects, new_key
 from app.store.queue import claim
 from app.store.rows import Job, Model, Project
 from examples.service import embedded

@@ -9,9 +9,9 @@ from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session
 
 from app.store import feed, jobs
+from app.store.blobs.objects import Objects, new_key
 from app.store.db import Sessions, sessions, sync_engine
 from app.store.deposit import Stored, deposit
-from app.store.objects import Objects, new_key
 from app.store.rows import Dataset, Event, Job, Model, Project, Step
 from lathe import ids
 from lathe.facts import (

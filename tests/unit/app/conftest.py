@@ -19,8 +19,8 @@ from app.metrics import Metrics
 from app.services import Services, opened
 from app.settings import Settings
 from app.store import feed, tenants
+from app.store.blobs.objects import new_key
 from app.store.db import sessions, sync_engine
-from app.store.objects import new_key
 from app.store.rows import (
     Artifact,
     Base,

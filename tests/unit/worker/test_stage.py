@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from app.store.blobs.objects import Objects
 from app.store.deposit import Stored
-from app.store.objects import Objects
 from lathe.errors import OutOfDisk
 from worker.stage import _fetched
 

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from app.store.blobs.objects import Objects
 from app.store.db import sessions, sync_engine
-from app.store.objects import Objects
 from app.store.rows import Base
 from worker.broker import celery_at
 from worker.settings import Settings

@@ -11,9 +11,9 @@ import pytest
 from obstore.store import LocalStore
 from sqlalchemy import Engine, delete, update
 
+from app.store.blobs.objects import Objects
 from app.store.db import sessions, sync_engine
 from app.store.migrate import upgrade
-from app.store.objects import Objects
 from app.store.rows import Blob, Model, Project
 
 LONG_AGO = datetime(2020, 5, 7, tzinfo=UTC)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.store.folder_file import FolderFile
+from app.store.blobs.folder_file import FolderFile
 
 CONTENT = bytes(range(251)) * 1200  # 294 KiB: two calls of write(2)
 
@@ -75,8 +75,8 @@ def test_the_disk_is_told_to_begin_before_the_end(
             pushed.append((start, size_bytes))
             return 0
 
-    monkeypatch.setattr("app.store.folder_file._libc", Kernel())
-    monkeypatch.setattr("app.store.folder_file._PUSH_BYTES", 700_000)
+    monkeypatch.setattr("app.store.blobs.folder_file._libc", Kernel())
+    monkeypatch.setattr("app.store.blobs.folder_file._PUSH_BYTES", 700_000)
     file = FolderFile(tmp_path, "models/3f/key")
     for _ in range(5):  # 301,200 bytes each
         file.write(CONTENT)

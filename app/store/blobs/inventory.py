@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import obstore
 from obstore.store import LocalStore, S3Store
 
-from app.store.object_errors import object_errors
+from app.store.blobs.object_errors import object_errors
 
 _WINDOW_BYTES = 8 << 20
 

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
-from app.store.seen import seen
-from app.store.sink import Sink
+from app.store.blobs.seen import seen
+from app.store.blobs.sink import Sink
 
 BUFFER_BYTES = 1 << 20
 

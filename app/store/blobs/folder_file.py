@@ -11,7 +11,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from app.store.write_all import write_all
+from app.store.blobs.write_all import write_all
 
 _PUSH_BYTES = 16 << 20
 _SYNC_FILE_RANGE_WRITE = 2  # sync_file_range(2)

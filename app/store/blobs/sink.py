@@ -8,9 +8,9 @@ from pathlib import Path
 
 from obstore.store import LocalStore, S3Store
 
-from app.store.bucket_parts import BucketParts
-from app.store.folder_file import FolderFile
-from app.store.object_errors import object_errors
+from app.store.blobs.bucket_parts import BucketParts
+from app.store.blobs.folder_file import FolderFile
+from app.store.blobs.object_errors import object_errors
 from lathe.errors import Refused, TooLarge
 
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from app.store.write_behind import BUFFER_BYTES, WriteBehind
+from app.store.blobs.write_behind import BUFFER_BYTES, WriteBehind
 
 
 class Recorded:

@@ -27,13 +27,13 @@ from typing import TypeVar
 import obstore
 from obstore.store import LocalStore, S3Store
 
-from app.store.object_errors import object_errors
-from app.store.object_store import TIMEOUT_S, object_store
-from app.store.open_file import OpenFile
-from app.store.seen import seen
-from app.store.sink import Sink, Written
-from app.store.write_all import write_all
-from app.store.write_behind import WriteBehind
+from app.store.blobs.object_errors import object_errors
+from app.store.blobs.object_store import TIMEOUT_S, object_store
+from app.store.blobs.open_file import OpenFile
+from app.store.blobs.seen import seen
+from app.store.blobs.sink import Sink, Written
+from app.store.blobs.write_all import write_all
+from app.store.blobs.write_behind import WriteBehind
 from lathe.errors import Missing, Unavailable
 
 __all__ = ["Objects", "Written", "new_key"]

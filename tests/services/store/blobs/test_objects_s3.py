@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.store.objects import Objects, Written, new_key
+from app.store.blobs.objects import Objects, Written, new_key
 from lathe.errors import Missing, TooLarge, Unavailable
 from stacks.s3 import S3
 

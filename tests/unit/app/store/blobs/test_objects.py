@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from obstore.exceptions import GenericError
 
-from app.store.object_errors import object_errors
-from app.store.objects import Objects, Written, new_key
+from app.store.blobs.object_errors import object_errors
+from app.store.blobs.objects import Objects, Written, new_key
 from lathe.errors import Missing, OutOfDisk, Refused, TooLarge, Unavailable
 
 MIB = 1 << 20
