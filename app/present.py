@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from app.clocks import clocks
+from app.follow.clocks import clocks
 from app.store.rows import (
     ApiKey,
     Artifact,

@@ -8,8 +8,9 @@ from sqlalchemy import update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
+from app.follow.kept import KeptJobs
+from app.follow.watch import Watch
 from app.hints import Hints
-from app.kept import KeptJobs
 from app.known_keys import KnownKeys
 from app.logs import log
 from app.metrics import Metrics
@@ -20,7 +21,6 @@ from app.store.db import AsyncSessions, async_engine, async_sessions
 from app.store.reads import Reader, reader
 from app.store.rows import Job
 from app.store.trouble import database_trouble
-from app.watch import Watch
 
 _UNSENT = "hints"  # key of `session.info`
 

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from app import present
 from app.arrival import dataset_arrives
 from app.auth import Reader, Writer
+from app.follow.waiting import inspected
 from app.http import wording
 from app.http.deps import Db, Paged, Parts, ReadDb, Wait
 from app.http.listing import page
@@ -17,7 +18,6 @@ from app.retire import retire_dataset
 from app.routes.bodies import RAW_BODY
 from app.store import uploads
 from app.store.rows import Dataset
-from app.waiting import inspected
 from lathe.errors import (
     Conflict,
     InvalidRequest,

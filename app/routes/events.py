@@ -6,11 +6,11 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from app import reading
 from app.auth import Reader
-from app.events import over, stream
+from app.follow import reading
+from app.follow.events import over, stream
+from app.follow.responses import json_response
 from app.http.deps import Parts
-from app.http.prepared import json_response
 from app.http.problems import refusals
 from lathe.errors import Malformed, Missing
 from lathe.views import EventView, Page

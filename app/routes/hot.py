@@ -5,7 +5,7 @@ with a fifth of the work: no dependencies, no validation, no view. It takes a re
 when nothing about it is unusual: a GET without options, by a key that was verified a moment
 ago. Everything else goes on to the ordinary route, which also documents and tests the answer.
 
-What both do is in `app.reading`. Problems, request ids, log lines and metrics are made around
+What both do is in `app.follow.reading`. Problems, request ids, log lines and metrics are made around
 both alike.
 """
 
@@ -18,9 +18,9 @@ from starlette.datastructures import URLPath
 from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import Receive, Scope, Send
 
-from app import reading
 from app.auth import allows
-from app.http.prepared import job_response, json_response
+from app.follow import reading
+from app.follow.responses import job_response, json_response
 from app.routes.events import DEFAULT_LIMIT, SSE
 from app.services import Services
 

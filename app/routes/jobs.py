@@ -6,18 +6,19 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from app import present, reading
+from app import present
 from app.auth import Reader, Writer
 from app.control import cancel, retry
+from app.follow import reading
+from app.follow.responses import POLL_AGAIN_S, job_response, json_response
+from app.follow.waiting import finished
 from app.http.deps import Db, Paged, Parts, ReadDb, Wait
-from app.http.prepared import POLL_AGAIN_S, job_response, json_response
 from app.http.problems import refusals
 from app.plan import plan
 from app.routes.bodies import SPEC_BODY, json_body
 from app.services import Services
 from app.store import jobs, reads
 from app.submit import submit_once
-from app.waiting import finished
 from lathe.errors import (
     Conflict,
     DataMismatch,

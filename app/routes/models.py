@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from app import present
 from app.arrival import model_arrives
 from app.auth import Reader, Writer
+from app.follow.waiting import inspected
 from app.http.deps import Db, Paged, Parts, ReadDb, Wait
 from app.http.download import File, send
 from app.http.listing import page
@@ -16,7 +17,6 @@ from app.retire import retire_model
 from app.routes.bodies import RAW_BODY
 from app.store import uploads
 from app.store.rows import Model
-from app.waiting import inspected
 from lathe.errors import (
     Conflict,
     Malformed,

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import prepared
+from app.follow import prepared
 from app.store import jobs, reads, tenants
 from app.store.db import async_engine, async_sessions, sessions, sync_engine
 from app.store.rows import Project

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event, select
 from sqlalchemy.engine import Connection
 
-from app import events, watch
+from app.follow import events, watch
 from app.store import feed
 from app.store.db import sessions, sync_engine
 from app.store.rows import Event, Job

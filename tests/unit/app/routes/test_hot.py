@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select, update
 
-from app import kept, known_keys, present
+from app import known_keys, present
+from app.follow import kept
 from app.http import edge
 from app.store.reads import JobColumns
 from app.store.rows import ApiKey, Event, Job, Step

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from app.clocks import clocks
+from app.follow.clocks import clocks
 from app.store.reads import EventColumns, JobRead, StepColumns
 from app.store.rows.base import utc_now
 from lathe.errors import Failure

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from app import watch
+from app.follow import watch
+from app.follow.watch import Watch
 from app.store.reads import Standing
-from app.watch import Watch
 from lathe.states import JobState
 
 pytestmark = pytest.mark.anyio

@@ -2,9 +2,9 @@
 
 import pytest
 
-from app import kept
-from app.kept import KeptJobs
-from app.prepared import PreparedJob
+from app.follow import kept
+from app.follow.kept import KeptJobs
+from app.follow.prepared import PreparedJob
 
 
 def finished(body: bytes) -> PreparedJob:

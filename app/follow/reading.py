@@ -1,7 +1,7 @@
 """Reading a job or its feed for somebody whose project is known."""
 
-from app import prepared
-from app.prepared import PreparedJob
+from app.follow import prepared
+from app.follow.prepared import PreparedJob
 from app.services import Services
 from app.store import reads
 from app.store.reads import Columns

@@ -4,8 +4,8 @@ from http import HTTPStatus
 
 from fastapi import Response
 
+from app.follow.prepared import PreparedJob
 from app.http.download import matches
-from app.prepared import PreparedJob
 
 POLL_AGAIN_S = 2
 _JSON = "application/json"

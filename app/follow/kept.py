@@ -7,7 +7,7 @@ is dropped after `FRESH_S`, in every process. Who asks is known before this is a
 import time
 from collections import OrderedDict
 
-from app.prepared import PreparedJob
+from app.follow.prepared import PreparedJob
 
 FRESH_S = 30.0
 MAX_ENTRIES = 4096

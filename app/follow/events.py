@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import prepared
+from app.follow import prepared
+from app.follow.watch import Reached
 from app.services import Services
 from app.store import reads
 from app.store.reads import Standing
 from app.store.trouble import database_trouble
-from app.watch import Reached
 
 HEARTBEAT_S = 15.0
 OUTAGE_S = 60.0  # a stream outlives a database that is away no longer than this
