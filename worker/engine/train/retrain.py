@@ -12,6 +12,8 @@ from worker.engine.context import Context, Samples
 from worker.engine.graph.initializers import initializers
 from worker.engine.graph.io_spec import io_spec
 from worker.engine.hand_back import hand_back
+from worker.engine.hold.by_traits import held_by_traits
+from worker.engine.hold.held import Held
 from worker.engine.outcome import FactValue, Outcome
 from worker.engine.train.batches import Batch, batches
 from worker.engine.train.lesson import Lesson
@@ -49,12 +51,16 @@ def retrain(
     lesson: Lesson,
     context: Context,
     facts: Mapping[str, FactValue],
+    held: Held | None = None,
 ) -> Outcome:
     """Train `view`, which is the checkpoint's, and hand back the model with its weights.
 
-    Raises EffectLost where a layer that an earlier step narrowed has another width now.
+    What the checkpoint's traits say of them is kept, unless the caller brings a `held` of its
+    own, which then has to. Raises EffectLost where a layer that an earlier step narrowed has
+    another width now.
     """
-    fitted = fit(view.module, view.forward, spec, lesson, context)
+    held = held or held_by_traits(view, checkpoint.traits)
+    fitted = fit(view.module, view.forward, spec, lesson, context, held)
     model = hand_back(view, checkpoint.model, context.seed)
     before, after = initializers(checkpoint.model), initializers(model)
     for layer in checkpoint.layers():
