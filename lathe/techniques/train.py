@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from lathe.ids import ModelId
 from lathe.spec import Spec
+from lathe.techniques.augment import Augment
 from lathe.techniques.step import Needs, Step
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
@@ -54,6 +55,7 @@ class Training(Step):
     held-out part of the train split; the evaluation split is never looked at."""
 
     needs: ClassVar[Needs] = Needs(train=True, labels=True, torch_view=True)
+    revision: ClassVar[int] = 2
 
     optimizer: Optimizer = Field(default_factory=Adam)
     epochs: int = Field(3, ge=1, le=10_000)
@@ -68,6 +70,9 @@ class Training(Step):
         None, ge=1, description="See at most this many train examples an epoch; default all."
     )
     early_stopping: EarlyStopping | None = None
+    augment: Augment | None = Field(
+        None, description="Train on changed copies of the images too; held-out ones stay."
+    )
 
 
 class Recover(Training):
@@ -102,11 +107,11 @@ class DistillLoss(Spec):
 
 
 class Taught(Training):
-    """Training against the softened outputs of one or several teachers."""
+    """Training against the softened outputs of teachers, or without any on labels alone."""
 
     needs: ClassVar[Needs] = Needs(train=True, torch_view=True)
 
-    teachers: tuple[Teacher, ...] = Field((Teacher(),), min_length=1, max_length=8)
+    teachers: tuple[Teacher, ...] = Field((Teacher(),), max_length=8)
     loss: DistillLoss = Field(default_factory=DistillLoss)
 
     @model_validator(mode="after")
@@ -114,6 +119,8 @@ class Taught(Training):
         names = [teacher.model for teacher in self.teachers]
         if len(set(names)) < len(names):
             raise ValueError("name each teacher once; use its weight to count it more")
+        if not names and not self.loss.hard:
+            raise ValueError("there is nothing to learn: name a teacher, or raise loss.hard")
         return self
 
 
@@ -121,3 +128,4 @@ class Distill(Taught):
     """Train against the softened outputs of one or several teachers."""
 
     technique: Literal["train.distill"] = "train.distill"
+    teachers: tuple[Teacher, ...] = Field((Teacher(),), min_length=1, max_length=8)

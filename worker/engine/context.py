@@ -51,11 +51,16 @@ def silent(_: Progress) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Everything a step reads. `folder` is scratch space of this step alone."""
+    """Everything a step reads. `folder` is scratch space of this step alone.
+
+    `seed` is the step's own; `hold_out_seed` is the same for every step of a job, so that no
+    step is judged by examples that an earlier one has learnt from.
+    """
 
     io: IoSpec
     folder: Path
     seed: int = 0
+    hold_out_seed: int = 0
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     threads: int = 1
     task: Task | None = None

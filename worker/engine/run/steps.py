@@ -100,6 +100,7 @@ def _context(
         io=materials.io,
         folder=folder,
         seed=derived_seed(task.spec.seed, position),
+        hold_out_seed=task.spec.seed,
         device=torch.device(task.device),
         threads=task.threads,
         task=task.spec.task,

@@ -4,6 +4,7 @@ from lathe.techniques.train import Recover
 from worker.engine.checkpoint import Checkpoint
 from worker.engine.context import Context
 from worker.engine.outcome import Outcome
+from worker.engine.train.augmentation import refuse_maps
 from worker.engine.train.objective import objective
 from worker.engine.train.retrain import retrain, trainable
 
@@ -13,6 +14,7 @@ def recover(checkpoint: Checkpoint, spec: Recover, context: Context) -> Outcome:
 
     Raises StepImpossible, TrainingDiverged and EffectLost.
     """
-    view, _, _ = trainable(checkpoint, context)
+    view, samples, _ = trainable(checkpoint, context)
+    refuse_maps(spec.augment, samples)
     lesson = objective(context.task, context.io, checkpoint.model)
     return retrain(checkpoint, view, spec, lesson, context, {"loss": lesson.loss_name})

@@ -1,12 +1,13 @@
 """Teachers: models whose outputs are imitated, asked once for every example they are shown.
 
-No example is augmented, so what a teacher says about a row never changes within a run and
-is kept in a table, as long as all tables together stay under TABLE_BYTES. Rows are asked
-about before the epoch that needs them and many at a time: onnxruntime's threads and
-torch's would otherwise take turns at every step and wait for each other.
+A changed copy of an example has a row of its own and always looks the same, so what a teacher
+says about a row never changes within a run and is kept in a table, as long as all tables
+together stay under TABLE_BYTES. Rows are asked about before the epoch that needs them and many
+at a time: onnxruntime's threads and torch's would otherwise take turns at every step and wait
+for each other.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,12 +17,11 @@ import torch
 from numpy.typing import NDArray
 
 from lathe.errors import StepImpossible
-from worker.engine.context import Arrays, Context, Samples
+from worker.engine.context import Arrays, Context
 from worker.engine.session import open_session, run
 from worker.engine.train.batches import Batch, Rows
 
 TABLE_BYTES = 512 << 20
-ASKED_TOGETHER = 256
 Table = dict[str, NDArray[np.float32]]
 
 
@@ -42,7 +42,7 @@ class Teacher:
         if self.table is not None and self.known[batch.rows].all():
             said = {name: array[batch.rows] for name, array in self.table.items()}
         else:
-            said = self.ask({name: t.cpu().numpy() for name, t in batch.inputs.items()})
+            said = self.ask(arrays(batch))
         return {name: torch.from_numpy(array).to(device) for name, array in said.items()}
 
     def ask(self, inputs: Arrays) -> Table:
@@ -51,18 +51,24 @@ class Teacher:
         said = run(self.session, {n: array for n, array in inputs.items() if n in wanted})
         return {name: said[name].astype(np.float32, copy=False) for name in self.outputs}
 
-    def study(self, samples: Samples, rows: Rows, tick: Callable[[], None]) -> None:
-        """Fill the table, if there is one, for those of `rows` that are not in it yet;
-        `tick` is called now and then."""
+    def unasked(self, rows: Rows) -> Rows:
+        """Those of `rows` whose answers belong in the table and are not there yet."""
+        return rows[:0] if self.table is None else rows[~self.known[rows]]
+
+    def study(self, pieces: Iterable[Batch], tick: Callable[[], None]) -> None:
+        """Write down what the teacher says about each piece; `tick` is called now and then."""
         if self.table is None:
             return
-        rows = rows[~self.known[rows]]
-        for start in range(0, len(rows), ASKED_TOGETHER):
-            piece = rows[start : start + ASKED_TOGETHER]
-            for name, array in self.ask(samples.inputs(piece)).items():
-                self.table[name][piece] = array
-            self.known[piece] = True
+        for piece in pieces:
+            for name, array in self.ask(arrays(piece)).items():
+                self.table[name][piece.rows] = array
+            self.known[piece.rows] = True
             tick()
+
+
+def arrays(batch: Batch) -> Arrays:
+    """The inputs of a batch as onnxruntime takes them."""
+    return {name: tensor.cpu().numpy() for name, tensor in batch.inputs.items()}
 
 
 def teacher(
@@ -112,8 +118,9 @@ def teacher(
     return opened
 
 
-def remember(teachers: list[Teacher], example: Batch, rows: int) -> None:
+def remember(teachers: Iterable[Teacher], example: Batch, rows: int) -> None:
     """Give every teacher a table for `rows` rows, if all fit under TABLE_BYTES."""
+    teachers = list(teachers)
     said = [teacher.says(example) for teacher in teachers]
     bytes_a_row = sum(t.numel() * 4 for answer in said for t in answer.values())
     if bytes_a_row * rows > TABLE_BYTES:

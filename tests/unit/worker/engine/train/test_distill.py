@@ -16,7 +16,8 @@ from worker.engine.context import Context
 from worker.engine.session import open_session, run
 from worker.engine.train import teachers
 from worker.engine.train.batches import Batch
-from worker.engine.train.distill import Imitation, distill, unlabelled_class_axis
+from worker.engine.train.distill import distill
+from worker.engine.train.imitation import Imitation, unlabelled_class_axis
 from worker.engine.train.objective import Objective
 from worker.engine.train.recover import recover
 

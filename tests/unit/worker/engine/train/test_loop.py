@@ -204,7 +204,7 @@ def test_held_out_scores_weigh_batches_by_their_size(
     torch.manual_seed(1)
     module = nn.Linear(2, 3)
     assert context.train is not None
-    held = hold_out(200, 0.85, context.seed).held
+    held = hold_out(200, 0.85, context.hold_out_seed).held
     said = module(torch.from_numpy(context.train.inputs(held)["x"])).argmax(1).numpy()
     hits = int((said == context.train.labels(held)).sum())
     fitted = fit(

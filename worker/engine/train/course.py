@@ -1,0 +1,128 @@
+"""What a taught step trains, and by which lesson, from its spec alone.
+
+Every step whose spec is `Taught` (train.distill, train.rate_distortion, the fine-tuning of
+share.rate_distortion) begins here and gives the lesson to `fit`, whose spec says the rest:
+augmentation and the held-out part are fit's own business.
+"""
+
+from dataclasses import dataclass
+
+import torch
+
+from lathe.errors import StepImpossible
+from lathe.techniques.train import Taught
+from worker.engine.checkpoint import Checkpoint
+from worker.engine.context import Context, Samples
+from worker.engine.outcome import FactValue
+from worker.engine.train.augmentation import augmentation, refuse_maps
+from worker.engine.train.batches import Batch
+from worker.engine.train.imitation import Imitation
+from worker.engine.train.objective import Objective, objective
+from worker.engine.train.retrain import trainable
+from worker.engine.train.teachers import Teacher, remember, teacher
+from worker.engine.view import TorchView
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """`view` is of a copy of the checkpoint's model, on the context's device in eval mode;
+    `lesson` goes to `fit` with it; `facts` are for the step's report."""
+
+    view: TorchView
+    lesson: Imitation
+    facts: dict[str, FactValue]
+
+
+def course(checkpoint: Checkpoint, spec: Taught, context: Context) -> Course:
+    """Open the checkpoint's model and the teachers, and make the lesson of `spec`.
+
+    The lesson keeps the teachers' answers: training several times with one course asks them
+    once. Without labels `spec.loss.hard` must be 0. Raises StepImpossible.
+    """
+    view, samples, example = trainable(checkpoint, context)
+    own = _objective(checkpoint, spec, context, samples)
+    if spec.loss.hard:
+        refuse_maps(spec.augment, samples)
+    student = _answers(view, example, context)
+    changed = augmentation(spec.augment, samples, context.seed)
+    classifies = context.task is not None and context.task.kind == "classification"
+    form = objective(context.task, context.io, checkpoint.model).form if classifies else None
+    lesson = Imitation(
+        samples=samples,
+        objective=own,
+        hard=spec.loss.hard,
+        soft=spec.loss.logits,
+        teachers=_teachers(spec, student, example, context),
+        outputs=tuple(student),
+        classifies=classifies,
+        probabilities=form == "probabilities",
+        augmentation=changed,
+    )
+    remember(lesson.teachers, example, changed.rows if changed else samples.count)
+    return Course(view, lesson, _facts(lesson))
+
+
+def _facts(lesson: Imitation) -> dict[str, FactValue]:
+    soft = lesson.soft.weight if lesson.teachers else 0.0
+    kind = "kullback_leibler" if lesson.classifies else "mean_squared_error"
+    return {
+        "loss": f"{lesson.hard:g} hard + {soft:g} soft",
+        "hard_loss": lesson.objective.loss_name if lesson.objective and lesson.hard else None,
+        "soft_loss": kind if lesson.teachers else None,
+        "temperature": lesson.soft.temperature if lesson.classifies and soft else None,
+        "teachers": len(lesson.teachers),
+    }
+
+
+def _teachers(
+    spec: Taught, student: dict[str, torch.Tensor], example: Batch, context: Context
+) -> tuple[Teacher, ...]:
+    total = sum(one.weight for one in spec.teachers)
+    return tuple(
+        teacher(
+            one.model,
+            one.weight / total,
+            context.teachers[one.model],
+            example,
+            student,
+            context,
+        )
+        for one in spec.teachers
+    )
+
+
+def _answers(view: TorchView, example: Batch, context: Context) -> dict[str, torch.Tensor]:
+    """What the student says, as it came, for the outputs that are to be imitated."""
+    with torch.no_grad():
+        answer = view.forward(example.inputs)
+    return {name: answer[name] for name in _imitated(context)}
+
+
+def _objective(
+    checkpoint: Checkpoint, spec: Taught, context: Context, samples: Samples
+) -> Objective | None:
+    """The task's own objective where the train split can answer it; it also gives the score."""
+    if context.task is not None and context.task.kind == "similarity":
+        objective(context.task, context.io, checkpoint.model)  # says why not
+    trained = context.task is not None and context.task.kind != "none"
+    if trained:
+        own = objective(context.task, context.io, checkpoint.model)
+        if samples.has_labels or not own.reads_labels:
+            return own
+    if spec.loss.hard:
+        raise StepImpossible(
+            f"loss.hard is {spec.loss.hard:g}, but there is no "
+            f"{'label in the train split' if trained else 'task to train for'}; set loss.hard "
+            "to 0 to learn from the teachers alone",
+            param="loss.hard",
+        )
+    return None
+
+
+def _imitated(context: Context) -> tuple[str, ...]:
+    """The task's output; every float output where no task names one."""
+    if context.task is not None and context.task.output is not None:
+        return (context.task.output,)
+    if context.task is None or context.task.kind == "none":
+        return tuple(o.name for o in context.io.outputs if o.dtype.startswith("float"))
+    return (context.io.outputs[0].name,)
