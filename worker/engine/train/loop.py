@@ -3,10 +3,15 @@
 Epoch 0 is the model as it came. The weights that stay are those of the best epoch by the
 held-out score, epoch 0 included. A loss that is not finite ends the run with the best so
 far; only a run whose first step already has none is refused as diverged.
+
+Weights may be held in a form (see `hold`): the model then computes, is judged and is kept
+with their effective values, while the optimiser moves latent ones. An epoch that the holder
+is not ready for, because a schedule of its own still runs, is never the best.
 """
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,6 +21,7 @@ import torch
 from lathe.errors import StepImpossible, TrainingDiverged
 from lathe.techniques.train import Training
 from worker.engine.context import Context, Samples
+from worker.engine.hold.held import Held
 from worker.engine.pace import Pace
 from worker.engine.threads import torch_threads
 from worker.engine.train.augmentation import augmentation
@@ -56,15 +62,22 @@ class Fitted:
 
 
 def fit(
-    module: torch.nn.Module, forward: Forward, spec: Training, lesson: Lesson, context: Context
+    module: torch.nn.Module,
+    forward: Forward,
+    spec: Training,
+    lesson: Lesson,
+    context: Context,
+    held: Held | None = None,
 ) -> Fitted:
     """Train `module` in place; it is left in eval mode on the CPU with its best weights.
 
-    `forward` runs it on inputs by name. The same seed gives the same weights on a CPU.
+    `forward` runs it on inputs by name. `held` was made of its parameters as they are now,
+    on the device where they are trained; None leaves all weights free. The same seed gives
+    the same weights on a CPU.
     Raises StepImpossible for data or a model that cannot be trained with, before any step,
     and TrainingDiverged.
     """
-    run = _Run(module, forward, spec, lesson, context)
+    run = _Run(module, forward, spec, lesson, context, held or Held())
     devices = [context.device] if context.device.type == "cuda" else []
     with torch_threads(context.threads), torch.random.fork_rng(devices):
         torch.manual_seed(context.seed)
@@ -82,6 +95,7 @@ class _Run:
         spec: Training,
         lesson: Lesson,
         context: Context,
+        held: Held,
     ) -> None:
         if context.train is None:
             raise StepImpossible("training needs a train split", param="data.train")
@@ -89,13 +103,13 @@ class _Run:
         if lesson.reads_labels and not self.samples.has_labels:
             raise StepImpossible("the train split has no labels", param="data.train")
         self.module, self.forward, self.spec, self.lesson = module, forward, spec, lesson
-        self.device, self.seed = context.device, context.seed
+        self.held, self.device, self.seed = held, context.device, context.seed
         self.rows = hold_out(self.samples.count, spec.hold_out, context.hold_out_seed)
         self.augmentation = augmentation(spec.augment, self.samples, context.seed)
         self.a_epoch = min(len(self.rows.train), spec.max_samples or len(self.rows.train))
         self.steps = spec.epochs * math.ceil(self.a_epoch / spec.batch_size)
-        train, held = len(self.rows.train), len(self.rows.held)
-        shown = min(train, held) + held + spec.epochs * (self.a_epoch + held)
+        train, judged = len(self.rows.train), len(self.rows.held)
+        shown = min(train, judged) + judged + spec.epochs * (self.a_epoch + judged)
         self.pace = Pace(context.progress, total=shown, unit="examples")
         self.best = Best(spec.early_stopping)
         self.lone_too = not self.has_batch_norm()
@@ -111,14 +125,12 @@ class _Run:
 
     def fit(self) -> Fitted:
         self.module.to(self.device)
-        weights = [p for p in self.module.parameters() if p.requires_grad]
-        if not weights:
-            raise StepImpossible("the model has no float weights to train")
-        self.optimizer = optimizer(self.spec.optimizer, weights)
+        self.optimizer = optimizer(self.spec.optimizer, self.weights(), self.held.own())
         self.step = 0
-        before, _ = self.judge(self.rows.train[: len(self.rows.held)])
-        loss, score = self.judge(self.rows.held)
-        self.best.offer(0, score, loss, self.module)
+        with self.effective():
+            before, _ = self.judge(self.rows.train[: len(self.rows.held)])
+            loss, score = self.judge(self.rows.held)
+            self.offer(0, score, loss)
         curve: list[tuple[float, ...]] = [(0.0, before, score)]
         stopped: Stopped = "epochs"
         for epoch in range(1, self.spec.epochs + 1):
@@ -126,19 +138,24 @@ class _Run:
             if train_loss is None:
                 stopped = "loss_not_finite"
                 break
-            loss, score = self.judge(self.rows.held)
-            if not math.isfinite(loss):
-                stopped = "loss_not_finite"
-                break
-            curve.append((float(epoch), train_loss, score))
-            if self.best.offer(epoch, score, loss, self.module):
-                stopped = "patience" if epoch < self.spec.epochs else "epochs"
-                break
+            with self.effective():
+                loss, score = self.judge(self.rows.held)
+                if not math.isfinite(loss):
+                    stopped = "loss_not_finite"
+                    break
+                curve.append((float(epoch), train_loss, score))
+                if self.offer(epoch, score, loss):
+                    stopped = "patience" if epoch < self.spec.epochs else "epochs"
+                    break
         if not self.best.state:
             raise TrainingDiverged(
                 "the model's held-out score is not a number, before and after training"
+                if self.held.ready
+                else "the loss was no longer finite before the schedule had ended; lower "
+                "optimizer.lr"
             )
         self.module.load_state_dict(self.best.state)
+        self.held.finish()
         self.pace.finish()
         return Fitted(
             curve=tuple(curve),
@@ -147,6 +164,36 @@ class _Run:
             train_examples=len(self.rows.train),
             held_out_examples=len(self.rows.held),
         )
+
+    def weights(self) -> list[torch.nn.Parameter]:
+        """What the optimiser may move in the module; raises StepImpossible where it has
+        nothing at all to move."""
+        taken = {id(parameter) for parameter in self.held.taken()}
+        trained = [p for p in self.module.parameters() if p.requires_grad]
+        free = [p for p in trained if id(p) not in taken]
+        if not trained:
+            raise StepImpossible("the model has no float weights to train")
+        if not free and not self.held.own():
+            raise StepImpossible("every weight of the model is held as it is by earlier steps")
+        return free
+
+    @contextmanager
+    def effective(self) -> Iterator[None]:
+        """With the weights that the model computes with."""
+        self.held.before()
+        try:
+            yield
+        finally:
+            self.held.after()
+
+    def offer(self, epoch: int, score: float, loss: float) -> bool:
+        """Let the weights of now be the best if they may and are; whether to stop."""
+        if not self.held.ready:
+            return False
+        stop = self.best.offer(epoch, score, loss, self.module)
+        if self.best.epoch == epoch:
+            self.held.keep()
+        return stop
 
     def learn(self, epoch: int) -> float | None:
         """One epoch; its mean loss, or None where a step's loss was not finite."""
@@ -157,25 +204,35 @@ class _Run:
         for batch in self.read(order, self.spec.batch_size, lone_too=self.lone_too):
             factor = rate_factor(self.spec.schedule, self.step, self.steps)
             for group in self.optimizer.param_groups:
-                group["lr"] = self.spec.optimizer.lr * factor
-            loss = self.lesson.loss(self.forward(batch.inputs), batch)
-            value = loss.item()
-            if not math.isfinite(value):
-                if self.step == 0:
-                    raise TrainingDiverged(
-                        f"the very first training loss is {value}; look for values in the "
-                        "train split that are missing or far out of range",
-                        param="data.train",
-                    )
+                group["lr"] = self.spec.optimizer.lr * factor * group["lr_factor"]
+            self.held.hear(self.step, self.steps)
+            with self.effective():
+                value = self.pass_back(batch)
+            if value is None:
                 return None
-            if not loss.requires_grad:
-                raise StepImpossible("no float weight reaches the trained output")
-            self.optimizer.zero_grad(set_to_none=True)
-            torch.autograd.backward(loss)
             self.optimizer.step()
+            self.optimizer.zero_grad(set_to_none=True)
+            self.held.settle()
             self.step += 1
             total, seen = total + value * batch.examples, seen + batch.examples
         return total / seen
+
+    def pass_back(self, batch: Batch) -> float | None:
+        """A batch's loss, its gradients in place; None where it is not finite."""
+        loss = self.lesson.loss(self.forward(batch.inputs), batch)
+        value = loss.item()
+        if not math.isfinite(value):
+            if self.step == 0:
+                raise TrainingDiverged(
+                    f"the very first training loss is {value}; look for values in the "
+                    "train split that are missing or far out of range",
+                    param="data.train",
+                )
+            return None
+        if not loss.requires_grad:
+            raise StepImpossible("no float weight reaches the trained output")
+        torch.autograd.backward(loss)
+        return value
 
     def order(self, epoch: int) -> Rows:
         """This epoch's rows, drawn anew from the seed and the epoch."""
