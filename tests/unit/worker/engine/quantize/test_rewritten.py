@@ -1,11 +1,15 @@
 """Quantizing from stand-ins gives, to the bit, what onnxruntime makes of the weights."""
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+from google.protobuf.message import (  # type: ignore[import-untyped] # no stubs
+    DecodeError,
+)
 from numpy.typing import NDArray
 from onnx import helper
 from onnxruntime.quantization import QuantFormat, QuantType, quantize_dynamic, quantize_static
@@ -195,3 +199,28 @@ def test_a_table_that_is_also_an_output_layer_keeps_its_rows(
     assert np.abs(rows - table).max() <= 0.51 * scale
     columns = found["table_transposed_quantized"] * found["table_transposed_scale"]
     assert (np.abs(columns - table.T) <= 0.51 * found["table_transposed_scale"]).all()
+
+
+def test_a_copy_that_the_disk_cut_short_is_a_full_disk(
+    convnet: Checkpoint, tmp_path: Path
+) -> None:
+    def onto_a_full_disk(source: Path, _: Path) -> None:
+        copy = source.with_name("float-inferred.onnx")
+        copy.write_bytes(source.read_bytes()[:-100])
+        onnx.load(copy)
+
+    with pytest.raises(OSError, match="full") as refused:
+        rewritten(convnet.model, tmp_path, onto_a_full_disk, DYNAMIC)
+    assert refused.value.errno == errno.ENOSPC
+
+
+def test_a_copy_that_is_whole_and_unreadable_is_no_full_disk(
+    convnet: Checkpoint, tmp_path: Path
+) -> None:
+    def into_nonsense(source: Path, _: Path) -> None:
+        copy = source.with_name("float-inferred.onnx")
+        copy.write_bytes(b"\xff" * source.stat().st_size)
+        onnx.load(copy)
+
+    with pytest.raises(DecodeError):
+        rewritten(convnet.model, tmp_path, into_nonsense, DYNAMIC)
