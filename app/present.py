@@ -1,38 +1,25 @@
-"""Rows as the views that people get."""
+"""Rows as the views that people get. Jobs and events are told by `app.follow.prepared`."""
 
-from collections.abc import Iterable
 from typing import Any
 
-from app.follow.clocks import clocks
 from app.store.rows import (
     ApiKey,
     Artifact,
     Blob,
     Dataset,
-    Event,
-    Job,
     MeasurementRow,
     Model,
     Project,
-    Step,
 )
-from app.store.rows.base import utc_now
 from lathe.errors import Failure
 from lathe.facts import DatasetFacts, ModelFacts
-from lathe.job import JobSpec
-from lathe.report import StepReport, Verdict
-from lathe.states import JobState
 from lathe.views import (
     ArtifactView,
     DatasetView,
-    EventView,
-    JobView,
     KeyView,
     MeasurementView,
     ModelView,
-    Progress,
     ProjectView,
-    StepView,
 )
 
 
@@ -71,40 +58,6 @@ def dataset(row: Dataset, upload: Blob) -> DatasetView:
         inspection_job=row.inspection_job_id,
         created_at=row.created_at,
     )
-
-
-def job(row: Job, steps: Iterable[Step]) -> JobView:
-    """A job as it stands at this moment."""
-    finished = JobState(row.state).finished
-    queued_s, running_s = clocks(row, utc_now())
-    return JobView(
-        id=row.id,
-        kind=row.kind,
-        state=row.state,
-        display_state="cancelling" if row.cancel_requested and not finished else row.state,
-        queue=row.queue,
-        priority=row.priority,
-        attempt=row.attempt,
-        waiting_for=row.waiting_for if row.state == JobState.QUEUED else None,
-        name=row.name,
-        labels=row.labels,
-        spec=JobSpec.model_validate(row.spec) if row.spec else None,
-        progress=Progress.model_validate(row.progress) if row.progress else None,
-        steps=[_step(step) for step in steps],
-        verdict=Verdict.model_validate(row.verdict) if row.verdict else None,
-        failure=_failure(row.failure),
-        retry_of=row.retry_of,
-        created_at=row.created_at,
-        started_at=row.started_at,
-        finished_at=row.finished_at,
-        queued_s=queued_s,
-        running_s=running_s,
-    )
-
-
-def event(row: Event) -> EventView:
-    """One entry of a feed."""
-    return EventView(seq=row.seq, type=row.type, at=row.at, data=row.data)
 
 
 def artifact(row: Artifact, blob: Blob) -> ArtifactView:
@@ -160,17 +113,6 @@ def key_fields(row: ApiKey) -> dict[str, Any]:
         "expires_at": row.expires_at,
         "revoked_at": row.revoked_at,
     }
-
-
-def _step(row: Step) -> StepView:
-    report = StepReport.model_validate(row.report) if row.report else None
-    return StepView(
-        id=row.step_id,
-        technique=row.technique,
-        state=row.state,
-        fraction=row.fraction,
-        facts=dict(report.facts) if report else {},
-    )
 
 
 def _failure(stored: dict[str, Any] | None) -> Failure | None:

@@ -3,11 +3,10 @@
 from datetime import datetime
 
 from app.store.reads import JobColumns
-from app.store.rows import Job
 from lathe.states import JobState
 
 
-def clocks(row: Job | JobColumns, now: datetime) -> tuple[float, float]:
+def clocks(row: JobColumns, now: datetime) -> tuple[float, float]:
     """Seconds waited and seconds run. The row holds what is over; what goes on is added."""
     queued_s, running_s = row.queued_s, row.running_s
     if row.state == JobState.QUEUED:

@@ -1,5 +1,5 @@
-"""The answers that clients ask for again and again, as bytes: field by field those of
-`lathe.views`, made without building a view.
+"""Jobs and events as the bytes of an answer: field by field what `lathe.views` declares, made
+without building a view, whoever asks and whatever they have just done to the job.
 
 JSON that was checked when it was written, and never changes, is passed on as it is stored.
 """

@@ -5,8 +5,8 @@ with a fifth of the work: no dependencies, no validation, no view. It takes a re
 when nothing about it is unusual: a GET without options, by a key that was verified a moment
 ago. Everything else goes on to the ordinary route, which also documents and tests the answer.
 
-What both do is in `app.follow.reading`. Problems, request ids, log lines and metrics are made around
-both alike.
+What both do is in `app.follow.reading`. Problems, request ids, log lines and metrics are made
+around both alike.
 """
 
 import re

@@ -6,13 +6,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from app import present
 from app.auth import Reader, Writer
 from app.control import cancel, retry
 from app.follow import reading
 from app.follow.responses import POLL_AGAIN_S, job_response, json_response
 from app.follow.waiting import finished
-from app.http.deps import Db, Paged, Parts, ReadDb, Wait
+from app.http.deps import Paged, Parts, ReadDb, Wait
 from app.http.problems import refusals
 from app.plan import plan
 from app.routes.bodies import SPEC_BODY, json_body
@@ -64,20 +63,21 @@ async def validate_job(request: Request, caller: Reader, db: ReadDb) -> PlanView
     "/jobs",
     status_code=HTTPStatus.ACCEPTED,
     operation_id="submit_job",
+    response_model=JobView,
     responses=refusals(*_BAD_SPEC, ReusedKey, Malformed),
 )
 async def submit_job(
     spec: JobSpec,
     caller: Writer,
     parts: Parts,
-    response: Response,
     idempotency_key: IdempotencyKey = None,
-) -> JobView:
+) -> Response:
     """Queue a compression job; follow it at the returned Location."""
     job_id, was_there = await submit_once(parts, caller, spec, idempotency_key)
+    response = await _accepted(parts, caller.project_id, job_id)
     if was_there:
         response.headers["Idempotency-Replayed"] = "true"
-    return await _accepted(parts, caller.project_id, job_id, response)
+    return response
 
 
 @router.get(
@@ -128,37 +128,39 @@ async def read_job(
 
 
 @router.post(
-    "/jobs/{job_id}/cancel", operation_id="cancel_job", responses=refusals(Missing, Conflict)
+    "/jobs/{job_id}/cancel",
+    operation_id="cancel_job",
+    response_model=JobView,
+    responses=refusals(Missing, Conflict),
 )
-async def cancel_job(job_id: str, caller: Writer, db: Db) -> JobView:
+async def cancel_job(job_id: str, caller: Writer, parts: Parts) -> Response:
     """End a job: at once while it is queued, within a second while it runs."""
-    row = await cancel(db, caller, job_id)
-    steps = await jobs.steps_of(db, [job_id])
-    return present.job(row, steps[job_id])
+    async with parts.writing() as session:
+        await cancel(session, caller, job_id)
+    return json_response((await reading.job(parts, caller.project_id, job_id)).body)
 
 
 @router.post(
     "/jobs/{job_id}/retry",
     status_code=HTTPStatus.ACCEPTED,
     operation_id="retry_job",
+    response_model=JobView,
     responses=refusals(*_BAD_SPEC, Conflict),
 )
-async def retry_job(job_id: str, caller: Writer, parts: Parts, response: Response) -> JobView:
+async def retry_job(job_id: str, caller: Writer, parts: Parts) -> Response:
     """Queue a finished job's spec again as a new job; steps that were done are not redone."""
     async with parts.writing() as session:
         new_id = (await retry(session, caller, job_id)).id
-    return await _accepted(parts, caller.project_id, new_id, response)
+    return await _accepted(parts, caller.project_id, new_id)
 
 
-async def _accepted(
-    parts: Services, project_id: str, job_id: str, response: Response
-) -> JobView:
+async def _accepted(parts: Services, project_id: str, job_id: str) -> Response:
+    """The job that was just committed, and where and when to look at it again."""
+    response = json_response((await reading.job(parts, project_id, job_id)).body)
+    response.status_code = HTTPStatus.ACCEPTED
     response.headers["Location"] = f"/v1/jobs/{job_id}"
     response.headers["Retry-After"] = str(POLL_AGAIN_S)
-    async with parts.reading() as session:
-        row = await jobs.find(session, project_id, job_id)
-        steps = await jobs.steps_of(session, [job_id])
-    return present.job(row, steps[job_id])
+    return response
 
 
 def _labels(given: list[str]) -> dict[str, str]:

@@ -112,15 +112,6 @@ async def find(
     return row
 
 
-async def steps_of(session: AsyncSession, job_ids: Collection[str]) -> dict[str, list[Step]]:
-    """The steps of these jobs, each job's in order; a job without steps has an empty list."""
-    found: dict[str, list[Step]] = {job_id: [] for job_id in job_ids}
-    statement = select(Step).where(Step.job_id.in_(job_ids)).order_by(Step.position)
-    for step in await session.scalars(statement):
-        found[step.job_id].append(step)
-    return found
-
-
 def unfinished(project_id: str) -> Select[Job]:
     """The project's jobs that may still read models and data sets."""
     return jobs(project_id).where(Job.state.in_(_UNFINISHED))

@@ -7,14 +7,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from app import present
+from app.follow import prepared
+from app.store import reads
 from app.store.db import sessions, sync_engine
 from app.store.endings import close
 from app.store.fleet import Fleet, muster
 from app.store.migrate import downgrade, upgrade
 from app.store.queue import claim, held, reap
-from app.store.rows import Job
+from app.store.reads import JobColumns, JobRead
 from lathe.states import JobState, Queue
+from lathe.views import JobView
 
 SPEC = {
     "model": "mdl_01jzzzzzzzzzzzzzzzzzzzzzzz",
@@ -76,7 +78,9 @@ _INSERT = f"""
 
 def test_every_row_of_the_first_release_is_shown(engine: Engine) -> None:
     with sessions(engine)() as session:
-        views = {job.state: present.job(job, []) for job in session.query(Job)}
+        rows = [JobColumns._make(row) for row in session.execute(reads.jobs("prj_a"))]
+    answers = {row.state: prepared.job(JobRead(row, ())).body for row in rows}
+    views = {state: JobView.model_validate_json(body) for state, body in answers.items()}
     assert set(views) == set(JobState)
     verdict, failure = views[JobState.SUCCEEDED].verdict, views[JobState.FAILED].failure
     assert verdict is not None
