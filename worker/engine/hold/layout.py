@@ -40,7 +40,7 @@ def read_back(view: TorchView, name: str) -> Tensor:
     """The tensor `name` as the file lays it out, from the parameters of its first binding."""
     binding = _bindings(view, name)[0]
     with torch.no_grad():
-        return binding.read(view.module.get_submodule(binding.path))
+        return binding.read(view.module.get_submodule(binding.path)).detach()
 
 
 def _bindings(view: TorchView, name: str) -> list[Binding]:
