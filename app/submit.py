@@ -151,4 +151,4 @@ def _known(models: Iterable[Model], datasets: Iterable[Dataset]) -> KnownFacts:
 
 async def _queue(session: AsyncSession, spec: JobSpec) -> Queue:
     rows = await session.execute(muster())
-    return route(spec.resources.device, Fleet.of(rows), spec_version.NEWEST)
+    return route(spec.resources.device, Fleet.of(rows), spec_version.version_of(spec))

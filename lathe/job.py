@@ -1,13 +1,25 @@
 """The job spec: which model, with what data, through which steps, into what limits."""
 
-from collections.abc import Iterator
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from lathe.ids import DatasetId, ModelId
+from lathe.limits import Constraint, Objective
+from lathe.outputs import OnnxOutput, Output, PackedOutput
+from lathe.recipes import NamedRecipe, RecipeName, asked
+from lathe.recipes.recipe import Given
 from lathe.spec import Spec
 from lathe.techniques import AnyStep, PipelineStep
+from lathe.techniques.encode import EncodeEntropy
 from lathe.techniques.step import Phase
 
 LABEL_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
@@ -72,46 +84,6 @@ class Task(Spec):
         return self.metrics or METRICS[self.kind]
 
 
-class Constraint(Spec):
-    """A limit the result must keep: a metric's drop against the baseline, or its bounds."""
-
-    metric: str
-    max_drop: float | None = Field(None, ge=0, description="Baseline minus candidate, at most.")
-    max: float | None = None
-    min: float | None = None
-
-    @model_validator(mode="after")
-    def _one_bound(self) -> Self:
-        if sum(bound is not None for bound in (self.max_drop, self.max, self.min)) != 1:
-            raise ValueError("give exactly one of max_drop, max and min")
-        return self
-
-
-class Objective(Spec):
-    """What the best candidate is best at, once every constraint holds."""
-
-    minimize: str | None = None
-    maximize: str | None = None
-
-    @model_validator(mode="after")
-    def _one_direction(self) -> Self:
-        if (self.minimize is None) == (self.maximize is None):
-            raise ValueError("give exactly one of minimize and maximize")
-        return self
-
-    @property
-    def metric(self) -> str:
-        """The metric's name, whichever its direction."""
-        return self.minimize or self.maximize or ""
-
-
-class OnnxOutput(Spec):
-    """The compressed model as one ONNX file."""
-
-    kind: Literal["onnx"] = "onnx"
-    opset: int | None = Field(None, ge=13, le=25, description="Default: as canonical.")
-
-
 class Benchmark(Spec):
     """How latency is timed: baseline and candidate interleaved, one thread by default."""
 
@@ -133,6 +105,32 @@ class Resources(Spec):
     priority: int = Field(5, ge=0, le=9, description="Higher runs first.")
 
 
+Steps = Annotated[tuple[PipelineStep, ...], Field(min_length=1, max_length=16)]
+
+
+def _steps(pipeline: Any) -> Any:
+    """As it is: a recipe has become its steps before any field is looked at."""
+    return pipeline
+
+
+Pipeline = Annotated[
+    Steps, BeforeValidator(_steps, json_schema_input_type=Steps | RecipeName | NamedRecipe)
+]
+
+
+def _packs(validated: Mapping[str, Any]) -> bool:
+    steps = validated.get("pipeline", ())  # absent where it was refused
+    return bool(steps) and isinstance(steps[-1], EncodeEntropy)
+
+
+def _objective(validated: dict[str, Any]) -> Objective:
+    return Objective(minimize="size_bytes", of="packed" if _packs(validated) else "onnx")
+
+
+def _outputs(validated: dict[str, Any]) -> tuple[Output, ...]:
+    return (OnnxOutput(), PackedOutput()) if _packs(validated) else (OnnxOutput(),)
+
+
 class JobSpec(Spec):
     """One compression job. What needs no model is checked here; the rest at submit."""
 
@@ -146,13 +144,28 @@ class JobSpec(Spec):
     )
     data: Data = Field(default_factory=Data)
     task: Task | None = None
-    pipeline: tuple[PipelineStep, ...] = Field(min_length=1, max_length=16)
+    pipeline: Pipeline = Field(
+        description="The steps, or a recipe that stands for them, by its name or with its "
+        "options; a job shows the steps."
+    )
     constraints: tuple[Constraint, ...] = Field((), max_length=16)
-    objective: Objective = Field(default_factory=lambda: Objective(minimize="size_bytes"))
-    outputs: tuple[OnnxOutput, ...] = Field((OnnxOutput(),), min_length=1, max_length=4)
+    objective: Objective = Field(
+        default_factory=_objective, description="Default: the smallest file."
+    )
+    outputs: tuple[Output, ...] = Field(
+        default_factory=_outputs,
+        min_length=1,
+        max_length=4,
+        description="Default: onnx, and packed where the pipeline ends with encode.entropy.",
+    )
     benchmark: Benchmark | None = Field(default_factory=Benchmark)
     resources: Resources = Field(default_factory=Resources)
     seed: int = Field(0, ge=0, lt=2**31)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _recipe_as_steps(cls, body: Any) -> Any:
+        return _expanded(body) if isinstance(body, Mapping) else body
 
     @model_validator(mode="after")
     def _steps_in_order_with_what_they_need(self) -> Self:
@@ -161,20 +174,23 @@ class JobSpec(Spec):
         for index, step in enumerate(self.pipeline):
             where = f"pipeline.{index}"
             if step.phase < phase:
+                before = self.pipeline[index - 1].technique
                 raise ValueError(
-                    f"{where}: {step.technique} changes floats and cannot follow a step that "
-                    "lowers them; move it up"
+                    f"{where}: {step.technique} cannot follow {before}, {_FINAL[phase]}; move "
+                    "it up"
                 )
             phase = step.phase
             if self.step_id(index) in seen:
                 raise ValueError(f"{where}: the id {self.step_id(index)!r} is used twice")
             seen.add(self.step_id(index))
             self._has_data(where, step)
-        lowered = [step for step in self.pipeline if step.phase is Phase.LOWER]
-        if len(lowered) > 1:
+        phases = [step.phase for step in self.pipeline]
+        if phases.count(Phase.LOWER) > 1:
             raise ValueError(
                 "pipeline: one quantize step at most; the first already lowered it"
             )
+        if phases.count(Phase.ENCODE) > 1:
+            raise ValueError("pipeline: one encode step at most; leave the other out")
         return self
 
     def _has_data(self, where: str, step: AnyStep) -> None:
@@ -204,7 +220,73 @@ class JobSpec(Spec):
             )
         return self
 
+    @model_validator(mode="after")
+    def _packed_where_it_is_asked_for(self) -> Self:
+        packed = any(isinstance(output, PackedOutput) for output in self.outputs)
+        if self.packing is None:
+            limited = any(limit.of == "packed" for limit in self.constraints)
+            if packed or limited or self.objective.of == "packed":
+                where = "outputs" if packed else "constraints" if limited else "objective"
+                raise ValueError(
+                    f"{where}: a packed file is made by the step encode.entropy; put it at the "
+                    "end of the pipeline"
+                )
+        elif not packed:
+            raise ValueError(
+                'outputs: encode.entropy makes a packed file; add {"kind": "packed"}, or leave '
+                "outputs out"
+            )
+        return self
+
+    @property
+    def packing(self) -> EncodeEntropy | None:
+        """The step that makes the packed file, if there is one."""
+        last = self.pipeline[-1]
+        return last if isinstance(last, EncodeEntropy) else None
+
+    @property
+    def onnx_outputs(self) -> tuple[OnnxOutput, ...]:
+        """The ONNX files that are handed over, each once; the first is the measured one."""
+        asked_for = (output for output in self.outputs if isinstance(output, OnnxOutput))
+        return tuple(dict.fromkeys(asked_for)) or (OnnxOutput(),)
+
     def step_id(self, index: int) -> str:
         """The id of a step: its own, or position and technique as in `2-quantize_static`."""
         step = self.pipeline[index]
         return step.id or f"{index + 1}-{step.technique.replace('.', '_')}"
+
+
+_FINAL = {
+    Phase.LOWER: "which leaves no floats to change",
+    Phase.ENCODE: "which hands over what is there",
+}
+
+
+class _Around(BaseModel):
+    """What of a job a recipe looks at."""
+
+    data: Data = Data()
+    task: Task | None = None
+    constraints: tuple[Constraint, ...] = ()
+
+
+def _expanded(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`body` with the steps and limits of the recipe that it names, if it names one."""
+    pipeline = body.get("pipeline")
+    if not isinstance(pipeline, str | Mapping):
+        return body
+    recipe = asked(pipeline)
+    try:
+        around = _Around.model_validate(body)
+    except ValidationError:  # the job's own fields say the same, beside all else that is wrong
+        around = _Around()
+    plan = recipe.plan(
+        Given(
+            train=around.data.train is not None,
+            calibration=around.data.calibration is not None,
+            task=around.task.kind if around.task else None,
+            metric=around.task.measured[0] if around.task else None,
+            limits=around.constraints,
+        )
+    )
+    return {**body, "pipeline": plan.steps, "constraints": (*around.constraints, *plan.limits)}

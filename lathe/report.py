@@ -6,7 +6,9 @@ from pydantic import Field
 
 from lathe.errors import Failure
 from lathe.job import JobSpec
+from lathe.limits import FileKind
 from lathe.spec import Fact
+from lathe.techniques.encode import Profile
 
 Realised = Literal["smaller", "faster", "smaller_and_faster", "neither", "unmeasured"]
 
@@ -22,6 +24,7 @@ class Measurement(Fact):
     """One number about one file. `samples` are the raw timings in run order."""
 
     metric: str
+    of: FileKind = Field("onnx", description="The file of the candidate that is meant.")
     value: float
     unit: str
     batch_size: int | None = None
@@ -34,10 +37,11 @@ class Comparison(Fact):
     """Candidate against baseline on the same examples or in the same timed run.
 
     For a quality metric `change` is candidate minus baseline with a paired interval; for a
-    cost it is candidate over baseline.
+    cost it is candidate over baseline. A packed file is compared with the baseline's ONNX file.
     """
 
     metric: str
+    of: FileKind = "onnx"
     kind: Literal["difference", "ratio"]
     change: float
     interval: Interval | None = None
@@ -94,6 +98,32 @@ class NoisePoint(Fact):
     candidate: float
 
 
+class PackedTensor(Fact):
+    """What one tensor takes in a packed file, and how it was coded."""
+
+    tensor: str
+    coded_as: str
+    bytes_before: int
+    bytes_after: int
+
+
+class PackedFile(Fact):
+    """The candidate's file, entropy-coded. It was decoded once: its bytes are those of `file`
+    of the candidate."""
+
+    file: str
+    sha256: str
+    size_bytes: int
+    profile: Profile
+    parts: dict[str, int] = Field(description="Bytes of each part; together the whole file.")
+    tensors: tuple[PackedTensor, ...] = ()
+    huffman_bytes: int | None = Field(
+        None, description="The whole file, had its symbols been coded by Huffman's method."
+    )
+    encode_s: float
+    decode_s: float
+
+
 class Candidate(Fact):
     """The state after one step, as a file."""
 
@@ -109,6 +139,7 @@ class Candidate(Fact):
         default_factory=dict,
         description="Conv, Gemm, MatMul that the runtime still ran in float.",
     )
+    packed: PackedFile | None = None
 
 
 class Verdict(Fact):

@@ -5,7 +5,29 @@ waits for a worker of a newer release. Raise `NEWEST` in the release that makes 
 something which an older worker would refuse or misread: a new key or technique in the spec, or
 a new form of the stored files that the job reads. Raise `OLDEST` only when no row of that
 version can be left in any database.
+
+A row gets the oldest version that understands it, so a job that uses nothing new waits for
+nobody. A new key that is left at its default must not be stored for that (`exclude_if`).
+
+    1  the first release
+    2  techniques for packed files; `augment` of training steps
 """
 
+from lathe.job import JobSpec
+
 OLDEST = 1
-NEWEST = 1
+NEWEST = 2
+INSPECTION = 1  # of an upload; its row has no spec
+
+_OF_VERSION_1 = frozenset(
+    {"optimize.graph", "prune.channels", "train.recover", "train.distill"}
+    | {"quantize.static", "quantize.dynamic", "quantize.float"}
+)
+
+
+def version_of(spec: JobSpec) -> int:
+    """The oldest version whose workers understand `spec`."""
+    for step in spec.pipeline:
+        if step.technique not in _OF_VERSION_1 or getattr(step, "augment", None) is not None:
+            return 2
+    return 1

@@ -13,6 +13,7 @@ from lathe.spec import Fact
 from lathe.states import JobKind, JobState, Queue, StepState, UploadState
 
 Item = TypeVar("Item")
+ArtifactKind = Literal["onnx", "packed", "report.json", "report.html"]
 
 
 class View(Fact):
@@ -155,7 +156,7 @@ class ArtifactView(View):
 
     id: str
     job: str
-    kind: Literal["onnx", "report.json", "report.html"]
+    kind: ArtifactKind
     name: str
     candidate: str | None
     size_bytes: int

@@ -17,7 +17,7 @@ from lathe.facts import DatasetFacts, IoSpec, ModelFacts, Transform
 from lathe.job import JobSpec
 from lathe.report import Report, StepReport
 from lathe.spec import Fact
-from lathe.views import Progress
+from lathe.views import ArtifactKind, Progress
 
 
 class Limits(Fact):
@@ -145,7 +145,7 @@ class OutFile(Fact):
     """A finished artifact in `out/`."""
 
     file: str
-    kind: Literal["onnx", "report.json", "report.html"]
+    kind: ArtifactKind
     name: str
     media_type: str
     candidate: str | None = None

@@ -66,8 +66,11 @@ def field_problems(
 
 
 def _own(errors: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    """Without "too short" where it only counts the members that were refused themselves."""
+    """Without "too short" where it only counts the members that were refused themselves, and
+    without defaults that could not be made because another field was refused."""
     for error in errors:
+        if error["type"] == "default_factory_not_called":
+            continue
         place = error["loc"]
         deeper = (len(o["loc"]) > len(place) == _shared(o["loc"], place) for o in errors)
         if error["type"] != "too_short" or not any(deeper):

@@ -4,6 +4,7 @@ from typing import Annotated, get_args
 
 from pydantic import Field
 
+from lathe.techniques.encode import EncodeEntropy
 from lathe.techniques.optimize import OptimizeGraph
 from lathe.techniques.prune import PruneChannels
 from lathe.techniques.quantize import QuantizeDynamic, QuantizeFloat, QuantizeStatic
@@ -17,6 +18,7 @@ AnyStep = (
     | QuantizeStatic
     | QuantizeDynamic
     | QuantizeFloat
+    | EncodeEntropy
 )
 PipelineStep = Annotated[AnyStep, Field(discriminator="technique")]
 

@@ -6,12 +6,14 @@ A technique of the union without a case here is a type error.
 from typing import assert_never
 
 from lathe.techniques import AnyStep
+from lathe.techniques.encode import EncodeEntropy
 from lathe.techniques.optimize import OptimizeGraph
 from lathe.techniques.prune import PruneChannels
 from lathe.techniques.quantize import QuantizeDynamic, QuantizeFloat, QuantizeStatic
 from lathe.techniques.train import Distill, Recover
 from worker.engine.checkpoint import Checkpoint
 from worker.engine.context import Context
+from worker.engine.encode.entropy import encode_entropy
 from worker.engine.optimize.graph import optimize_graph
 from worker.engine.outcome import Outcome
 from worker.engine.prune.channels import prune_channels
@@ -45,5 +47,7 @@ def apply(  # noqa: PLR0911 - one return a technique
             return quantize_dynamic(checkpoint, step, context)
         case QuantizeFloat():
             return quantize_float(checkpoint, step, context)
+        case EncodeEntropy():
+            return encode_entropy(checkpoint, step, context)
         case _:
             assert_never(step)

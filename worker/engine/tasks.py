@@ -84,5 +84,5 @@ def _compressed(task: Compress, desk: Desk) -> Compressed:
 def _check_outputs(task: Compress, desk: Desk) -> None:
     """Refuse an opset that the model cannot have even before any step, before any work."""
     model = read_model(desk.inside / task.model.canonical)
-    for output in task.spec.outputs:
+    for output in task.spec.onnx_outputs:
         at_opset(model, output.opset)

@@ -12,7 +12,11 @@ MODEL, DATA = ids.new("mdl"), ids.new("dat")
 SPLIT = {"dataset": DATA, "split": "s"}
 DYNAMIC = {"technique": "quantize.dynamic"}
 GRAPH = {"technique": "optimize.graph"}
+ENCODE = {"technique": "encode.entropy"}
 PRUNE = {"technique": "prune.channels", "keep_macs": 0.5}
+
+
+PACKED_LIMIT = {"metric": "size_bytes", "of": "packed", "max": 30_000}
 
 
 def spec(**body: Any) -> JobSpec:
@@ -35,6 +39,32 @@ def test_the_shortest_spec_gets_every_default() -> None:
     assert whole.baseline is None
 
 
+def test_a_pipeline_that_ends_in_coding_hands_the_packed_file_over_and_counts_its_bytes() -> (
+    None
+):
+    whole = spec(pipeline=[DYNAMIC, ENCODE | {"profile": "fast"}], constraints=[PACKED_LIMIT])
+    assert [output.kind for output in whole.outputs] == ["onnx", "packed"]
+    assert (whole.objective.metric, whole.objective.of) == ("size_bytes", "packed")
+    assert whole.packing is not None
+    assert whole.packing.profile == "fast"
+    assert JobSpec.model_validate_json(whole.model_dump_json()) == whole
+
+
+def test_the_measured_onnx_file_comes_first_and_is_there_without_being_asked_for() -> None:
+    bare = spec(pipeline=[ENCODE], outputs=[{"kind": "packed"}])
+    assert [output.opset for output in bare.onnx_outputs] == [None]
+    outputs = [{"kind": "packed"}, {"opset": 17, "kind": "onnx"}, {"opset": 17, "kind": "onnx"}]
+    assert [o.opset for o in spec(pipeline=[ENCODE], outputs=outputs).onnx_outputs] == [17]
+
+
+def test_what_a_first_release_does_not_know_is_not_stored_unless_it_is_used() -> None:
+    limits = [{"metric": "size_bytes", "max": 9}]
+    stored = spec(constraints=limits).model_dump(mode="json")
+    assert "of" not in {*stored["constraints"][0], *stored["objective"]}
+    stored = spec(pipeline=[ENCODE], constraints=[PACKED_LIMIT]).model_dump(mode="json")
+    assert stored["constraints"][0]["of"] == stored["objective"]["of"] == "packed"
+
+
 def test_a_spec_comes_back_from_json_as_it_was() -> None:
     whole = spec(labels={"team": "cam"}, pipeline=[GRAPH, PRUNE, DYNAMIC], seed=17)
     assert JobSpec.model_validate_json(whole.model_dump_json()) == whole
@@ -43,7 +73,9 @@ def test_a_spec_comes_back_from_json_as_it_was() -> None:
 @pytest.mark.parametrize(
     ("pipeline", "told"),
     [
-        ([DYNAMIC, GRAPH], "pipeline.1: optimize.graph changes floats"),
+        ([DYNAMIC, GRAPH], "pipeline.1: optimize.graph cannot follow quantize.dynamic, which"),
+        ([ENCODE, DYNAMIC], "pipeline.1: quantize.dynamic cannot follow encode.entropy, which"),
+        ([ENCODE, ENCODE], "pipeline: one encode step at most"),
         ([DYNAMIC, DYNAMIC], "one quantize step at most"),
         ([GRAPH | {"id": "a"}, PRUNE | {"id": "a"}], "'a' is used twice"),
         ([GRAPH | {"id": "2-quantize_dynamic"}, DYNAMIC], "used twice"),
@@ -77,6 +109,17 @@ def test_a_pipeline_that_cannot_run_is_refused(pipeline: list[Any], told: str) -
         ({"benchmark": {"batch_sizes": []}}, "at least 1"),
         ({"data": {"train": SPLIT | {"samples": 0}}}, "greater than or equal to 1"),
         ({"resources": {"priority": 10}}, "less than or equal to 9"),
+        ({"outputs": [{"kind": "packed"}]}, "outputs: a packed file is made by the step"),
+        ({"objective": {"minimize": "size_bytes", "of": "packed"}}, "objective: a packed file"),
+        ({"constraints": [PACKED_LIMIT]}, "constraints: a packed file is made by the step"),
+        (
+            {"constraints": [PACKED_LIMIT | {"metric": "macs"}]},
+            "of: macs is measured on the",
+        ),
+        (
+            {"pipeline": [ENCODE], "outputs": [{"kind": "onnx"}]},
+            "outputs: encode.entropy",
+        ),
     ],
 )
 def test_what_makes_no_sense_together_is_refused(body: dict[str, Any], told: str) -> None:

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
-from lathe.job import LOWER_IS_BETTER, Constraint
+from lathe.job import LOWER_IS_BETTER
+from lathe.limits import Constraint, FileKind
 from lathe.report import Candidate, Comparison, Report
 from worker.engine.report.axis import Tick, spanning
 from worker.engine.report.names import metric_name
 from worker.engine.run import figures
 from worker.engine.run.measured import measured
-from worker.engine.run.realised import is_contended
+from worker.engine.run.realised import downloaded_size, is_contended
 
 MOST_COSTS = 3
 
@@ -51,8 +52,9 @@ class Card:
 def headline(report: Report, best: Candidate) -> list[Card]:
     """Cards for what was measured: size, latency at the first two batch sizes, and the
     primary score."""
-    costs = [c for c in best.against_baseline if c.metric in ("size_bytes", "latency_ms")]
-    cards = [_cost(report.baseline, best, compared) for compared in costs[:MOST_COSTS]]
+    latencies = [c for c in best.against_baseline if c.metric == "latency_ms"]
+    costs = [downloaded_size(best), *latencies][:MOST_COSTS]
+    cards = [_cost(report.baseline, best, compared) for compared in costs]
     if report.spec.task is not None:
         metric = report.spec.task.measured[0]
         quality = _quality(metric, report, best)
@@ -63,11 +65,13 @@ def headline(report: Report, best: Candidate) -> list[Card]:
 
 def _cost(baseline: Candidate, best: Candidate, compared: Comparison) -> Card:
     metric, batch = compared.metric, compared.batch_size
-    before, after = (_value(file, metric, batch) for file in (baseline, best))
+    before, after = _value(baseline, metric, batch), _value(best, metric, batch, compared.of)
     longest = max(before, after)
     is_size = metric == "size_bytes"
     text = figures.size if is_size else figures.milliseconds
     note = "the file that is downloaded"
+    if compared.of == "packed":
+        note = f"{note}; {text(_value(best, metric, None))} unpacked"
     if not is_size:
         span = compared.interval
         note = "median of interleaved runs"
@@ -82,7 +86,7 @@ def _cost(baseline: Candidate, best: Candidate, compared: Comparison) -> Card:
     words = ("smaller", "larger") if is_size else ("faster", "slower")
     factor = 1 / compared.change if better else compared.change
     return Card(
-        title=metric_name(metric, batch),
+        title=metric_name(metric, batch, compared.of),
         figure=figures.times(factor),
         word=words[0] if better else words[1],
         tone=tone,
@@ -143,7 +147,8 @@ def _score(metric: str, value: float) -> str:
     return f"{figures.score(metric, value)}{figures.unit(metric)}"
 
 
-def _value(file: Candidate, metric: str, batch_size: int | None) -> float:
-    return next(
-        m.value for m in file.measurements if (m.metric, m.batch_size) == (metric, batch_size)
-    )
+def _value(
+    file: Candidate, metric: str, batch_size: int | None, of: FileKind = "onnx"
+) -> float:
+    key = (metric, batch_size, of)
+    return next(m.value for m in file.measurements if (m.metric, m.batch_size, m.of) == key)

@@ -1,5 +1,6 @@
 """Metrics and their values as people call them."""
 
+from lathe.limits import FileKind
 from lathe.report import Measurement
 from worker.engine.run import figures
 
@@ -28,10 +29,13 @@ NAMES = {
 }
 
 
-def metric_name(metric: str, batch_size: int | None) -> str:
-    """`Latency, batch 32`; a metric this page does not know keeps its own name."""
+def metric_name(metric: str, batch_size: int | None, of: FileKind = "onnx") -> str:
+    """`Latency, batch 32` or `File size, packed`; a metric this page does not know keeps its
+    own name."""
     name = NAMES.get(metric, metric)
-    return name if batch_size is None else f"{name}, batch {batch_size}"
+    if batch_size is not None:
+        name = f"{name}, batch {batch_size}"
+    return name if of == "onnx" else f"{name}, {of}"
 
 
 def metric_value(measurement: Measurement) -> str:

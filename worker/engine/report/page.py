@@ -16,6 +16,7 @@ from worker.engine.report.rows import (
     candidate_rows,
     layer_rows,
     metric_rows,
+    packed_rows,
     score_name,
     score_rows,
 )
@@ -50,6 +51,7 @@ def page(report: Report) -> str:
         candidates=candidate_rows(report),
         histograms=_histograms(report.baseline, best),
         steps=[(step, _curves(step)) for step in report.steps],
+        packed=packed_rows(best.packed) if best.packed else [],
         layers=layer_rows(report.layers),
         scores=[
             (title, score_name(scores), score_rows(scores, report.worst_classes))

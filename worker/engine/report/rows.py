@@ -2,7 +2,14 @@
 
 from dataclasses import dataclass
 
-from lathe.report import Candidate, Comparison, GroupScore, LayerReport, Report
+from lathe.report import (
+    Candidate,
+    Comparison,
+    GroupScore,
+    LayerReport,
+    PackedFile,
+    Report,
+)
 from worker.engine.report.names import metric_name, metric_value
 from worker.engine.run import figures
 from worker.engine.run.measured import measured
@@ -24,7 +31,7 @@ class MetricRow:
 
 @dataclass(frozen=True, slots=True)
 class CandidateRow:
-    """One candidate among several."""
+    """One candidate among several; `size` is that of the packed file where there is one."""
 
     id: str
     best: bool
@@ -49,6 +56,17 @@ class LayerRow:
 
 
 @dataclass(frozen=True, slots=True)
+class PackedRow:
+    """One tensor in the packed file; shares (0 to 1) are lengths of bars."""
+
+    tensor: str
+    coded_as: str
+    before: str
+    after: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class ScoreRow:
     """One class or group. `share` is the change over the largest change, -1 to 1."""
 
@@ -66,15 +84,20 @@ def metric_rows(baseline: Candidate, candidate: Candidate) -> list[MetricRow]:
     rows = []
     for after in candidate.measurements:
         key = (after.metric, after.batch_size)
-        before = next(
+        before = next(  # of its ONNX file, also where the candidate's is packed
             (m for m in baseline.measurements if (m.metric, m.batch_size) == key), None
         )
         compared = next(
-            (c for c in candidate.against_baseline if (c.metric, c.batch_size) == key), None
+            (
+                c
+                for c in candidate.against_baseline
+                if (c.metric, c.batch_size, c.of) == (*key, after.of)
+            ),
+            None,
         )
         rows.append(
             MetricRow(
-                name=metric_name(*key),
+                name=metric_name(*key, after.of),
                 baseline="—" if before is None else metric_value(before),
                 candidate=metric_value(after),
                 change="—" if compared is None else _change(compared),
@@ -93,7 +116,9 @@ def candidate_rows(report: Report) -> list[CandidateRow]:
         CandidateRow(
             id=candidate.id,
             best=candidate.id == report.verdict.best,
-            size=_cell(candidate, "size_bytes"),
+            size=figures.size(candidate.packed.size_bytes)
+            if candidate.packed
+            else _cell(candidate, "size_bytes"),
             latency=_cell(candidate, "latency_ms"),
             score=_cell(candidate, metric) if metric else "—",
             realised=candidate.realised.replace("_", " "),
@@ -119,6 +144,21 @@ def layer_rows(layers: tuple[LayerReport, ...]) -> list[LayerRow]:
             else min(1.0, max(0.0, one.sqnr_db / GOOD_SQNR_DB)),
         )
         for one in layers
+    ]
+
+
+def packed_rows(packed: PackedFile) -> list[PackedRow]:
+    """Tensors in the file's order; bars share the scale of the one that takes most."""
+    largest = max((one.bytes_after for one in packed.tensors), default=1) or 1
+    return [
+        PackedRow(
+            tensor=one.tensor,
+            coded_as=one.coded_as,
+            before=figures.size(one.bytes_before),
+            after=figures.size(one.bytes_after),
+            share=one.bytes_after / largest,
+        )
+        for one in packed.tensors
     ]
 
 

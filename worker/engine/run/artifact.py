@@ -15,7 +15,7 @@ from pathlib import Path
 import onnx
 
 from lathe.facts import IoSpec, TensorSpec
-from lathe.job import OnnxOutput
+from lathe.outputs import OnnxOutput
 from worker.engine.graph.io_spec import io_spec
 from worker.engine.measure.executed import Executed, executed
 from worker.engine.onnx_file.bundle import SUFFIX, read_artifact, write_bundle

@@ -7,12 +7,24 @@ from lathe.job import JobSpec
 MOST_LETTERS = 80
 
 
+PACKED = ".packed"
+
+
 def artifact_name(spec: JobSpec, candidate: str, opset: int | None = None) -> str:
     """`<job name or model id>-<candidate>.onnx`, or `...-<candidate>.opset17.onnx`.
 
     Letters that are not safe in a file name become hyphens. No step's id holds a dot, so two
     files of one job never share a name.
     """
-    wished = re.sub(r"[^A-Za-z0-9._-]+", "-", spec.name or "").strip("-._")[:MOST_LETTERS]
     suffix = "" if opset is None else f".opset{opset}"
-    return f"{wished or spec.model}-{candidate}{suffix}.onnx"
+    return f"{_stem(spec, candidate)}{suffix}.onnx"
+
+
+def packed_name(spec: JobSpec, candidate: str) -> str:
+    """`<job name or model id>-<candidate>.packed`."""
+    return f"{_stem(spec, candidate)}{PACKED}"
+
+
+def _stem(spec: JobSpec, candidate: str) -> str:
+    wished = re.sub(r"[^A-Za-z0-9._-]+", "-", spec.name or "").strip("-._")[:MOST_LETTERS]
+    return f"{wished or spec.model}-{candidate}"

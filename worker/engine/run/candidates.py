@@ -6,7 +6,6 @@ run. A candidate's comparisons are with the baseline of the same run.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from lathe.job import JobSpec
 from lathe.report import Candidate, Comparison, Measurement
@@ -49,7 +48,7 @@ def measure(
     chosen = states if every else states[-1:]
     baseline = Subject.baseline(desk.inside / task.baseline.canonical, task.baseline.facts)
     subjects = {BASELINE: baseline} | {
-        state.step: _subject(task, state, desk.out) for state in chosen
+        state.step: _subject(task, state, desk) for state in chosen
     }
     evaluations = _evaluations(task, materials, subjects, desk)
     timed, warnings = running_costs(task, materials, subjects, desk)
@@ -71,10 +70,11 @@ def measure(
     return Measured(files[BASELINE], candidates, evaluations, subjects, warnings)
 
 
-def _subject(task: Compress, state: State, folder_out: Path) -> Subject:
+def _subject(task: Compress, state: State, desk: Desk) -> Subject:
+    spec = task.spec
     checkpoint = load(state.checkpoint)
-    output = task.spec.outputs[0]
-    path = folder_out / artifact_name(task.spec, state.step, output.opset)
+    output = spec.onnx_outputs[0]
+    path = desk.out / artifact_name(spec, state.step, output.opset)
     written = write_artifact(checkpoint.model, task.model.facts.io, output, path)
     return Subject.candidate(state.step, written, state.counts)
 
@@ -113,6 +113,7 @@ def _candidate(
         sha256=subject.sha256,
         measurements=(*subject.costs(), *timed, *quality),
         float_operators=subject.runs_as.float_operators if subject.runs_as else {},
+        packed=subject.packed,
     )
 
 
@@ -130,6 +131,9 @@ def _comparisons(
     """Size first, then latency in the order of the batch sizes, then quality, then the rest."""
     before, after = subjects[BASELINE], subjects[name]
     yield compare_cost("size_bytes", before.size_bytes, after.size_bytes)
+    if after.packed is not None:
+        ratio = compare_cost("size_bytes", before.size_bytes, after.packed.size_bytes)
+        yield ratio.model_copy(update={"of": "packed"})
     for old, new in zip(timed.get(BASELINE, ()), timed.get(name, ()), strict=True):
         if new.metric == "latency_ms":
             yield compare_latency(old, new, seed=spec.seed)

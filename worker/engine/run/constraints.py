@@ -13,7 +13,8 @@ Every constraint becomes one bound on the metric's value:
 import math
 from dataclasses import dataclass
 
-from lathe.job import LOWER_IS_BETTER, Constraint
+from lathe.job import LOWER_IS_BETTER
+from lathe.limits import Constraint
 from lathe.report import Candidate
 from worker.engine.run import figures
 from worker.engine.run.measured import measured
@@ -40,12 +41,12 @@ def violations(
 def _violation(
     constraint: Constraint, baseline: Candidate, candidate: Candidate
 ) -> Violation | None:
-    after = measured(candidate, constraint.metric)
-    before = measured(baseline, constraint.metric)
+    after = measured(candidate, constraint.metric, of=constraint.of)
+    before = measured(baseline, constraint.metric)  # the baseline is an ONNX file alone
     if after is None or (constraint.max_drop is not None and before is None):
         return Violation(
             math.inf,
-            f"{constraint.metric} could not be measured, so its limit cannot be shown to hold",
+            f"{_name(constraint)} could not be measured, so its limit cannot be shown to hold",
         )
     start = before.value if before is not None else 0.0
     bound, at_most = _bound(constraint, start)
@@ -66,12 +67,19 @@ def _bound(constraint: Constraint, baseline: float) -> tuple[float, bool]:
     return baseline - allowed, False
 
 
+def _name(constraint: Constraint) -> str:
+    """`accuracy`, or `packed size_bytes`."""
+    if constraint.of == "onnx":
+        return constraint.metric
+    return f"{constraint.of} {constraint.metric}"
+
+
 def _words(constraint: Constraint, before: float, after: float) -> str:
-    metric = constraint.metric
+    metric, name = constraint.metric, _name(constraint)
     if constraint.max is not None:
-        return f"{metric} is {after:.6g}, at most {constraint.max:.6g} allowed"
+        return f"{name} is {after:.6g}, at most {constraint.max:.6g} allowed"
     if constraint.min is not None:
-        return f"{metric} is {after:.6g}, at least {constraint.min:.6g} wanted"
+        return f"{name} is {after:.6g}, at least {constraint.min:.6g} wanted"
     word = "rose" if metric in LOWER_IS_BETTER else "dropped"
     allowed = constraint.max_drop or 0.0
     if metric in figures.PERCENT:
@@ -80,6 +88,6 @@ def _words(constraint: Constraint, before: float, after: float) -> str:
             f"({100 * before:.4g} -> {100 * after:.4g} %), at most {100 * allowed:.4g} allowed"
         )
     return (
-        f"{metric} {word} by {abs(after - before):.6g} ({before:.6g} -> {after:.6g}), "
+        f"{name} {word} by {abs(after - before):.6g} ({before:.6g} -> {after:.6g}), "
         f"at most {allowed:.6g} allowed"
     )

@@ -1,9 +1,11 @@
 """The proof of a job: verdict, report and the files that are handed over."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from lathe.job import JobSpec
 from lathe.report import GroupScore, LayerReport, NoisePoint, Report
+from lathe.spec_version import version_of
 from worker.engine.checkpoint import Checkpoint, load
 from worker.engine.measure.environment import environment
 from worker.engine.measure.noise import noise_curve
@@ -23,6 +25,7 @@ from worker.engine.run.verdict import decide
 from worker.wire import Compress, Compressed, OutFile
 
 ONNX_TYPE, TAR_TYPE = "application/octet-stream", "application/x-tar"
+PACKED_TYPE = "application/vnd.lathe.packed"
 
 
 def proof(
@@ -46,12 +49,15 @@ def proof(
         groups=groups,
         worst_classes=worst_classes(classes),
         noise=_noise(task, materials, measured, verdict.best, desk),
-        environment=environment(threads=threads, device=task.device, seed=spec.seed),
+        environment=environment(threads=threads, device=task.device, seed=spec.seed).model_copy(
+            update={"spec_version": version_of(spec)}
+        ),
         warnings=(*_shared_data(spec), *measured.warnings),
     )
     files = [
-        _onnx(measured.subjects[candidate.id].path, candidate.id)
+        file
         for candidate in measured.candidates
+        for file in _files(measured.subjects[candidate.id])
     ]
     files += _other_outputs(task, checkpoint, verdict.best, desk)
     return Compressed(
@@ -125,13 +131,21 @@ def _other_outputs(
 ) -> list[OutFile]:
     """The best candidate at every further opset that was asked for."""
     files = []
-    for output in dict.fromkeys(task.spec.outputs):
-        if output == task.spec.outputs[0]:
-            continue
+    for output in task.spec.onnx_outputs[1:]:
         path = desk.out / artifact_name(task.spec, best, output.opset)
         written = write_artifact(checkpoint.model, task.model.facts.io, output, path)
         files.append(_onnx(written.path, best))
     return files
+
+
+def _files(subject: Subject) -> Iterator[OutFile]:
+    """What is handed over of one candidate: the file that was measured, and the same packed."""
+    yield _onnx(subject.path, subject.id)
+    if subject.packed is not None:
+        name = subject.packed.file
+        yield OutFile(
+            file=name, kind="packed", name=name, media_type=PACKED_TYPE, candidate=subject.id
+        )
 
 
 def _onnx(path: Path, candidate: str) -> OutFile:

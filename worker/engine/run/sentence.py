@@ -4,7 +4,13 @@ from lathe.job import JobSpec
 from lathe.report import Candidate, Comparison
 from worker.engine.run import figures
 from worker.engine.run.measured import measured
-from worker.engine.run.realised import is_contended, is_faster, is_smaller
+from worker.engine.run.realised import (
+    SMALLER_AT,
+    downloaded_size,
+    is_contended,
+    is_faster,
+    is_smaller,
+)
 
 
 def sentence(spec: JobSpec, baseline: Candidate, candidate: Candidate) -> str:
@@ -18,8 +24,7 @@ def sentence(spec: JobSpec, baseline: Candidate, candidate: Candidate) -> str:
 def _costs(baseline: Candidate, candidate: Candidate) -> str:
     latencies = [c for c in candidate.against_baseline if c.metric == "latency_ms"]
     smaller, faster = is_smaller(candidate), is_faster(baseline, candidate)
-    bytes_ratio = next(c for c in candidate.against_baseline if c.metric == "size_bytes").change
-    size = f"{figures.times(1 / bytes_ratio)} smaller" if smaller else _not_smaller(bytes_ratio)
+    size = _size(candidate)
     if not latencies:
         unknown = "nothing else was" if candidate.realised == "unmeasured" else "speed was not"
         return f"{size[0].upper()}{size[1:]}; {unknown} measured"
@@ -31,6 +36,27 @@ def _costs(baseline: Candidate, candidate: Candidate) -> str:
         joint = " and " if smaller and faster else ", but "
         return f"{first[0].upper()}{first[1:]}{joint}{second}"
     return f"Neither smaller nor faster: {size}, {speed}"
+
+
+def _size(candidate: Candidate) -> str:
+    """`12.4x smaller`, or `41.2x smaller packed (3.9x unpacked)`."""
+    counted = downloaded_size(candidate)
+    smaller = counted.change <= SMALLER_AT
+    if counted.of == "onnx":
+        factor = f"{figures.times(1 / counted.change)} smaller"
+        return factor if smaller else _not_smaller(counted.change)
+    if not smaller:
+        return f"packed {_not_smaller(counted.change)}"
+    onnx = next(c.change for c in candidate.against_baseline if c.metric == "size_bytes")
+    return f"{figures.times(1 / counted.change)} smaller packed ({_unpacked(onnx)})"
+
+
+def _unpacked(ratio: float) -> str:
+    if ratio <= SMALLER_AT:
+        return f"{figures.times(1 / ratio)} unpacked"
+    if ratio < 1 / SMALLER_AT:
+        return "as large as before unpacked"
+    return f"{figures.times(ratio)} larger unpacked"
 
 
 def _not_smaller(ratio: float) -> str:

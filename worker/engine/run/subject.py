@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Self
 
 from lathe.facts import ModelFacts
-from lathe.report import Measurement
+from lathe.limits import FileKind
+from lathe.report import Measurement, PackedFile
 from worker.engine.measure.executed import Executed
 from worker.engine.run.artifact import Written
 from worker.engine.run.counts import Counts
@@ -16,7 +17,8 @@ BASELINE = "baseline"
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """`runs_as` tells for a candidate what the runtime makes of it."""
+    """`runs_as` tells for a candidate what the runtime makes of it; `packed` is the same file
+    coded, where a step asked for that."""
 
     id: str
     path: Path
@@ -24,6 +26,7 @@ class Subject:
     sha256: str
     counts: Counts
     runs_as: Executed | None = None
+    packed: PackedFile | None = None
 
     @classmethod
     def baseline(cls, path: Path, facts: ModelFacts) -> Self:
@@ -34,7 +37,9 @@ class Subject:
         return cls(BASELINE, path, path.stat().st_size, sha256, counts)
 
     @classmethod
-    def candidate(cls, step: str, written: Written, counts: Counts) -> Self:
+    def candidate(
+        cls, step: str, written: Written, counts: Counts, packed: PackedFile | None = None
+    ) -> Self:
         """The downloadable file of the state after a step."""
         return cls(
             step,
@@ -43,17 +48,20 @@ class Subject:
             written.sha256,
             counts,
             written.runs_as,
+            packed,
         )
 
     def costs(self) -> list[Measurement]:
         """What can be counted without running the file."""
-        counted = {
-            "size_bytes": self.size_bytes,
-            "parameters": self.counts.parameters,
-            "macs": self.counts.macs,
-        }
+        packed = self.packed.size_bytes if self.packed else None
+        counted: list[tuple[str, FileKind, int | None, str]] = [
+            ("size_bytes", "onnx", self.size_bytes, "bytes"),
+            ("size_bytes", "packed", packed, "bytes"),
+            ("parameters", "onnx", self.counts.parameters, ""),
+            ("macs", "onnx", self.counts.macs, ""),
+        ]
         return [
-            Measurement(metric=name, value=value, unit="bytes" if name == "size_bytes" else "")
-            for name, value in counted.items()
+            Measurement(metric=name, of=of, value=value, unit=unit)
+            for name, of, value, unit in counted
             if value is not None
         ]

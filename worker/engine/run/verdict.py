@@ -6,7 +6,8 @@ of relative violations. Ties go to the smaller file, then to the later step.
 
 import math
 
-from lathe.job import JobSpec, Objective
+from lathe.job import JobSpec
+from lathe.limits import Objective
 from lathe.report import Candidate, Verdict
 from worker.engine.run.constraints import violations
 from worker.engine.run.measured import measured
@@ -54,7 +55,7 @@ def _rank(
 
 def _cost(objective: Objective, candidate: Candidate) -> float:
     """The objective as a cost to minimise; a metric that was not measured comes last."""
-    found = measured(candidate, objective.metric)
+    found = measured(candidate, objective.metric, of=objective.of)
     if found is None:
         return math.inf
     return found.value if objective.minimize is not None else -found.value

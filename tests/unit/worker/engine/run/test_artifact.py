@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from lathe.errors import StepImpossible
 from lathe.facts import Dim, IoSpec, TensorSpec
-from lathe.job import OnnxOutput
+from lathe.outputs import OnnxOutput
 from worker.engine.context import Arrays
 from worker.engine.graph.io_spec import io_spec
 from worker.engine.onnx_file.read import read_model

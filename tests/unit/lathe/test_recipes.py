@@ -1,0 +1,156 @@
+"""Pipelines by name: the steps and limits they stand for, and what is refused."""
+
+from typing import Any, get_args
+
+import pytest
+from pydantic import ValidationError
+
+from lathe import ids
+from lathe.job import JobSpec
+from lathe.limits import Constraint
+from lathe.recipes import NAMES, AnyRecipe
+from lathe.techniques.prune import PruneChannels
+from lathe.techniques.train import Distill
+
+MODEL, DATA = ids.new("mdl"), ids.new("dat")
+SPLIT = {"dataset": DATA, "split": "s"}
+JUDGED = {"data": {"evaluation": SPLIT}, "task": {"kind": "classification"}}
+DEEP = {"recipe": "deep-compression"}
+
+
+def spec(pipeline: object, **body: Any) -> JobSpec:
+    return JobSpec.model_validate({"model": MODEL, "pipeline": pipeline, **body})
+
+
+def refusal(pipeline: object, **body: Any) -> list[tuple[str, str]]:
+    """Place and message of everything that is wrong."""
+    with pytest.raises(ValidationError) as caught:
+        spec(pipeline, **body)
+    return [(".".join(map(str, e["loc"])), e["msg"]) for e in caught.value.errors()]
+
+
+def names(job: JobSpec) -> list[str]:
+    return [step.technique for step in job.pipeline]
+
+
+def test_every_recipe_has_a_name_that_is_offered() -> None:
+    made = [recipe.model_fields["recipe"].default for recipe in get_args(AnyRecipe)]
+    assert tuple(made) == NAMES
+
+
+def test_a_name_and_a_recipe_without_options_are_the_same_job() -> None:
+    for name in ("int8", "deep-compression"):
+        assert spec(name) == spec({"recipe": name})
+
+
+def test_int8_is_static_only_where_there_are_calibration_data() -> None:
+    assert names(spec("int8")) == ["quantize.dynamic"]
+    calibrated = spec("int8", data={"calibration": SPLIT})
+    assert names(calibrated) == ["quantize.static"]
+    assert names(spec("int8", data={"train": SPLIT, "calibration": None})) == [
+        "quantize.dynamic"
+    ]
+
+
+def test_slim_50_halves_the_work_and_follows_the_labels_where_a_task_has_some() -> None:
+    judged = spec("slim-50", **JUDGED | {"data": {"train": SPLIT, "evaluation": SPLIT}})
+    for job, hard in ((judged, 0.1), (spec("slim-50", data={"train": SPLIT}), 0.0)):
+        prune, distill = job.pipeline
+        assert isinstance(prune, PruneChannels)
+        assert prune.keep_macs == 0.5
+        assert isinstance(distill, Distill)
+        assert distill.loss.hard == hard
+    assert "give data.train" in refusal("slim-50")[0][1]
+
+
+def test_the_steps_are_what_is_stored_and_read_again() -> None:
+    job = spec(DEEP | {"profile": "fast"}, **JUDGED)
+    stored = job.model_dump(mode="json")
+    assert stored["pipeline"][-1] == {
+        "id": None,
+        "technique": "encode.entropy",
+        "profile": "fast",
+    }
+    assert JobSpec.model_validate(stored) == job
+
+
+def test_half_a_point_of_the_first_metric_is_the_target_where_none_is_set() -> None:
+    task = {"kind": "classification", "metrics": ["f1_macro", "accuracy"]}
+    assert spec(DEEP, **JUDGED | {"task": task}).constraints == (
+        Constraint(metric="f1_macro", max_drop=0.005),
+    )
+    assert spec(DEEP).constraints == ()  # nothing is judged
+
+
+def test_a_target_becomes_a_limit_beside_those_of_the_job() -> None:
+    limits = [{"metric": "latency_ms", "max": 4.0}]
+    small = spec(DEEP | {"target": {"max_bytes": 30_000}}, constraints=limits)
+    assert small.constraints == (
+        Constraint(metric="latency_ms", max=4.0),
+        Constraint(metric="size_bytes", of="packed", max=30_000),
+    )
+    good = spec(DEEP | {"target": {"max_drop": 0.02}}, **JUDGED)
+    assert good.constraints == (Constraint(metric="accuracy", max_drop=0.02),)
+
+
+def test_a_limit_of_the_job_is_the_target_and_is_not_said_twice() -> None:
+    for limit in (
+        {"metric": "accuracy", "max_drop": 0.03},
+        {"metric": "size_bytes", "of": "packed", "max": 5000},
+    ):
+        job = spec(DEEP, **JUDGED, constraints=[limit])
+        assert job.constraints == (Constraint.model_validate(limit),)
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "body", "place", "told"),
+    [
+        (
+            "deep",
+            {},
+            "",
+            "pipeline: there is no recipe 'deep'; there are deep-",
+        ),
+        ("x" * 999, {}, "", f"there is no recipe '{'x' * 60}'; "),
+        ({"recipe": "deep"}, {}, "pipeline", "does not match any of the expected tags"),
+        ({}, {}, "pipeline", "Unable to extract tag"),
+        (DEEP | {"more": 1}, {}, "pipeline.deep-compression.more", "Extra inputs"),
+        (DEEP | {"target": {}}, {}, "pipeline.deep-compression.target", "give exactly one of"),
+        (
+            DEEP | {"target": {"max_drop": -0.1}},
+            {},
+            "pipeline.deep-compression.target.max_drop",
+            "greater than or equal to 0",
+        ),
+        (
+            DEEP | {"target": {"max_drop": 0.1}},
+            {},
+            "",
+            "pipeline.target.max_drop: a drop is",
+        ),
+        (
+            DEEP,
+            JUDGED | {"task": {"kind": "regression"}},
+            "",
+            "pipeline.target: mse has a scale that only you know",
+        ),
+    ],
+)
+def test_a_recipe_that_makes_no_sense_is_refused_where_it_stands(
+    pipeline: object, body: dict[str, Any], place: str, told: str
+) -> None:
+    ((found, message),) = refusal(pipeline, **body)
+    assert found == place
+    assert told in message
+
+
+def test_what_else_is_wrong_with_the_job_is_still_said() -> None:
+    said = refusal("deep-compression", data={"train": 3}, task={"kind": "x"}, seed=-1)
+    assert {place for place, _ in said} >= {"data.train", "task.kind", "seed"}
+
+
+def test_the_schema_offers_steps_names_and_recipes() -> None:
+    steps, name, recipe = JobSpec.model_json_schema()["properties"]["pipeline"]["anyOf"]
+    assert (steps["type"], steps["minItems"], steps["maxItems"]) == ("array", 1, 16)
+    assert name["enum"] == list(NAMES)
+    assert set(recipe["discriminator"]["mapping"]) == set(NAMES)

@@ -1,0 +1,35 @@
+from typing import Any
+
+import pytest
+
+from lathe import ids, spec_version
+from lathe.job import JobSpec
+from lathe.techniques import TECHNIQUES
+
+
+def version_of(**body: Any) -> int:
+    job = JobSpec.model_validate({"model": ids.new("mdl"), **body})
+    return spec_version.version_of(job)
+
+
+def test_a_job_that_uses_nothing_new_waits_for_no_new_worker() -> None:
+    limits = [{"metric": "size_bytes", "max": 9}]
+    assert version_of(pipeline="int8", constraints=limits) == 1
+
+
+def test_a_packed_file_needs_the_second_version() -> None:
+    assert version_of(pipeline=[{"technique": "encode.entropy"}]) == 2
+
+
+def test_every_version_lies_in_the_range_that_workers_of_this_release_read() -> None:
+    assert spec_version.OLDEST == spec_version.INSPECTION == 1
+    assert spec_version.NEWEST == 2
+
+
+@pytest.mark.parametrize("step", TECHNIQUES)
+def test_only_the_first_release_s_techniques_are_of_the_first_version(step: type) -> None:
+    name = step.model_fields["technique"].default  # type: ignore[attr-defined]
+    first = {"optimize.graph", "prune.channels", "train.recover", "train.distill"}
+    first |= {"quantize.static", "quantize.dynamic", "quantize.float"}
+    job = JobSpec.model_construct(pipeline=(step.model_construct(technique=name),))  # type: ignore[attr-defined]
+    assert spec_version.version_of(job) == (1 if name in first else 2)
