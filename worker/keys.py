@@ -20,6 +20,7 @@ import lathe
 from lathe.facts import Transform
 from lathe.job import JobSpec, Split
 from lathe.techniques import AnyStep
+from lathe.techniques.train import Training
 
 FORMAT = 3  # of checkpoint files: workers of another format neither read nor answer ours
 _LIBRARIES = ("torch", "onnxruntime", "onnx", "onnxslim", "numpy", "torch-pruning")
@@ -84,6 +85,8 @@ def reads(spec: JobSpec, step: AnyStep) -> list[tuple[str, Split]]:
     wanted = {"train"} if train else set()
     if step.needs.calibration:
         wanted.add("calibration")
+    if isinstance(step, Training) and not step.needs.train:  # it takes what is given
+        wanted |= {"train", "calibration"}
     return [(purpose, split) for purpose, split in spec.data.splits() if purpose in wanted]
 
 

@@ -55,7 +55,10 @@ def trains_on_the_task(step: AnyStep) -> bool:
 
 
 def _training_reader(spec: JobSpec) -> str | None:
-    return next((step.technique for step in spec.pipeline if trains_on_the_task(step)), None)
+    step = next((step for step in spec.pipeline if trains_on_the_task(step)), None)
+    if isinstance(step, Taught):
+        return f"{step.technique} with a loss.hard above 0"
+    return step.technique if step else None
 
 
 def _label(split: SplitFacts, output: str) -> FieldSpec | None:

@@ -31,7 +31,8 @@ def _view_refusals(where: str, step: AnyStep, model: ModelFacts) -> Iterator[Ref
         blocking = listed(model.capabilities.blocking_operators)
         yield StepImpossible(
             f"{step.technique} needs a trainable form of the model, and these operators have "
-            f"none: {blocking}; replace them, or keep to optimize.* and quantize.* steps",
+            f"none: {blocking}; replace them, or keep to optimize.*, quantize.* and encode.* "
+            "steps",
             param=f"{where}.technique",
         )
 
@@ -48,17 +49,20 @@ def _layer_refusals(where: str, step: AnyStep, model: ModelFacts) -> Iterator[Re
 
 
 def _training_refusals(where: str, step: AnyStep, spec: JobSpec) -> Iterator[Refused]:
+    if spec.data.train is None:  # what can do without trains nothing then
+        return
     kind = spec.task.kind if spec.task else None
     on_the_task = trains_on_the_task(step)
     if kind == "similarity" and (on_the_task or isinstance(step, Training)):
+        remedy = "it" if step.needs.train else "data.train"
         yield StepImpossible(
-            f"{step.technique} cannot train on pairs; leave it out of a similarity task",
+            f"{step.technique} cannot train on pairs; leave {remedy} out of a similarity task",
             param=f"{where}.technique",
         )
     elif on_the_task and kind in {None, "none"}:
         yield StepImpossible(
             f"{step.technique} follows the task's loss and there is no task; set `task`, or "
-            "choose train.distill with loss.hard 0 or a criterion other than taylor",
+            "follow a teacher alone with loss.hard 0, or take a criterion other than taylor",
             param="task",
         )
 

@@ -306,6 +306,8 @@ def test_labels_are_asked_of_train_only_where_a_step_learns_from_them() -> None:
     assert only(body, plain)[:2] == ("step_impossible", "task")
     both = spec(RECOVER, purposes="train evaluation", task=task)
     assert [refusal[1] for refusal in found(both, bare)] == ["data.train", "data.evaluation"]
+    teach = spec({"technique": "train.distill"}, purposes="train evaluation", task=task)
+    assert "train.distill with a loss.hard above 0 reads" in found(teach, bare)[0][2]
     taught = {"technique": "train.distill", "loss": {"hard": 0}}
     assert found(spec(taught, purposes="train", task=None), bare) == []
     assert "there is no task" in only(spec(taught | {"loss": {}}, purposes="train"), bare)[2]
