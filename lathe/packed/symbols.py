@@ -6,6 +6,7 @@ The shapes are the caller's to know; the stream says the rest. Byte by byte:
     tags    = one byte for each matrix that has elements, in order: its method
                 0  every code is zero          no section
                 1  fixed width                 a section (fixed_width.py)
+                2  ranged                      a section (ranged.py)
     lengths = the byte count of each section but the last, as a varint (varint.py)
     sections = one for each matrix whose method has one, in order
 
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 from lathe.errors import CorruptPacked
 from lathe.packed.fixed_width import decode_fixed_width
+from lathe.packed.ranged import decode_ranged
 from lathe.packed.varint import read_varint
 
 
@@ -29,6 +31,7 @@ class Method(IntEnum):
 
     ZERO = 0
     FIXED_WIDTH = 1
+    RANGED = 2
 
 
 def decode_symbols(data: memoryview, rows: int, columns: int) -> NDArray[np.int32]:
@@ -43,12 +46,13 @@ def decode_matrices(
     present = [index for index, (rows, columns) in enumerate(shapes) if rows * columns]
     if len(data) < len(present):
         raise CorruptPacked(f"{len(data)} bytes for {len(present)} matrices")
-    methods = [_method(tag) for tag in data[: len(present)]]
-    own = [index for index, method in zip(present, methods, strict=True) if method]
+    tagged = zip(present, [_method(tag) for tag in data[: len(present)]], strict=True)
+    own = [(index, method) for index, method in tagged if method is not Method.ZERO]
     sections = _sections(data, len(present), len(own))
     matrices = [np.zeros(shape, np.int32) for shape in shapes]
-    for index, section in zip(own, sections, strict=True):
-        matrices[index] = decode_fixed_width(section, *shapes[index])
+    for (index, method), section in zip(own, sections, strict=True):
+        decode = decode_ranged if method is Method.RANGED else decode_fixed_width
+        matrices[index] = decode(section, *shapes[index])
     return matrices
 
 

@@ -6,12 +6,16 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from lathe.packed import lanes
 from lathe.packed.symbols import Method
-from worker.engine.encode.fixed_width import encode_fixed_width
+from worker.engine.encode.fixed_width import encode_fixed_width, fixed_width_bytes
+from worker.engine.encode.ranged import encode_ranged
 from worker.engine.encode.varint import varint
 
 Codes = NDArray[np.int32]
 Profile = Literal["fast", "small"]
+
+MOST_STEPS: dict[Profile, int] = {"fast": 1 << 13, "small": lanes.MOST_STEPS}
 
 
 def encode_symbols(codes: Codes, *, profile: Profile) -> bytes:
@@ -19,18 +23,26 @@ def encode_symbols(codes: Codes, *, profile: Profile) -> bytes:
     return encode_matrices([codes], profile=profile)
 
 
-def encode_matrices(matrices: Sequence[Codes], *, profile: Profile) -> bytes:  # noqa: ARG001 - two methods so far fit both
+def encode_matrices(matrices: Sequence[Codes], *, profile: Profile) -> bytes:
     """Several matrices in one stream, which costs less than one stream each.
 
     "fast" decodes as vectors; "small" takes whatever method is smallest for each matrix.
     """
-    present = [matrix for matrix in matrices if matrix.size]
     tags, sections = bytearray(), list[bytes]()
-    for matrix in present:
+    for matrix in matrices:
         if matrix.any():
-            tags.append(Method.FIXED_WIDTH)
-            sections.append(encode_fixed_width(matrix))
-        else:
+            method, section = _smallest(matrix, MOST_STEPS[profile])
+            tags.append(method)
+            sections.append(section)
+        elif matrix.size:
             tags.append(Method.ZERO)
     lengths = b"".join(varint(len(section)) for section in sections[:-1])
     return bytes(tags) + lengths + b"".join(sections)
+
+
+def _smallest(codes: Codes, most_steps: int) -> tuple[Method, bytes]:
+    """The shorter of the methods that decode as vectors."""
+    ranged = encode_ranged(codes, most_steps)
+    if fixed_width_bytes(codes) <= len(ranged):
+        return Method.FIXED_WIDTH, encode_fixed_width(codes)
+    return Method.RANGED, ranged
