@@ -38,16 +38,26 @@ class _Merge:
     bias: onnx.TensorProto | None
 
 
-def merge_batch_norms(model: onnx.ModelProto, untouchable: frozenset[str], spill: Spill) -> int:
+def merge_batch_norms(
+    model: onnx.ModelProto,
+    untouchable: frozenset[str],
+    spill: Spill,
+    masked: frozenset[str] = frozenset(),
+) -> int:
     """Merge, in place, each BatchNormalization that alone reads a Conv, ConvTranspose or Gemm
-    whose weights nothing else reads; how many went. Weights in `untouchable` stay.
+    whose weights nothing else reads; how many went. Tensors in `untouchable` stay as they
+    are. Zeros of a `masked` weight stay zero under a scale; one of a bias or of the norm
+    would not, so these stay too.
 
     The weight keeps its name, and where it is large goes to `spill` piece by piece; a bias
     that was missing takes the name of the norm's shift.
     """
     merged = 0
     for norm in list(model.graph.node):
-        if (found := _mergeable(model, norm)) is None or found.weight.name in untouchable:
+        if (found := _mergeable(model, norm)) is None:
+            continue
+        others = {name for name in (*found.layer.input[2:], *norm.input[1:STATISTICS]) if name}
+        if found.weight.name in untouchable or others & (untouchable | masked):
             continue
         _merge(model, found, spill)
         merged += 1

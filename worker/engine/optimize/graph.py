@@ -35,7 +35,12 @@ def optimize_graph(checkpoint: Checkpoint, _: OptimizeGraph, context: Context) -
     Raises EffectLost if the result computes something else.
     """
     model = checkpoint.private()
-    on_a_grid = frozenset(layer for layer, t in checkpoint.traits.items() if t.grid)
+    as_they_are = frozenset(
+        layer
+        for layer, t in checkpoint.traits.items()
+        if t.grid or t.codebook is not None or t.multiples is not None
+    )
+    masked = frozenset(layer for layer, t in checkpoint.traits.items() if t.sparse)
     own = Path(tempfile.mkdtemp(dir=context.folder))
     counts = {"constants": 0, "passthrough": 0, "batch_norms": 0, "duplicates": 0, "dead": 0}
     with Spill(own / "tensors") as spill:
@@ -43,7 +48,7 @@ def optimize_graph(checkpoint: Checkpoint, _: OptimizeGraph, context: Context) -
             changes = {
                 "constants": fold_constants(model, spill),
                 "passthrough": drop_passthrough(model),
-                "batch_norms": merge_batch_norms(model, on_a_grid, spill),
+                "batch_norms": merge_batch_norms(model, as_they_are, spill, masked),
                 "duplicates": drop_duplicates(model),
                 "dead": drop_dead(model),
             }

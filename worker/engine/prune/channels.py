@@ -25,6 +25,7 @@ from worker.engine.prune.groups import coupled
 from worker.engine.prune.proof import computes_the_same, cuts_cleanly
 from worker.engine.prune.ranking import after, ranking
 from worker.engine.prune.score import Labelled, scores
+from worker.engine.prune.steps_left import steps_left
 from worker.engine.threads import torch_threads
 from worker.engine.train.objective import objective
 from worker.engine.view import TorchView, torch_view
@@ -38,18 +39,19 @@ def prune_channels(checkpoint: Checkpoint, spec: PruneChannels, context: Context
     """Narrow a copy of the checkpoint's model to the spec's budget.
 
     The cost left is at most the budget, and above it before the last removal. Attention
-    heads, recurrent and embedding widths, output layers and `spec.protect` stay whole.
+    heads, recurrent and embedding widths, output layers and `spec.protect` stay whole. The
+    zeros, shared values and multiples of earlier steps are those of the channels that stay.
     Raises UnknownLayer, StepImpossible and, before any score is taken, BudgetUnreachable.
     """
     labelled = _labelled(checkpoint, spec, context)
     view = torch_view(checkpoint.model)
     with torch_threads(context.threads):
         groups, kept, alone = _plan(checkpoint, view, spec, labelled, context)
+        traits = steps_left(view, checkpoint.traits, groups, kept)
         cut(view.module, groups, kept)
         model = hand_back(view, checkpoint.model, context.seed)
     context.progress(Progress(fraction=1.0))
     narrow = _narrowed_layers(view, groups, kept)
-    traits = dict(checkpoint.traits)
     for layer, channels in narrow.items():
         traits[layer] = replace(traits.get(layer, Trait()), channels=channels)
     done = replace(checkpoint, model=model, traits=traits)

@@ -1,6 +1,7 @@
 """Which layers a lowering really put on integers, read from the lowered file itself."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -44,11 +45,19 @@ def weight_grids(
 def lowered_checkpoint(
     checkpoint: Checkpoint, model: onnx.ModelProto, grids: dict[str, QuantizedWeights]
 ) -> Checkpoint:
-    """The checkpoint after lowering: earlier traits are kept, the grids added."""
-    traits = dict(checkpoint.traits)
+    """The checkpoint after lowering: earlier traits are kept, the grids added.
+
+    Zeros are zero in any type, but codebooks and multiples speak of float32 numbers: where a
+    tensor has others now, they are forgotten.
+    """
+    tensors = initializers(model)
+    traits = {}
+    for layer, trait in checkpoint.traits.items():
+        tensor = tensors.get(layer)
+        as_it_was = tensor is not None and tensor.data_type == TensorProto.FLOAT
+        traits[layer] = trait if as_it_was else replace(trait, codebook=None, multiples=None)
     for layer, grid in grids.items():
-        earlier = traits.get(layer, Trait())
-        traits[layer] = Trait(channels=earlier.channels, grid=grid)
+        traits[layer] = replace(traits.get(layer, Trait()), grid=grid)
     return Checkpoint(model=model, traits=traits, lowered=True)
 
 

@@ -133,3 +133,19 @@ def test_a_large_weight_is_scaled_in_its_file(spill: Spill) -> None:
     scaled = net.graph.initializer[0]
     assert is_mapped(scaled)
     assert (array(scaled) == weight * [1, 2]).all()
+
+
+def test_a_masked_weight_is_scaled_and_a_masked_bias_or_shift_stays(spill: Spill) -> None:
+    weight = np.array([[0], [4]], np.float32).reshape(2, 1, 1)
+
+    def fresh() -> onnx.ModelProto:
+        return model(
+            "Conv", {"w": weight, "b": np.array([0, 8], np.float32)}, ["x", "w", "b"], [1, 5]
+        )
+
+    for name in ("b", "beta", "mean"):
+        assert merge_batch_norms(fresh(), frozenset(), spill, frozenset({name})) == 0
+        assert merge_batch_norms(fresh(), frozenset({name}), spill) == 0
+    net = fresh()
+    assert merge_batch_norms(net, frozenset(), spill, frozenset({"w"})) == 1
+    assert arrays(net)["w"].ravel().tolist() == [0, 4 * 2]

@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 from lathe.errors import EffectLost
 from lathe.techniques.optimize import OptimizeGraph
 from lathe.views import Progress
-from worker.engine.checkpoint import Checkpoint, QuantizedWeights, Trait
+from worker.engine.checkpoint import Checkpoint, Multiples, QuantizedWeights, Trait
 from worker.engine.context import Context
 from worker.engine.graph.io_spec import io_spec
 from worker.engine.optimize import graph
@@ -90,6 +90,16 @@ def test_traits_stay_and_a_weight_on_a_grid_is_not_rescaled(
     grid = Trait(grid=QuantizedWeights(bits=8, symmetric=True, axis=0))
     outcome = optimize_graph(Checkpoint(model, {"w": grid}), OptimizeGraph(), context)
     assert outcome.checkpoint.traits == {"w": grid}
+    assert outcome.facts["batch_norms_removed"] == 0
+
+
+@pytest.mark.parametrize(
+    "trait", [Trait(codebook=70), Trait(multiples=Multiples((1.0,), None, 1))]
+)
+def test_shared_values_and_multiples_are_not_rescaled(
+    model: onnx.ModelProto, context: Context, trait: Trait
+) -> None:
+    outcome = optimize_graph(Checkpoint(model, {"w": trait}), OptimizeGraph(), context)
     assert outcome.facts["batch_norms_removed"] == 0
 
 

@@ -14,11 +14,12 @@ from lathe.errors import BudgetUnreachable, StepImpossible, UnknownLayer
 from lathe.job import Task
 from lathe.techniques.prune import PruneChannels
 from lathe.views import Progress
-from worker.engine.checkpoint import Checkpoint, QuantizedWeights, Trait
+from worker.engine.checkpoint import Checkpoint, Multiples, QuantizedWeights, Trait
 from worker.engine.context import Arrays, Context
 from worker.engine.prune import channels
 from worker.engine.prune.channels import prune_channels
 from worker.engine.prune.coupling import Group
+from worker.engine.run.traits import check_kept
 from worker.engine.session import open_session, run
 
 Build = Callable[..., onnx.ModelProto]
@@ -146,6 +147,38 @@ def test_traits_of_other_layers_and_of_the_same_layer_stay(
         "b": Trait(channels=3), "a": Trait(channels=2, grid=grid),
     }  # fmt: skip
     assert before.traits["a"].channels is None
+
+
+def test_masks_codebooks_and_steps_are_those_of_the_channels_that_stay(
+    mlp: onnx.ModelProto, context: Around
+) -> None:
+    # units 1 and 3 stay: of "a" rows, of "b" columns; a_bias is one of three values
+    a = np.float32([[1, 1], [9, 0], [2, 2], [0, 8], [3, 3]])
+    b = np.float32([[1, 8, 2, 4, 0.5]] * 3)
+    biases = np.float32([0.5, 0.5, 7, 0, 7])
+    model = onnx.ModelProto()
+    model.CopyFrom(mlp)
+    for tensor, values in zip(model.graph.initializer, (a, biases, b), strict=False):
+        tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+    steps = Multiples((1.0, 3.0, 2.0, 4.0, 0.5), axis=0, most=8)
+    columns = Multiples((1.0, 8.0, 2.0, 4.0, 0.5), axis=1, most=1)
+    before = Checkpoint(
+        model,
+        {
+            "a": Trait(sparse=True, multiples=steps),
+            "a_bias": Trait(codebook=2),
+            "b": Trait(multiples=columns),
+        },
+    )
+    check_kept(before, before)
+    done = prune_channels(before, PruneChannels(keep_macs=0.5), context(model)).checkpoint
+    check_kept(before, done)
+    assert arrays(done.model)["a"].tolist() == [[9, 0], [0, 8]]
+    assert done.traits["a"] == Trait(
+        channels=2, sparse=True, multiples=Multiples((3.0, 4.0), axis=0, most=8)
+    )
+    assert done.traits["b"] == Trait(multiples=Multiples((8.0, 4.0), axis=1, most=1))
+    assert done.traits["a_bias"] == Trait(codebook=2)
 
 
 def test_heads_stay_whole_and_the_layers_around_them_may_shrink(

@@ -19,7 +19,7 @@ from lathe.techniques.quantize import (
     QuantizeStatic,
     WeightGrid,
 )
-from worker.engine.checkpoint import Checkpoint, QuantizedWeights, Trait
+from worker.engine.checkpoint import Checkpoint, Multiples, QuantizedWeights, Trait
 from worker.engine.context import Context, Samples
 from worker.engine.graph.initializers import initializers
 from worker.engine.graph.io_spec import io_spec
@@ -249,3 +249,16 @@ def test_a_table_is_stored_as_integers(
     outcome = quantize_static(net, spec, calibrated)
     assert outcome.facts["layers_quantized"] == 2
     assert sqnr(net, outcome.checkpoint, {"ids": ids}) > 25
+
+
+def test_zeros_outlast_a_lowering_but_a_codebook_and_steps_do_not(
+    convnet: Checkpoint, calibrated: Context
+) -> None:
+    steps = Multiples((0.5,), None, 3)
+    forms = Trait(sparse=True, codebook=9, multiples=steps)
+    before = Checkpoint(convnet.model, {"a": forms, "b": forms})
+    spec = QuantizeStatic(exclude=("b",), format="qdq")
+    traits = quantize_static(before, spec, calibrated).checkpoint.traits
+    assert traits["a"].sparse
+    assert (traits["a"].codebook, traits["a"].multiples) == (None, None)
+    assert traits["b"] == forms
