@@ -8,6 +8,7 @@ from lathe.techniques.encode import EncodeEntropy
 from lathe.techniques.optimize import OptimizeGraph
 from lathe.techniques.prune import PruneChannels
 from lathe.techniques.quantize import QuantizeDynamic, QuantizeFloat, QuantizeStatic
+from lathe.techniques.rate import RateDistortion
 from lathe.techniques.train import Distill, Recover
 
 AnyStep = (
@@ -15,6 +16,7 @@ AnyStep = (
     | PruneChannels
     | Recover
     | Distill
+    | RateDistortion
     | QuantizeStatic
     | QuantizeDynamic
     | QuantizeFloat

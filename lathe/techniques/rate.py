@@ -25,8 +25,6 @@ class RateDistortion(Taught):
     stay zero and the rest settles without that push. Steps are learned only in the beginning.
     """
 
-    revision: ClassVar[int] = 1
-
     technique: Literal["train.rate_distortion"] = "train.rate_distortion"
     optimizer: Optimizer = Field(default_factory=_adam)
     batch_size: int = Field(256, ge=1, le=65_536)

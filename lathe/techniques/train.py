@@ -10,6 +10,7 @@ from lathe.techniques.augment import Augment
 from lathe.techniques.step import Needs, Step
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
+USUAL_BETAS = (0.9, 0.999)
 
 
 class Sgd(Spec):
@@ -27,7 +28,9 @@ class Adam(Spec):
     kind: Literal["adam"] = "adam"
     lr: float = Field(1e-3, gt=0, le=10)
     betas: tuple[Decay, Decay] = Field(
-        (0.9, 0.999), description="Decay of the running mean of gradients and of their squares."
+        USUAL_BETAS,
+        exclude_if=lambda betas: betas == USUAL_BETAS,  # older workers do not know the key
+        description="Decay of the running mean of gradients and of their squares.",
     )
     weight_decay: float = Field(0.0, ge=0, lt=1)
 
@@ -71,7 +74,9 @@ class Training(Step):
     )
     early_stopping: EarlyStopping | None = None
     augment: Augment | None = Field(
-        None, description="Train on changed copies of the images too; held-out ones stay."
+        None,
+        exclude_if=lambda augment: augment is None,  # older workers do not know the key
+        description="Train on changed copies of the images too; held-out ones stay.",
     )
 
 

@@ -10,6 +10,7 @@ from lathe.techniques.encode import EncodeEntropy
 from lathe.techniques.optimize import OptimizeGraph
 from lathe.techniques.prune import PruneChannels
 from lathe.techniques.quantize import QuantizeDynamic, QuantizeFloat, QuantizeStatic
+from lathe.techniques.rate import RateDistortion
 from lathe.techniques.train import Distill, Recover
 from worker.engine.checkpoint import Checkpoint
 from worker.engine.context import Context
@@ -20,6 +21,7 @@ from worker.engine.prune.channels import prune_channels
 from worker.engine.quantize.dynamic import quantize_dynamic
 from worker.engine.quantize.float16 import quantize_float
 from worker.engine.quantize.static import quantize_static
+from worker.engine.rate.train import train_rate_distortion
 from worker.engine.train.distill import distill
 from worker.engine.train.recover import recover
 
@@ -41,6 +43,8 @@ def apply(  # noqa: PLR0911 - one return a technique
             return recover(checkpoint, step, context)
         case Distill():
             return distill(checkpoint, step, context)
+        case RateDistortion():
+            return train_rate_distortion(checkpoint, step, context)
         case QuantizeStatic():
             return quantize_static(checkpoint, step, context)
         case QuantizeDynamic():

@@ -36,7 +36,7 @@ class OnSteps(Held):
         self.latent = [parameter.data for parameter, _ in self.placed]
         for parameter, steps in self.placed:
             codes = (parameter.data / steps).round_().clamp_(-self.most, self.most)
-            parameter.data = codes.mul_(steps)
+            parameter.data = codes.mul_(steps).add_(0.0)  # no minus zero: it is no multiple
 
     def after(self) -> None:
         """Gradients pass straight through, but to zeros that stay."""

@@ -17,8 +17,11 @@ def coarse(step: float) -> float:
 
 
 def codes(weight: Tensor, step: float, most: int) -> Tensor:
-    """round(w / D) clamped to [-most, most], ties to even; float32 in the weight's shape."""
-    return (weight / step).round_().clamp_(-most, most)
+    """round(w / D) clamped to [-most, most], ties to even; float32 in the weight's shape.
+
+    A zero is never minus zero, whose sign bit no coder of integers would give back.
+    """
+    return (weight / step).round_().clamp_(-most, most).add_(0.0)
 
 
 def values(code: Tensor, step: float) -> Tensor:

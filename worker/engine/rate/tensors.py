@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from lathe.errors import UnknownLayer
+from lathe.errors import StepImpossible, UnknownLayer
 from lathe.facts import IoSpec
+from worker.engine.checkpoint import Checkpoint
 from worker.engine.rate.density import Image
 from worker.engine.view import TorchView
 from worker.engine.view.binding import Binding, Same, Transposed, WithAxes
@@ -63,6 +64,31 @@ def tensors(view: TorchView, io: IoSpec, protect: Collection[str] = ()) -> list[
                 binding.initialiser, tuple(held), _image(held[0], pixels)
             )
     return list(found.values())
+
+
+def on_grid(
+    view: TorchView, checkpoint: Checkpoint, io: IoSpec, protect: Collection[str]
+) -> list[Tensor]:
+    """The tensors of `view` that may lie on a grid with one step; those that share a codebook
+    keep it.
+
+    Raises UnknownLayer, and StepImpossible where none is left or one has a step for each
+    channel.
+    """
+    found = []
+    for tensor in tensors(view, io, protect):
+        trait = checkpoint.traits.get(tensor.name)
+        if trait is not None and trait.codebook is not None:
+            continue
+        if trait is not None and trait.multiples and trait.multiples.axis is not None:
+            raise StepImpossible(
+                f"{tensor.name!r} already has a step for each channel; this technique gives "
+                "a tensor one step, so it has to come first"
+            )
+        found.append(tensor)
+    if not any(tensor.is_matrix for tensor in found):
+        raise StepImpossible("the model has no layer left whose weights could be put on a grid")
+    return found
 
 
 def _weighted(view: TorchView, binding: Binding) -> bool:

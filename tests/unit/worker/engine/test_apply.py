@@ -18,6 +18,7 @@ FUNCTIONS = {
     "prune.channels": "prune_channels",
     "train.recover": "recover",
     "train.distill": "distill",
+    "train.rate_distortion": "train_rate_distortion",
     "quantize.static": "quantize_static",
     "quantize.dynamic": "quantize_dynamic",
     "quantize.float": "quantize_float",

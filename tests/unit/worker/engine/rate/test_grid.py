@@ -18,6 +18,10 @@ def test_codes_round_to_even_and_stop_at_the_most() -> None:
     assert codes(weight, 0.5, 3).tolist() == [0, 2, -1, 3, -3, 0]  # 0.5 -> 0, 1.5 -> 2
 
 
+def test_there_is_one_zero() -> None:
+    assert not torch.signbit(codes(torch.tensor([-0.1, -0.0, 0.1]), 1.0, 3)).any()
+
+
 def test_values_are_the_products_that_numpy_makes() -> None:
     step = coarse(0.0731)
     code = torch.arange(-127, 128)

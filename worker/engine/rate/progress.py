@@ -1,0 +1,16 @@
+"""Several runs of one step, each a part of its progress."""
+
+from dataclasses import replace
+
+from lathe.views import Progress
+from worker.engine.context import Context
+
+
+def part_of(context: Context, first: float, last: float) -> Context:
+    """`context` whose reports count from the fraction `first` of the step to `last`."""
+
+    def report(progress: Progress) -> None:
+        fraction = first + (last - first) * progress.fraction
+        context.progress(progress.model_copy(update={"fraction": fraction, "eta_s": None}))
+
+    return replace(context, progress=report)
