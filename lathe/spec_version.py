@@ -10,10 +10,11 @@ A row gets the oldest version that understands it, so a job that uses nothing ne
 nobody. A new key that is left at its default must not be stored for that (`exclude_if`).
 
     1  the first release
-    2  techniques for packed files; `augment` of training steps
+    2  techniques for packed files; `augment` of training steps and `betas` of Adam
 """
 
 from lathe.job import JobSpec
+from lathe.techniques import AnyStep
 
 OLDEST = 1
 NEWEST = 2
@@ -23,11 +24,18 @@ _OF_VERSION_1 = frozenset(
     {"optimize.graph", "prune.channels", "train.recover", "train.distill"}
     | {"quantize.static", "quantize.dynamic", "quantize.float"}
 )
+_NEW_KEYS = {"augment", "betas"}
 
 
 def version_of(spec: JobSpec) -> int:
     """The oldest version whose workers understand `spec`."""
-    for step in spec.pipeline:
-        if step.technique not in _OF_VERSION_1 or getattr(step, "augment", None) is not None:
-            return 2
-    return 1
+    new = any(
+        step.technique not in _OF_VERSION_1 or _NEW_KEYS & _keys(step) for step in spec.pipeline
+    )
+    return 2 if new else 1
+
+
+def _keys(step: AnyStep) -> set[str]:
+    """Those that are stored, of the step and of its optimizer."""
+    stored = step.model_dump(mode="json")
+    return {*stored, *stored.get("optimizer", ())}

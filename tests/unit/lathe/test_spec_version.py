@@ -21,6 +21,17 @@ def test_a_packed_file_needs_the_second_version() -> None:
     assert version_of(pipeline=[{"technique": "encode.entropy"}]) == 2
 
 
+def test_a_key_that_an_older_worker_does_not_know_needs_the_second_version() -> None:
+    data = {"train": {"dataset": ids.new("dat"), "split": "s"}}
+    for more, version in (
+        ({"optimizer": {"kind": "adam", "lr": 0.5}}, 1),
+        ({"optimizer": {"kind": "adam", "betas": [0.9, 0.99]}}, 2),
+        ({"augment": {"flip": True}}, 2),
+    ):
+        step = {"technique": "train.recover", **more}
+        assert version_of(data=data, pipeline=[step]) == version
+
+
 def test_every_version_lies_in_the_range_that_workers_of_this_release_read() -> None:
     assert spec_version.OLDEST == spec_version.INSPECTION == 1
     assert spec_version.NEWEST == 2
@@ -31,5 +42,5 @@ def test_only_the_first_release_s_techniques_are_of_the_first_version(step: type
     name = step.model_fields["technique"].default  # type: ignore[attr-defined]
     first = {"optimize.graph", "prune.channels", "train.recover", "train.distill"}
     first |= {"quantize.static", "quantize.dynamic", "quantize.float"}
-    job = JobSpec.model_construct(pipeline=(step.model_construct(technique=name),))  # type: ignore[attr-defined]
+    job = JobSpec.model_construct(pipeline=(step.model_construct(),))  # type: ignore[attr-defined]
     assert spec_version.version_of(job) == (1 if name in first else 2)

@@ -34,6 +34,22 @@ async def test_an_artifact_is_described_and_listed(made: Made) -> None:
     assert (head.status_code, head.content) == (200, b"")
 
 
+async def test_a_packed_file_is_listed_under_its_kind_and_downloaded_under_its_name(
+    made: Made,
+) -> None:
+    world, job_id, _ = made
+    media_type = "application/vnd.lathe.packed"
+    artifact_id = await world.artifact(job_id, CONTENT[1:], "packed", media_type)
+    page = (await world.client.get(f"/v1/jobs/{job_id}/artifacts")).json()
+    assert [item["kind"] for item in page["items"]] == ["packed", "onnx"]
+    answer = await world.client.get(f"/v1/artifacts/{artifact_id}/content")
+    assert answer.content == CONTENT[1:]
+    assert answer.headers["content-type"] == media_type
+    assert answer.headers["content-disposition"].startswith(
+        'attachment; filename="small_packed"'
+    )
+
+
 async def test_the_whole_file_comes_with_its_digest(made: Made) -> None:
     world, _, artifact_id = made
     answer = await world.client.get(f"/v1/artifacts/{artifact_id}/content")

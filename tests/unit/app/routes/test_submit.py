@@ -216,6 +216,40 @@ async def test_validate_shows_the_plan_and_queues_nothing(world: Any) -> None:
     assert {problem["param"] for problem in broken["problems"]} == {"model", "pipeline"}
 
 
+async def test_a_recipe_is_shown_as_its_steps_and_refused_where_it_stands(world: Any) -> None:
+    answer = await world.client.post("/v1/jobs", json=await spec_for(world, pipeline="int8"))
+    body = answer.json()
+    assert (answer.status_code, body["steps"][0]["technique"]) == (202, "quantize.dynamic")
+    assert body["spec"]["pipeline"][0]["technique"] == "quantize.dynamic"
+    target = {"recipe": "deep-compression", "target": {"max_bytes": 0}}
+    for pipeline, param, told in (
+        ("int9", "pipeline", "there are deep-compression, int8, slim-50"),
+        ({"recipe": "int9"}, "pipeline.recipe", "'int9' is unknown; use one of 'deep-compress"),
+        (target, "pipeline.target.max_bytes", "greater than or equal to 1"),
+    ):
+        spec = await spec_for(world, pipeline=pipeline)
+        for answer in (
+            await world.client.post("/v1/jobs", json=spec),
+            await world.client.post("/v1/jobs:validate", json=spec),
+        ):
+            said = answer.json()
+            (problem,) = said.get("errors") or said["problems"]
+            assert problem["param"] == param
+            assert told in problem["detail"]
+
+
+async def test_a_job_waits_for_a_newer_worker_only_where_it_uses_something_new(
+    world: Any,
+) -> None:
+    for pipeline, version in (
+        (PIPELINE, 1),
+        ([*PIPELINE, {"technique": "encode.entropy"}], 2),
+    ):
+        spec = await spec_for(world, pipeline=pipeline)
+        made = (await world.client.post("/v1/jobs", json=spec)).json()
+        assert (await world.get(Job, made["id"])).spec_version == version
+
+
 async def test_a_body_that_is_no_spec_at_all_says_so(world: Any) -> None:
     for body, content_type, status, told in (
         (b'{"model": ', "application/json", 400, "not JSON"),

@@ -14,6 +14,8 @@ from lathe.report import (
     LayerReport,
     Measurement,
     NoisePoint,
+    PackedFile,
+    PackedTensor,
     Report,
     StepReport,
 )
@@ -212,6 +214,49 @@ def test_the_verdict_and_its_figures_stand_on_top(html: str) -> None:
     )
     assert "Accuracy \N{MINUS SIGN}2.00 points before 90.00 % after 88.00 %" in words
     assert "Limit missed" in words
+
+
+def test_a_packed_file_leads_and_its_tensors_are_listed() -> None:
+    packed = PackedFile(
+        file="b.packed",
+        sha256="c" * 64,
+        size_bytes=512,
+        profile="small",
+        parts={"graph": 100, "tensors": 412},
+        tensors=(
+            PackedTensor(tensor=HOSTILE, coded_as="grid", bytes_before=4000, bytes_after=400),
+            PackedTensor(tensor="b", coded_as="raw", bytes_before=12, bytes_after=12),
+        ),
+        huffman_bytes=600,
+        encode_s=1.5,
+        decode_s=0.25,
+    )
+    bare = report(spec())
+    after = bare.candidates[0]
+    size = Measurement(metric="size_bytes", of="packed", value=512, unit="bytes")
+    ratio = Comparison(metric="size_bytes", of="packed", kind="ratio", change=0.125)
+    after = after.model_copy(
+        update={
+            "packed": packed,
+            "measurements": (size, *after.measurements),
+            "against_baseline": (ratio, *after.against_baseline),
+        }
+    )
+    verdict = decide(bare.spec, bare.baseline, (after,))
+    html = page(bare.model_copy(update={"candidates": (after,), "verdict": verdict}))
+    assert tags(html)
+    assert "<img" not in html
+    words = " ".join(re.sub(r"<[^>]+>", " ", html).split())
+    assert "8.0\N{MULTIPLICATION SIGN} smaller packed" in words
+    assert (
+        "File size, packed 8.0\N{MULTIPLICATION SIGN} smaller before 4.00 KiB after 512 B "
+        "the file that is downloaded; 1.00 KiB unpacked"
+    ) in words
+    assert "File size, packed 4.00 KiB 512 B \N{MINUS SIGN}87.5" in words
+    assert "File size 4.00 KiB 1.00 KiB \N{MINUS SIGN}75.0" in words
+    assert "graph 100 bytes" in words
+    assert "with Huffman codes instead 600 bytes" in words
+    assert "b raw 12 B \N{RIGHTWARDS ARROW} 12 B" in words
 
 
 def test_a_report_without_task_benchmark_and_layers_is_still_a_page() -> None:

@@ -1,4 +1,4 @@
-from lathe.job import Constraint
+from lathe.limits import Constraint
 from lathe.report import Candidate, Measurement
 from worker.engine.run.constraints import violations
 
@@ -44,6 +44,21 @@ def test_upper_and_lower_bounds_look_at_the_candidate_alone() -> None:
     assert broken[0].text == "size_bytes is 500, at most 400 allowed"
     assert broken[1].text == "accuracy is 0.6, at least 0.8 wanted"
     assert violations(limits, candidate(), candidate(size_bytes=400, accuracy=0.8)) == ()
+
+
+def test_a_limit_of_the_packed_file_looks_at_that_file_and_at_the_baseline_s_only_one() -> None:
+    small = Measurement(metric="size_bytes", of="packed", value=120, unit="bytes")
+    after = candidate(size_bytes=500)
+    after = after.model_copy(update={"measurements": (*after.measurements, small)})
+    limit = Constraint(metric="size_bytes", of="packed", max=100)
+    (broken,) = violations((limit,), candidate(size_bytes=500), after)
+    assert broken.excess == 0.2
+    assert broken.text == "packed size_bytes is 120, at most 100 allowed"
+    rise = Constraint(metric="size_bytes", of="packed", max_drop=10)
+    (broken,) = violations((rise,), candidate(size_bytes=70), after)
+    assert broken.text == "packed size_bytes rose by 50 (70 -> 120), at most 10 allowed"
+    (missing,) = violations((limit,), candidate(), candidate(size_bytes=9))
+    assert missing.text.startswith("packed size_bytes could not be measured")
 
 
 def test_a_limit_on_something_unmeasured_does_not_hold() -> None:

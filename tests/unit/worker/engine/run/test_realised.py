@@ -55,6 +55,14 @@ def test_the_first_batch_size_decides() -> None:
     assert realised(timed(), mixed) == "neither"
 
 
+def test_a_packed_file_that_was_asked_for_is_the_one_that_counts() -> None:
+    for onnx, packed, expected in ((1.0, 0.02, "smaller"), (0.5, 1.01, "neither")):
+        made = against(size=onnx, latency=(1.0, 1.1))
+        ratio = Comparison(metric="size_bytes", of="packed", kind="ratio", change=packed)
+        made = made.model_copy(update={"against_baseline": (*made.against_baseline, ratio)})
+        assert realised(timed(), made) == expected
+
+
 def test_quality_alone_is_a_measurement() -> None:
     judged = against(size=0.5, latency=None)
     score = Comparison(metric="accuracy", kind="difference", change=-0.01)

@@ -1,5 +1,7 @@
 from typing import Any
 
+import pytest
+
 from lathe.job import JobSpec
 from lathe.report import Candidate, Comparison, Interval, Measurement
 from worker.engine.run.realised import realised
@@ -113,6 +115,24 @@ def test_other_batch_sizes_stand_in_brackets() -> None:
     made = made.model_copy(update={"against_baseline": (*made.against_baseline, wide)})
     words = sentence(spec(), baseline(), made)
     assert words.startswith("12.4x smaller and 3.1x faster at batch 1 [batch 32: 1.2x slower];")
+
+
+@pytest.mark.parametrize(
+    ("onnx", "packed", "told"),
+    [
+        (1 / 3.9, 1 / 41.2, "41.2x smaller packed (3.9x unpacked) and 3.1x faster at batch 1;"),
+        (1.001, 1 / 218.4, "218.4x smaller packed (as large as before unpacked) and 3.1x fast"),
+        (1.25, 0.5, "2.0x smaller packed (1.2x larger unpacked) and 3.1x faster at batch 1;"),
+        (0.5, 1.02, "3.1x faster at batch 1, but packed larger (1.02x the baseline's bytes);"),
+    ],
+)
+def test_a_packed_file_is_told_with_what_it_unpacks_to(
+    onnx: float, packed: float, told: str
+) -> None:
+    made = small_and_fast(size=onnx)
+    ratio = Comparison(metric="size_bytes", of="packed", kind="ratio", change=packed)
+    made = made.model_copy(update={"against_baseline": (*made.against_baseline, ratio)})
+    assert sentence(spec(), baseline(), made).startswith(told)
 
 
 def test_without_task_and_benchmark_only_the_size_is_told() -> None:

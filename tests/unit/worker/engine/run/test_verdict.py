@@ -1,6 +1,7 @@
 from typing import Any
 
 from lathe.job import JobSpec
+from lathe.limits import Objective
 from lathe.report import Candidate, Comparison, Measurement
 from worker.engine.run.verdict import decide, judged
 
@@ -77,6 +78,21 @@ def test_where_no_limit_holds_the_least_relative_violation_is_returned_and_named
     assert verdict.constraints_met is False
     assert "Limits missed: size_bytes is 240, at most 200 allowed; accuracy is 0.89" in (
         verdict.sentence
+    )
+
+
+def test_the_objective_may_be_the_packed_file_which_only_the_last_state_has() -> None:
+    job = spec(pipeline=[{"technique": "encode.entropy"}])
+    early = candidate("early", size=300, accuracy=0.9)
+    packed = Measurement(metric="size_bytes", of="packed", value=40, unit="bytes")
+    late = candidate("late", size=900, accuracy=0.9)
+    late = late.model_copy(update={"measurements": (*late.measurements, packed)})
+    assert best(job, early, late) == "late"
+    assert (
+        best(
+            job.model_copy(update={"objective": Objective(minimize="size_bytes")}), early, late
+        )
+        == "early"
     )
 
 
