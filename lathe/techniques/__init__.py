@@ -6,17 +6,19 @@ from pydantic import Field
 
 from lathe.techniques.encode import EncodeEntropy
 from lathe.techniques.optimize import OptimizeGraph
-from lathe.techniques.prune import PruneChannels
+from lathe.techniques.prune import PruneChannels, PruneWeights
 from lathe.techniques.quantize import QuantizeDynamic, QuantizeFloat, QuantizeStatic
-from lathe.techniques.rate import RateDistortion
+from lathe.techniques.rate import RateDistortion, ShareRateDistortion
 from lathe.techniques.train import Distill, Recover
 
 AnyStep = (
     OptimizeGraph
     | PruneChannels
+    | PruneWeights
     | Recover
     | Distill
     | RateDistortion
+    | ShareRateDistortion
     | QuantizeStatic
     | QuantizeDynamic
     | QuantizeFloat

@@ -8,9 +8,9 @@ from typing import assert_never
 from lathe.techniques import AnyStep
 from lathe.techniques.encode import EncodeEntropy
 from lathe.techniques.optimize import OptimizeGraph
-from lathe.techniques.prune import PruneChannels
+from lathe.techniques.prune import PruneChannels, PruneWeights
 from lathe.techniques.quantize import QuantizeDynamic, QuantizeFloat, QuantizeStatic
-from lathe.techniques.rate import RateDistortion
+from lathe.techniques.rate import RateDistortion, ShareRateDistortion
 from lathe.techniques.train import Distill, Recover
 from worker.engine.checkpoint import Checkpoint
 from worker.engine.context import Context
@@ -18,15 +18,17 @@ from worker.engine.encode.entropy import encode_entropy
 from worker.engine.optimize.graph import optimize_graph
 from worker.engine.outcome import Outcome
 from worker.engine.prune.channels import prune_channels
+from worker.engine.prune.weights import prune_weights
 from worker.engine.quantize.dynamic import quantize_dynamic
 from worker.engine.quantize.float16 import quantize_float
 from worker.engine.quantize.static import quantize_static
+from worker.engine.rate.share import share_rate_distortion
 from worker.engine.rate.train import train_rate_distortion
 from worker.engine.train.distill import distill
 from worker.engine.train.recover import recover
 
 
-def apply(  # noqa: PLR0911 - one return a technique
+def apply(  # noqa: C901, PLR0911 - one case and one return a technique
     checkpoint: Checkpoint, step: AnyStep, context: Context
 ) -> Outcome:
     """Carry out one step on a copy of the checkpoint.
@@ -39,12 +41,16 @@ def apply(  # noqa: PLR0911 - one return a technique
             return optimize_graph(checkpoint, step, context)
         case PruneChannels():
             return prune_channels(checkpoint, step, context)
+        case PruneWeights():
+            return prune_weights(checkpoint, step, context)
         case Recover():
             return recover(checkpoint, step, context)
         case Distill():
             return distill(checkpoint, step, context)
         case RateDistortion():
             return train_rate_distortion(checkpoint, step, context)
+        case ShareRateDistortion():
+            return share_rate_distortion(checkpoint, step, context)
         case QuantizeStatic():
             return quantize_static(checkpoint, step, context)
         case QuantizeDynamic():

@@ -19,6 +19,7 @@ FUNCTIONS = {
     "train.recover": "recover",
     "train.distill": "distill",
     "train.rate_distortion": "train_rate_distortion",
+    "share.rate_distortion": "share_rate_distortion",
     "quantize.static": "quantize_static",
     "quantize.dynamic": "quantize_dynamic",
     "quantize.float": "quantize_float",
