@@ -6,6 +6,7 @@ from pathlib import Path
 from lathe.job import Benchmark
 from lathe.report import Measurement
 from worker.engine.context import Arrays
+from worker.engine.intake.runtime import LOAD_ERRORS
 from worker.engine.measure.memory import peak_memory
 from worker.engine.measure.timing import time_files
 from worker.engine.onnx_file.read import read_model
@@ -67,12 +68,16 @@ def _baseline(
     inputs: Mapping[int, Arrays],
     desk: Desk,
 ) -> Path:
-    """The faster of the canonical and, where there is one, the uploaded file."""
+    """The faster of the canonical and, where there is one that runs, the uploaded file: it may
+    be of a newer format than this runtime's, which becoming canonical has mended."""
     if task.baseline.uploaded is None:
         return canonical
     files = {"canonical": canonical, "uploaded": desk.inside / task.baseline.uploaded}
     runs = min(TRIAL_RUNS, benchmark.runs)
-    timed = time_files(files, inputs, runs=runs, threads=benchmark.threads, lock=desk.lock)
+    try:
+        timed = time_files(files, inputs, runs=runs, threads=benchmark.threads, lock=desk.lock)
+    except LOAD_ERRORS:
+        return canonical
     return files[min(files, key=lambda name: timed[name][0].value)]
 
 
