@@ -1,10 +1,11 @@
-"""Removing structure: whole channels and what is coupled to them."""
+"""Removing weights: whole channels and what is coupled to them, or single numbers."""
 
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from lathe.techniques.step import LayerId, Needs, Step
+from lathe.techniques.train import DistillLoss, Taught, Teacher
 
 
 class PruneChannels(Step):
@@ -41,4 +42,63 @@ class PruneChannels(Step):
     def _one_budget(self) -> Self:
         if (self.keep_macs is None) == (self.keep_parameters is None):
             raise ValueError("give exactly one of keep_macs and keep_parameters")
+        return self
+
+
+class PruneWeights(Taught):
+    """Set the weights that matter least to zero, and keep them zero from then on.
+
+    With `epochs` 0 at once, as the weights are. Else while training: sparsity rises from what
+    it is along s(t) = s_f + (s_i - s_f) (1 - t/n)^3 (Zhu and Gupta 2017, arXiv:1710.01878),
+    and a weight that was pruned too early comes back (Guo et al. 2016, arXiv:1608.04493);
+    then the mask is fixed and the rest of the training repairs. Biases and norms stay.
+    """
+
+    needs: ClassVar[Needs] = Needs()
+
+    technique: Literal["prune.weights"] = "prune.weights"
+    criterion: Literal["magnitude", "threshold"] = Field(
+        "magnitude",
+        description="magnitude: the smallest go until `sparsity` is reached; threshold: all "
+        "below `threshold` go.",
+    )
+    sparsity: float | None = Field(
+        None, gt=0, lt=1, description="Fraction of zeros at the end; with magnitude."
+    )
+    threshold: float | None = Field(
+        None, gt=0, le=1e6, description="Smallest magnitude that stays; with threshold."
+    )
+    unit: Literal["absolute", "std"] = Field(
+        "std",
+        description="What `threshold` counts in: the weights' own unit, or the standard "
+        "deviation of the layer's weights as they came.",
+    )
+    scope: Literal["layer", "global"] = Field(
+        "layer",
+        description="layer: every layer becomes as sparse; global: one bar for all layers, "
+        "each measured by the root mean square of its weights. With magnitude.",
+    )
+    embeddings: bool = Field(False, description="Prune tables that rows are read from, too.")
+    protect: tuple[LayerId, ...] = Field(
+        (), description="Layers whose weights all stay, by layer id."
+    )
+    epochs: int = Field(
+        0, ge=0, le=10_000, description="Epochs of training while pruning; 0 prunes at once."
+    )
+    ramp: float = Field(
+        0.6, gt=0, lt=1, description="Part of the training in which sparsity rises."
+    )
+    update_every: int = Field(
+        50, ge=1, le=100_000, description="Training steps between two choices of the mask."
+    )
+    teachers: tuple[Teacher, ...] = Field((), max_length=8)
+    loss: DistillLoss = Field(default_factory=lambda: DistillLoss(hard=1.0))
+
+    @model_validator(mode="after")
+    def _one_goal(self) -> Self:
+        goal, other = ("sparsity", "threshold")[:: 1 if self.criterion == "magnitude" else -1]
+        if getattr(self, goal) is None or getattr(self, other) is not None:
+            raise ValueError(f"the criterion {self.criterion} takes {goal} and not {other}")
+        if self.criterion == "threshold" and self.scope == "global":
+            raise ValueError("a threshold is judged layer by layer; leave scope out")
         return self

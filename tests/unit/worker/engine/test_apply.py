@@ -16,6 +16,7 @@ from worker.engine.outcome import Outcome
 FUNCTIONS = {
     "optimize.graph": "optimize_graph",
     "prune.channels": "prune_channels",
+    "prune.weights": "prune_weights",
     "train.recover": "recover",
     "train.distill": "distill",
     "train.rate_distortion": "train_rate_distortion",
@@ -23,8 +24,9 @@ FUNCTIONS = {
     "quantize.static": "quantize_static",
     "quantize.dynamic": "quantize_dynamic",
     "quantize.float": "quantize_float",
+    "encode.entropy": "encode_entropy",
 }
-NEEDED = {"prune.channels": {"keep_macs": 0.5}}
+NEEDED = {"prune.channels": {"keep_macs": 0.5}, "prune.weights": {"sparsity": 0.5}}
 
 
 @pytest.mark.parametrize("technique", TECHNIQUES)
