@@ -23,6 +23,7 @@
     │   ├── NotAModel            422
     │   ├── CorruptModel         422
     │   ├── CorruptPacked        422
+    │   ├── UnknownPackedVersion 422
     │   ├── UnsupportedOperator  422
     │   ├── UnsafeArchive        422
     │   ├── UnsafeExternalData   422
@@ -184,6 +185,10 @@ class CorruptModel(UnsupportedModel):
 
 class CorruptPacked(UnsupportedModel):
     code, title = "corrupt_packed", "The packed file is damaged"
+
+
+class UnknownPackedVersion(UnsupportedModel):
+    code, title = "unknown_packed_version", "The packed file is of an unknown version"
 
 
 class UnsupportedOperator(UnsupportedModel):

@@ -1,0 +1,21 @@
+"""The tokens of a head in the fewest bytes."""
+
+from lathe.packed.head.decode import MOST_MIXED, HeadCoding, primed
+from lathe.packed.head.read import read_skeleton
+from lathe.packed.head.tokens import KnownTokens
+from worker.engine.encode.arithmetic import BitEncoder
+from worker.engine.encode.squeeze import squeeze
+from worker.engine.encode.varint import varint
+
+
+def coded_head(tokens: bytes, onnx_bytes: int) -> tuple[HeadCoding, bytes]:
+    """The coding of the head of a file of `onnx_bytes` that is smallest, and its bytes."""
+    choices = [
+        (HeadCoding.PLAIN, tokens),
+        (HeadCoding.SQUEEZED, varint(len(tokens)) + squeeze(tokens)),
+    ]
+    if len(tokens) <= MOST_MIXED:
+        encoder = BitEncoder()
+        read_skeleton(KnownTokens(primed(), tokens, encoder), onnx_bytes)
+        choices.append((HeadCoding.MIXED, encoder.finish()))
+    return min(choices, key=lambda choice: len(choice[1]))
