@@ -1,7 +1,8 @@
 """A packed file as small as a target allows.
 
 Han, Mao and Dally, "Deep Compression: Compressing Deep Neural Networks with Pruning, Trained
-Quantization and Huffman Coding", ICLR 2016, arXiv:1510.00149.
+Quantization and Huffman Coding", ICLR 2016, arXiv:1510.00149; trained steps and a rate term
+take the place of pruning and k-means.
 """
 
 from typing import Literal
@@ -10,7 +11,17 @@ from pydantic import Field
 
 from lathe.recipes.recipe import Given, Plan, Recipe
 from lathe.recipes.target import Target, target_of
+from lathe.techniques import AnyStep
+from lathe.techniques.augment import Augment
 from lathe.techniques.encode import EncodeEntropy, Profile
+from lathe.techniques.rate import RateDistortion, RateTarget, ShareRateDistortion
+from lathe.techniques.step import LayerId
+from lathe.techniques.train import DistillLoss, LogitsLoss, Teacher
+
+HARD = 0.1  # weight of the labels' own loss beside the teacher's
+TEMPERATURE = 2.0
+ROUNDS = 4  # of cheaper codes, where a drop is the target
+ROUNDS_TO_SIZE = 10  # where a size is; there they end as soon as it is reached
 
 
 class DeepCompression(Recipe):
@@ -20,13 +31,54 @@ class DeepCompression(Recipe):
     target: Target | None = Field(
         None, description="Default: the job's own limits, else max_drop 0.005."
     )
+    teachers: tuple[Teacher, ...] = Field(
+        (Teacher(),), min_length=1, max_length=8, description="Default: the original."
+    )
+    labels: bool = Field(
+        True, description="Learn from the labels of train too, where the task has any."
+    )
+    augment: Augment | None = Field(None, description="Train on changed copies of images too.")
+    epochs: int = Field(20, ge=2, le=10_000, description="Epochs of training while bits cost.")
+    protect: tuple[LayerId, ...] = Field((), description="Layers that keep their floats.")
     profile: Profile = Field("small", description="As in encode.entropy.")
 
     def plan(self, given: Given) -> Plan:
-        """As many steps as the job's data allow, encode.entropy at the end."""
+        """With train data: weights learn coarse steps, and to be zero, for what bits cost.
+        Then, by the job's data or without any, each weight takes the code that is worth its
+        bits, as long as the target holds."""
         target = self.target or target_of(given)
         limits = () if target is None else (target.limit(given),)
-        return Plan(
-            (EncodeEntropy(profile=self.profile),),
-            tuple(limit for limit in limits if limit not in given.limits),
+        steps: tuple[AnyStep, ...] = (
+            self._sharing(given, target),
+            EncodeEntropy(profile=self.profile),
         )
+        if given.train:
+            steps = (self._training(given), *steps)
+        return Plan(steps, tuple(limit for limit in limits if limit not in given.limits))
+
+    def _training(self, given: Given) -> RateDistortion:
+        return RateDistortion(
+            teachers=self.teachers,
+            loss=self._loss(given),
+            augment=self.augment,
+            epochs=self.epochs,
+            settle_epochs=self.epochs // 2,
+            protect=self.protect,
+        )
+
+    def _sharing(self, given: Given, target: Target | None) -> ShareRateDistortion:
+        sized = target is not None and target.max_bytes is not None
+        return ShareRateDistortion(
+            teachers=self.teachers,
+            loss=self._loss(given),
+            augment=self.augment,
+            epochs=self.epochs // 2,
+            rounds=ROUNDS_TO_SIZE if sized else ROUNDS,
+            target=RateTarget(**target.model_dump()) if target else None,
+            protect=self.protect,
+        )
+
+    def _loss(self, given: Given) -> DistillLoss:
+        follows = self.labels and given.loss_of_its_own
+        logits = LogitsLoss(weight=1 - HARD if follows else 1, temperature=TEMPERATURE)
+        return DistillLoss(hard=HARD if follows else 0, logits=logits)

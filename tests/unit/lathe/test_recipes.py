@@ -9,8 +9,10 @@ from lathe import ids
 from lathe.job import JobSpec
 from lathe.limits import Constraint
 from lathe.recipes import NAMES, AnyRecipe
+from lathe.techniques.encode import EncodeEntropy
 from lathe.techniques.prune import PruneChannels
-from lathe.techniques.train import Distill
+from lathe.techniques.rate import RateDistortion, RateTarget, ShareRateDistortion
+from lathe.techniques.train import Distill, Teacher
 
 MODEL, DATA = ids.new("mdl"), ids.new("dat")
 SPLIT = {"dataset": DATA, "split": "s"}
@@ -154,3 +156,41 @@ def test_the_schema_offers_steps_names_and_recipes() -> None:
     assert (steps["type"], steps["minItems"], steps["maxItems"]) == ("array", 1, 16)
     assert name["enum"] == list(NAMES)
     assert set(recipe["discriminator"]["mapping"]) == set(NAMES)
+
+
+def test_deep_compression_trains_where_it_can_and_shares_without_data() -> None:
+    trained = spec(
+        DEEP | {"epochs": 9, "augment": {"flip": True}, "protect": ["w"]},
+        **JUDGED | {"data": {"train": SPLIT, "evaluation": SPLIT}},
+    )
+    grow, share, pack = trained.pipeline
+    assert isinstance(grow, RateDistortion)
+    assert isinstance(share, ShareRateDistortion)
+    assert isinstance(pack, EncodeEntropy)
+    assert (grow.epochs, grow.settle_epochs, share.epochs) == (9, 4, 4)
+    assert share.target == RateTarget(max_drop=0.005)
+    for step in (grow, share):
+        assert step.teachers == (Teacher(model="baseline"),)
+        assert (step.loss.hard, step.loss.logits.weight) == (0.1, 0.9)
+        assert step.augment is not None
+        assert step.protect == ("w",)
+    light = spec(DEEP | {"target": {"max_bytes": 5000}}, data={"calibration": SPLIT})
+    assert names(light) == names(spec(DEEP)) == ["share.rate_distortion", "encode.entropy"]
+    share = light.pipeline[0]
+    assert isinstance(share, ShareRateDistortion)
+    assert share.target == RateTarget(max_bytes=5000)
+    assert share.rounds > ShareRateDistortion().rounds
+
+
+def test_labels_are_followed_only_where_a_task_has_some_and_they_are_wanted() -> None:
+    split = {"train": SPLIT, "evaluation": SPLIT}
+    for recipe, body, hard in (
+        (DEEP, JUDGED, 0.1),
+        (DEEP | {"labels": False}, JUDGED, 0.0),
+        (DEEP, {"task": {"kind": "none"}}, 0.0),
+        (DEEP, {}, 0.0),
+    ):
+        step = spec(recipe, **body | {"data": split}).pipeline[0]
+        assert isinstance(step, RateDistortion)
+        assert step.loss.hard == hard
+        assert step.loss.logits.weight == pytest.approx(1 - hard)
