@@ -133,7 +133,7 @@ def _is_image(array: NDArray[np.generic]) -> bool:
 
 def _size(spec: Augment, name: str, shape: tuple[int, ...]) -> Size:
     _, first, middle, last = shape
-    if spec.layout == "nchw" and last in CHANNELS and first not in CHANNELS:
+    if spec.layout == "nchw" and last in CHANNELS and min(first, middle) > last:
         raise StepImpossible(
             f"the input {name!r} has the shape {shape[1:]} an example, whose channels seem to "
             'be last; say so with augment.layout "nhwc"',
