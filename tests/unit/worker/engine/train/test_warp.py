@@ -1,7 +1,6 @@
 """Where pixels come from, on images small enough to do by hand."""
 
 import math
-from collections.abc import Sequence
 
 import pytest
 import torch
@@ -12,7 +11,7 @@ from worker.engine.train.warp import Field, Size, moves, warp
 CPU = torch.device("cpu")
 
 
-def moved(image: Sequence[Sequence[float]], across: list[float], down: list[float]) -> torch.Tensor:
+def moved(image: list[list[float]], across: list[float], down: list[float]) -> torch.Tensor:
     """One image read at source x = across . (x, y, 1, hats), y alike."""
     pixels = torch.tensor(image, dtype=torch.float32)[None, None]
     points = len(across) - 3
@@ -43,7 +42,7 @@ def test_a_quarter_turn_keeps_pixels_square() -> None:
 
 
 def test_bending_all_points_alike_is_a_shift() -> None:
-    image = [[1.0, 2, 4], [8, 16, 32], [64, 128, 256]]
+    image: list[list[float]] = [[1, 2, 4], [8, 16, 32], [64, 128, 256]]
     bent = moved(image, [1, 0, 0, 1, 1, 1, 1], [0, 1, 0, 0, 0, 0, 0])
     assert bent.flatten().tolist() == pytest.approx([2, 4, 4, 16, 32, 32, 128, 256, 256])
     right_side = moved(image, [1, 0, 0, 0, 1, 0, 1], [0, 1, 0, 0, 0, 0, 0])  # points row by row
