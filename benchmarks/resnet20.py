@@ -12,13 +12,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor, nn
-from torch.nn import functional
 
 from benchmarks.harness import Line, best, run, service, settle, value
+from benchmarks.nets.resnet20 import published, save
 from lathe.facts import Transform
 
 PIXELS = Transform(
@@ -27,61 +25,9 @@ PIXELS = Transform(
 SMALLER, FASTER, POINTS_LOST = 3.0, 1.8, 0.5
 
 
-class Block(nn.Module):
-    """Two 3x3 convolutions and a shortcut that pads channels (option A of He et al. 2016)."""
-
-    def __init__(self, before: int, after: int, stride: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(before, after, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(after)
-        self.conv2 = nn.Conv2d(after, after, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(after)
-        self.stride, self.padding = stride, (after - before) // 2
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(batch, before, h, w) to (batch, after, h / stride, w / stride)."""
-        y = functional.relu(self.bn1(self.conv1(x)))
-        y = self.bn2(self.conv2(y))
-        shortcut = x[:, :, :: self.stride, :: self.stride]
-        if self.padding:
-            shortcut = functional.pad(shortcut, (0, 0, 0, 0, self.padding, self.padding))
-        return functional.relu(y + shortcut)
-
-
-class ResNet20(nn.Module):
-    """(batch, 3, 32, 32) to (batch, 10) logits; parameter names as in the published weights."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(16)
-        self.layer1 = nn.Sequential(*(Block(16, 16, 1) for _ in range(3)))
-        self.layer2 = nn.Sequential(Block(16, 32, 2), Block(32, 32, 1), Block(32, 32, 1))
-        self.layer3 = nn.Sequential(Block(32, 64, 2), Block(64, 64, 1), Block(64, 64, 1))
-        self.linear = nn.Linear(64, 10)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Features, global average, classifier."""
-        x = functional.relu(self.bn1(self.conv1(x)))
-        x = self.layer3(self.layer2(self.layer1(x)))
-        return self.linear(x.mean((2, 3)))
-
-
 def export(data: Path, path: Path) -> None:
     """The published weights as ONNX: `image` (batch, 3, 32, 32) to `logits` (batch, 10)."""
-    weights = data / "models/akamaster_resnet_cifar10/resnet20-12fca82f.th"
-    state = torch.load(weights, map_location="cpu", weights_only=True)["state_dict"]
-    model = ResNet20().eval()
-    model.load_state_dict({name.removeprefix("module."): w for name, w in state.items()})
-    torch.onnx.export(
-        model,
-        (torch.zeros(2, 3, 32, 32),),
-        dynamo=True,
-        opset_version=18,
-        input_names=["image"],
-        output_names=["logits"],
-        dynamic_shapes=({0: torch.export.Dim("batch")},),
-    ).save(path, external_data=False)
+    save(published(data), path)
 
 
 def images(data: Path, part: str, labels: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

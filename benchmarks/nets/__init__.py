@@ -1,0 +1,1 @@
+"""Published networks that benchmarks compress: torch and their weights, nothing of Lathe."""
