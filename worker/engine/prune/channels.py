@@ -18,7 +18,7 @@ from worker.engine.outcome import Outcome
 from worker.engine.pace import Pace
 from worker.engine.probe import random_inputs
 from worker.engine.prune.budget import Costs, mac_costs, parameter_costs, shortest
-from worker.engine.prune.coupling import Group, Kept, LeftAlone, narrowed, positions
+from worker.engine.prune.coupling import Group, Kept, LeftAlone, narrowed, narrowed_layers
 from worker.engine.prune.cut import cut, trimmed
 from worker.engine.prune.facts import named, pruning_facts
 from worker.engine.prune.groups import coupled
@@ -51,7 +51,7 @@ def prune_channels(checkpoint: Checkpoint, spec: PruneChannels, context: Context
         cut(view.module, groups, kept)
         model = hand_back(view, checkpoint.model, context.seed)
     context.progress(Progress(fraction=1.0))
-    narrow = _narrowed_layers(view, groups, kept)
+    narrow = narrowed_layers(view.layers, groups, kept)
     for layer, channels in narrow.items():
         traits[layer] = replace(traits.get(layer, Trait()), channels=channels)
     done = replace(checkpoint, model=model, traits=traits)
@@ -191,15 +191,3 @@ def _chosen(
         if labelled is None:
             pace.add(1)
     return kept
-
-
-def _narrowed_layers(
-    view: TorchView, groups: Sequence[Group], kept: Sequence[Kept]
-) -> dict[str, int]:
-    """Layer ids whose output channels became fewer, with the channels that are left."""
-    left = {
-        path: int(stays.sum())
-        for (path, side), stays in positions(groups, kept).items()
-        if side != "in" and not stays.all()
-    }
-    return {layer: left[path] for layer, path in view.layers.items() if path in left}

@@ -5,7 +5,7 @@ everything coupled to it: the rows of the layers that make it, the columns of th
 that read it, the entries of norms it passes through.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -102,3 +102,16 @@ def producers(groups: Iterable[Group]) -> list[str]:
     return list(
         dict.fromkeys(m.path for group in groups for m in group.members if m.side == "out")
     )
+
+
+def narrowed_layers(
+    layers: Mapping[str, str], groups: Sequence[Group], kept: Sequence[Kept]
+) -> dict[str, int]:
+    """Layer ids whose output channels became fewer, with the channels that are left; `layers`
+    maps ids to paths."""
+    left = {
+        path: int(stays.sum())
+        for (path, side), stays in positions(groups, kept).items()
+        if side != "in" and not stays.all()
+    }
+    return {layer: left[path] for layer, path in layers.items() if path in left}

@@ -1,5 +1,11 @@
-"""How much every weight of a model on its grid matters, from examples of the train split."""
+"""How much every weight of a model on its grid matters, from examples of the train split.
 
+The curvature is that of the lesson's loss, hard L_task + weight D, with each part's answers
+drawn independently, so that their squared gradients add up. Softened outputs matter: a net
+that is sure of its training examples has next to no curvature at temperature 1.
+"""
+
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -24,25 +30,29 @@ def curvature(
     rows: Rows,
     context: Context,
 ) -> list[torch.Tensor]:
-    """Diagonal Fisher information of `parameters` on `rows`, summed over the lesson's outputs.
-
-    A classification's classes are drawn from its own softmax; any other output's curvature is
-    that of the mean squared error.
-    """
+    """Diagonal Fisher information of `parameters` on `rows`, the mean over the lesson's
+    outputs: of drawn classes, or of the mean squared error where it does not classify."""
     generator = torch.Generator(context.device).manual_seed(context.seed)
     view.module.to(context.device).eval()
+    hard, soft = lesson.hard, lesson.soft.weight if lesson.teachers else 0.0
     total = [torch.zeros_like(parameter) for parameter in parameters]
     for name in lesson.outputs:
 
         def likelihood(output: torch.Tensor) -> torch.Tensor:
             if not lesson.classifies:
-                return drawn_noise(output, generator)
+                return math.sqrt(hard + soft) * drawn_noise(output, generator)
             logits = logits_of(output, probabilities=lesson.probabilities)
-            return drawn_class(logits, unlabelled_class_axis(output), generator)
+            axis = unlabelled_class_axis(output)
+            parts = [
+                math.sqrt(share) * drawn_class(logits, axis, generator, temperature)
+                for share, temperature in ((hard, 1.0), (soft, lesson.soft.temperature))
+                if share
+            ]
+            return torch.stack(parts).sum()
 
         found = fisher(parameters, _outputs(view, name, samples, rows, context), likelihood)
         total = [so_far + one for so_far, one in zip(total, found, strict=True)]
-    return total
+    return [one / len(lesson.outputs) for one in total]
 
 
 def some(rows: Rows, most: int, seed: int) -> Rows:

@@ -41,16 +41,19 @@ def fisher(
     return [so_far / max(examples, 1) for so_far in total]
 
 
-def drawn_class(logits: Tensor, class_axis: int, generator: torch.Generator) -> Tensor:
+def drawn_class(
+    logits: Tensor, class_axis: int, generator: torch.Generator, temperature: float = 1.0
+) -> Tensor:
     """The sum of log p(y), classes y drawn from softmax(logits).
 
-    Dense outputs are averaged over the positions of an example, as the loss is.
+    Dense outputs are averaged over the positions of an example, as the loss is. With a
+    temperature the curvature is that of T^2 KL between softmax(logits / T) and a teacher's.
     """
-    flat = logits.movedim(class_axis, -1).flatten(0, -2)
+    flat = logits.movedim(class_axis, -1).flatten(0, -2) / temperature
     said = flat.log_softmax(dim=-1)
     drawn = torch.multinomial(said.detach().exp(), 1, generator=generator)
     positions = len(flat) / len(logits)
-    return said.gather(-1, drawn).sum() / math.sqrt(positions)
+    return temperature * said.gather(-1, drawn).sum() / math.sqrt(positions)
 
 
 def drawn_noise(output: Tensor, generator: torch.Generator) -> Tensor:

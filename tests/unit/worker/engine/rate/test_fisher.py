@@ -22,9 +22,23 @@ def test_a_classification_gives_x_squared_p_1_minus_p() -> None:
 
     p = torch.sigmoid(torch.tensor(1.4)).item()
     (found,) = fisher(
-        [weight], (answers() for _ in range(400)), lambda out: drawn_class(out, 1, generator)
+        [weight], (answers() for _ in range(150)), lambda out: drawn_class(out, 1, generator)
     )
     assert found.item() == pytest.approx(4 * p * (1 - p), rel=0.15)
+
+
+def test_a_temperature_bends_a_sure_answer_more() -> None:
+    # T^2 KL at T: x^2 p (1 - p) with p = sigmoid(w x / T), at w x = 6 and T = 2
+    weight = nn.Parameter(torch.tensor([[3.0]]))
+    x = torch.tensor([[2.0]]).repeat(16, 1)
+    generator = drawn()
+    p = torch.sigmoid(torch.tensor(3.0)).item()
+    (found,) = fisher(
+        [weight],
+        (torch.cat([torch.zeros(16, 1), x @ weight], dim=1) for _ in range(150)),
+        lambda out: drawn_class(out, 1, generator, temperature=2.0),
+    )
+    assert found.item() == pytest.approx(4 * p * (1 - p), rel=0.2)
 
 
 def test_a_mean_squared_error_over_two_outputs_gives_x_squared() -> None:
@@ -34,7 +48,7 @@ def test_a_mean_squared_error_over_two_outputs_gives_x_squared() -> None:
     generator = drawn()
     found = fisher(
         [weight],
-        (x @ weight.t() for _ in range(400)),
+        (x @ weight.t() for _ in range(150)),
         lambda out: drawn_noise(out, generator),
     )[0]
     assert found.flatten().tolist() == pytest.approx([9.0, 9.0], rel=0.2)
