@@ -13,9 +13,10 @@ from worker.engine.checkpoint import load
 from worker.engine.measure.compare import compare_cost, compare_latency, compare_quality
 from worker.engine.measure.evaluate import Evaluation, evaluate
 from worker.engine.run.artifact import write_artifact
-from worker.engine.run.artifact_name import artifact_name
+from worker.engine.run.artifact_name import artifact_name, packed_name
 from worker.engine.run.desk import Desk
 from worker.engine.run.materials import Materials
+from worker.engine.run.packing import packed_artifact
 from worker.engine.run.running_costs import running_costs
 from worker.engine.run.steps import State
 from worker.engine.run.subject import BASELINE, Subject
@@ -76,7 +77,16 @@ def _subject(task: Compress, state: State, desk: Desk) -> Subject:
     output = spec.onnx_outputs[0]
     path = desk.out / artifact_name(spec, state.step, output.opset)
     written = write_artifact(checkpoint.model, task.model.facts.io, output, path)
-    return Subject.candidate(state.step, written, state.counts)
+    packed = None
+    if spec.packing is not None and state.step == spec.step_id(len(spec.pipeline) - 1):
+        with desk.working("packing", state.step):
+            packed = packed_artifact(
+                written,
+                checkpoint.traits,
+                desk.out / packed_name(spec, state.step),
+                profile=spec.packing.profile,
+            )
+    return Subject.candidate(state.step, written, state.counts, packed)
 
 
 def _evaluations(
