@@ -48,6 +48,9 @@ class RateDistortion(Taught):
     )
     most: int = Field(7, ge=1, le=127, description="Largest multiple of a step in a weight.")
     protect: tuple[LayerId, ...] = Field((), description="Layers that keep their floats.")
+    drop_dead: bool = Field(
+        True, description="Cut out channels and neurons that no weight reads or feeds any more."
+    )
 
 
 class RateTarget(Spec):
@@ -98,3 +101,6 @@ class ShareRateDistortion(Taught):
     )
     most: int = Field(7, ge=1, le=127, description="Largest multiple of a step in a weight.")
     protect: tuple[LayerId, ...] = Field((), description="Layers that keep their floats.")
+    drop_dead: bool = Field(
+        True, description="Cut out channels and neurons that no weight reads or feeds any more."
+    )

@@ -19,6 +19,7 @@ from worker.engine.hand_back import hand_back
 from worker.engine.hold.by_traits import held_by_traits
 from worker.engine.hold.held import Together
 from worker.engine.outcome import FactValue, Outcome
+from worker.engine.prune.dead import Buried, without_dead
 from worker.engine.rate.choice import cheaper_codes
 from worker.engine.rate.curvature import curvature, some
 from worker.engine.rate.grid import coarse, codes
@@ -78,7 +79,9 @@ def share_by_rounds(
     model = hand_back(taught.view, checkpoint.model, context.seed)
     facts = {**taught.facts, **run.facts(before, kept), **coded_facts(grids)}
     done = with_multiples(replace(checkpoint, model=model), grids)
-    return Outcome(done, facts=facts, curve=tuple(run.curve))
+    buried = without_dead(done, context) if spec.drop_dead else Buried(done, 0)
+    facts["dead_units_cut"] = buried.units
+    return Outcome(buried.checkpoint, facts=facts, curve=tuple(run.curve))
 
 
 @dataclass
@@ -112,9 +115,7 @@ class _Rounds:
         for grid, values in zip(self.grids, latent, strict=True):
             for parameter, value in zip(grid.tensor.parameters, values, strict=True):
                 parameter.data = codes(value, grid.step, grid.most).mul_(grid.step)
-        standing = self.standing(latent, self.judge())
-        self.curve.append((0.0, float("nan"), standing.score))
-        return standing
+        return self.standing(latent, self.judge())
 
     def best(self, kept: Standing) -> Standing:
         """Round after round, until there are enough or the size asked for is reached."""
@@ -152,8 +153,9 @@ class _Rounds:
         view = self.taught.view
         held = Together([*parts, held_by_traits(view, others)])
         fitted = fit(view.module, view.forward, self.spec, self.taught.lesson, context, held)
-        done = self.curve[-1][0]
-        self.curve += [(done + row[0], *row[1:]) for row in fitted.curve[1:]]
+        done = self.curve[-1][0] if self.curve else 0.0
+        new = fitted.curve[1:] if self.curve else fitted.curve
+        self.curve += [(done + row[0], *row[1:]) for row in new]
         return self.standing([part.kept for part in parts], fitted.curve[fitted.best_epoch][2])
 
     def cheaper(self, latent: Latent, rate: float) -> Latent:

@@ -9,6 +9,7 @@ from worker.engine.hand_back import hand_back
 from worker.engine.hold.by_traits import held_by_traits
 from worker.engine.hold.held import Together
 from worker.engine.outcome import Outcome
+from worker.engine.prune.dead import Buried, without_dead
 from worker.engine.rate.alive import Alive
 from worker.engine.rate.grid import codes
 from worker.engine.rate.priced_steps import PricedSteps, Schedule
@@ -42,9 +43,10 @@ def train_rate_distortion(
         settled = _settle(taught, priced, checkpoint, spec, rest)
     model = hand_back(taught.view, checkpoint.model, context.seed)
     done = with_multiples(replace(checkpoint, model=model), coded)
+    buried = without_dead(done, context) if spec.drop_dead else Buried(done, 0)
     last = settled or fitted
     return Outcome(
-        done,
+        buried.checkpoint,
         facts={
             **taught.facts,
             **last.facts,
@@ -52,6 +54,7 @@ def train_rate_distortion(
             "held_out_score_before": fitted.curve[0][2],
             "held_out_score_before_settling": fitted.curve[-1][2],
             **coded_facts(coded),
+            "dead_units_cut": buried.units,
         },
         curve=_joined(fitted, settled),
     )

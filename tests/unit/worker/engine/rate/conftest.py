@@ -1,5 +1,6 @@
 """A tiny net, and points in the plane that it can learn to tell apart."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,15 @@ from lathe.techniques.train import Adam, Recover
 from worker.engine.checkpoint import Checkpoint
 from worker.engine.context import Arrays, Context
 from worker.engine.graph.io_spec import io_spec
+from worker.engine.threads import torch_threads
 from worker.engine.train.recover import recover
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Tensors this small are slower with more."""
+    with torch_threads(1):
+        yield
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ def spec(**changes: object) -> ShareRateDistortion:
         "rounds": 2,
         "samples": 64,
         "initial_step": 0.5,
+        "drop_dead": False,
     }
     return ShareRateDistortion.model_validate(usual | changes)
 
@@ -55,6 +56,7 @@ def gridded(dense: onnx.ModelProto, taught: Context) -> Checkpoint:
         batch_size=16,
         rate=1e-6,
         initial_step=0.4,
+        drop_dead=False,
         optimizer=Adam(lr=0.01),
     )
     return train_rate_distortion(Checkpoint(dense), training, taught).checkpoint

@@ -27,6 +27,7 @@ def spec(**changes: object) -> RateDistortion:
         "optimizer": Adam(lr=0.02, betas=(0.9, 0.99)),
         "rate": 1e-3,
         "initial_step": 1.0,
+        "drop_dead": False,
     }
     return RateDistortion.model_validate(usual | changes)
 
@@ -95,6 +96,17 @@ def test_a_higher_rate_leaves_less(dense: onnx.ModelProto, taught: Context) -> N
     assert isinstance(low["nonzero_weights"], int)
     assert isinstance(high["nonzero_weights"], int)
     assert high["nonzero_weights"] < 0.8 * low["nonzero_weights"]
+
+
+def test_units_without_use_are_cut_out(dense: onnx.ModelProto, taught: Context) -> None:
+    whole = train_rate_distortion(Checkpoint(dense), spec(rate=3e-3), taught)
+    cut = train_rate_distortion(Checkpoint(dense), spec(rate=3e-3, drop_dead=True), taught)
+    check_kept(Checkpoint(dense), cut.checkpoint)
+    units = cut.facts["dead_units_cut"]
+    assert isinstance(units, int)
+    assert units > 0
+    assert weight(cut.checkpoint.model, "a").shape == (16 - units, 6)
+    assert accuracy(cut.checkpoint.model, taught) == accuracy(whole.checkpoint.model, taught)
 
 
 def test_a_rate_that_leaves_nothing_is_said_before_the_run_is_over(
