@@ -39,6 +39,9 @@ class DeepCompression(Recipe):
     )
     augment: Augment | None = Field(None, description="Train on changed copies of images too.")
     epochs: int = Field(20, ge=2, le=10_000, description="Epochs of training while bits cost.")
+    hold_out: float = Field(
+        0.1, gt=0, lt=0.9, description="Fraction of train kept apart to choose by."
+    )
     protect: tuple[LayerId, ...] = Field((), description="Layers that keep their floats.")
     profile: Profile = Field("small", description="As in encode.entropy.")
 
@@ -63,6 +66,7 @@ class DeepCompression(Recipe):
             augment=self.augment,
             epochs=self.epochs,
             settle_epochs=self.epochs // 2,
+            hold_out=self.hold_out,
             protect=self.protect,
         )
 
@@ -73,6 +77,7 @@ class DeepCompression(Recipe):
             loss=self._loss(given),
             augment=self.augment,
             epochs=self.epochs // 2,
+            hold_out=self.hold_out,
             rounds=ROUNDS_TO_SIZE if sized else ROUNDS,
             target=RateTarget(**target.model_dump()) if target else None,
             protect=self.protect,
