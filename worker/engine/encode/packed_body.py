@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from lathe.packed.body import MOST_SHARED
-from lathe.packed.head.plan import Cut, Stored
+from lathe.packed.head.plan import Cut, Planes, Stored
 from worker.engine.encode.choice import Choice
 from worker.engine.encode.head_tokens import Region
+from worker.engine.encode.huffman import huffman_bytes
 from worker.engine.encode.pack_report import PackedTensor
 from worker.engine.encode.symbols import Profile, encode_matrices
 
@@ -79,7 +80,13 @@ class PackedBody:
             coding = type(waiting.choice.plan).__name__.lower()
             region = waiting.region
             self.tensors.append(
-                PackedTensor(region.name, coding, region.size_bytes, round(size_bytes))
+                PackedTensor(
+                    region.name,
+                    coding,
+                    region.size_bytes,
+                    round(size_bytes),
+                    _by_huffman(waiting.choice),
+                )
             )
         self._waiting = []
         self._symbols = self._held_bytes = 0
@@ -88,6 +95,14 @@ class PackedBody:
         if isinstance(waiting.choice.plan, Stored):
             return self._file.write(waiting.data)
         return sum(self._file.write(stored) for stored in waiting.choice.stored)
+
+
+def _by_huffman(choice: Choice) -> int | None:
+    """What the tensor would take in Huffman codes; None where its values are not few."""
+    if not choice.matrices or isinstance(choice.plan, Planes):
+        return None
+    codes = sum(huffman_bytes(matrix) for matrix in choice.matrices)
+    return codes + sum(len(stored) for stored in choice.stored)
 
 
 def _expected(choice: Choice) -> float:

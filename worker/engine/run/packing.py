@@ -58,6 +58,7 @@ def packed_artifact(
             )
             for each in report.tensors
         ),
+        huffman_bytes=_by_huffman(report),
         encode_s=encode_s,
         decode_s=decode_s,
     )
@@ -75,6 +76,17 @@ def _checked(packed: Path, written: Written) -> float:
     if sha256 != written.sha256:
         raise RuntimeError(f"{packed.name} unpacks to {sha256}, not to {written.sha256}")
     return took_s
+
+
+def _by_huffman(report: PackReport) -> int | None:
+    """The file's bytes, had Huffman's codes been taken where they can; None where nowhere."""
+    codes = [each.huffman_bytes for each in report.tensors]
+    if all(size_bytes is None for size_bytes in codes):
+        return None
+    rest = report.packed_bytes - sum(
+        each.packed_bytes for each in report.tensors if each.huffman_bytes is not None
+    )
+    return rest + sum(size_bytes for size_bytes in codes if size_bytes is not None)
 
 
 def _parts(report: PackReport) -> dict[str, int]:

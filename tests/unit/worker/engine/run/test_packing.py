@@ -47,6 +47,8 @@ def test_a_packed_file_unpacks_to_the_very_file_and_its_parts_are_the_whole(
     (tensor,) = made.tensors
     assert (tensor.tensor, tensor.bytes_before) == ("w", 4800)
     assert tensor.bytes_after <= made.parts["tensors"]
+    assert made.huffman_bytes is not None
+    assert 0.5 * made.size_bytes < made.huffman_bytes < written.size_bytes / 6
     packed.unpack(file, tmp_path / "again.onnx")
     assert (tmp_path / "again.onnx").read_bytes() == written.path.read_bytes()
     assert {path.name for path in tmp_path.iterdir()} == {
