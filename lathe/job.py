@@ -20,6 +20,7 @@ from lathe.recipes.recipe import Given
 from lathe.spec import Spec
 from lathe.techniques import AnyStep, PipelineStep
 from lathe.techniques.encode import EncodeEntropy
+from lathe.techniques.prune import PruneWeights
 from lathe.techniques.step import Phase
 
 LABEL_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
@@ -195,6 +196,7 @@ class JobSpec(Spec):
 
     def _has_data(self, where: str, step: AnyStep) -> None:
         needs_train = step.needs.train or getattr(step, "criterion", None) == "taylor"
+        needs_train |= isinstance(step, PruneWeights) and step.epochs > 0
         if needs_train and self.data.train is None:
             raise ValueError(f"{where}: {step.technique} needs data.train")
         if step.needs.calibration and self.data.calibration is None:

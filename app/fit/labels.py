@@ -47,7 +47,7 @@ def trains_on_the_task(step: AnyStep) -> bool:
         case Recover():
             return True
         case Taught():
-            return step.loss.hard > 0
+            return step.epochs > 0 and step.loss.hard > 0
         case PruneChannels():
             return step.criterion == "taylor"
         case _:

@@ -53,7 +53,7 @@ def _training_refusals(where: str, step: AnyStep, spec: JobSpec) -> Iterator[Ref
         return
     kind = spec.task.kind if spec.task else None
     on_the_task = trains_on_the_task(step)
-    if kind == "similarity" and (on_the_task or isinstance(step, Training)):
+    if kind == "similarity" and (on_the_task or (isinstance(step, Training) and step.epochs)):
         remedy = "it" if step.needs.train else "data.train"
         yield StepImpossible(
             f"{step.technique} cannot train on pairs; leave {remedy} out of a similarity task",

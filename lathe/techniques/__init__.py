@@ -9,6 +9,7 @@ from lathe.techniques.optimize import OptimizeGraph
 from lathe.techniques.prune import PruneChannels, PruneWeights
 from lathe.techniques.quantize import QuantizeDynamic, QuantizeFloat, QuantizeStatic
 from lathe.techniques.rate import RateDistortion, ShareRateDistortion
+from lathe.techniques.share import ShareWeights
 from lathe.techniques.train import Distill, Recover
 
 AnyStep = (
@@ -19,6 +20,7 @@ AnyStep = (
     | Distill
     | RateDistortion
     | ShareRateDistortion
+    | ShareWeights
     | QuantizeStatic
     | QuantizeDynamic
     | QuantizeFloat

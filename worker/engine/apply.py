@@ -11,6 +11,7 @@ from lathe.techniques.optimize import OptimizeGraph
 from lathe.techniques.prune import PruneChannels, PruneWeights
 from lathe.techniques.quantize import QuantizeDynamic, QuantizeFloat, QuantizeStatic
 from lathe.techniques.rate import RateDistortion, ShareRateDistortion
+from lathe.techniques.share import ShareWeights
 from lathe.techniques.train import Distill, Recover
 from worker.engine.checkpoint import Checkpoint
 from worker.engine.context import Context
@@ -18,17 +19,19 @@ from worker.engine.encode.entropy import encode_entropy
 from worker.engine.optimize.graph import optimize_graph
 from worker.engine.outcome import Outcome
 from worker.engine.prune.channels import prune_channels
+from worker.engine.prune.gradual import prune_gradually
 from worker.engine.prune.weights import prune_weights
 from worker.engine.quantize.dynamic import quantize_dynamic
 from worker.engine.quantize.float16 import quantize_float
 from worker.engine.quantize.static import quantize_static
 from worker.engine.rate.share import share_rate_distortion
 from worker.engine.rate.train import train_rate_distortion
+from worker.engine.share.weights import share_weights
 from worker.engine.train.distill import distill
 from worker.engine.train.recover import recover
 
 
-def apply(  # noqa: C901, PLR0911 - one case and one return a technique
+def apply(  # noqa: C901, PLR0911, PLR0912 - a case a technique
     checkpoint: Checkpoint, step: AnyStep, context: Context
 ) -> Outcome:
     """Carry out one step on a copy of the checkpoint.
@@ -39,8 +42,10 @@ def apply(  # noqa: C901, PLR0911 - one case and one return a technique
     match step:
         case OptimizeGraph():
             return optimize_graph(checkpoint, step, context)
-        case PruneChannels():
+        case PruneChannels(recover=None):
             return prune_channels(checkpoint, step, context)
+        case PruneChannels():
+            return prune_gradually(checkpoint, step, context)
         case PruneWeights():
             return prune_weights(checkpoint, step, context)
         case Recover():
@@ -51,6 +56,8 @@ def apply(  # noqa: C901, PLR0911 - one case and one return a technique
             return train_rate_distortion(checkpoint, step, context)
         case ShareRateDistortion():
             return share_rate_distortion(checkpoint, step, context)
+        case ShareWeights():
+            return share_weights(checkpoint, step, context)
         case QuantizeStatic():
             return quantize_static(checkpoint, step, context)
         case QuantizeDynamic():

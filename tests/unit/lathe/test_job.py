@@ -13,6 +13,7 @@ SPLIT = {"dataset": DATA, "split": "s"}
 DYNAMIC = {"technique": "quantize.dynamic"}
 GRAPH = {"technique": "optimize.graph"}
 ENCODE = {"technique": "encode.entropy"}
+MASK = {"technique": "prune.weights", "sparsity": 0.9}
 PRUNE = {"technique": "prune.channels", "keep_macs": 0.5}
 
 
@@ -82,6 +83,11 @@ def test_a_spec_comes_back_from_json_as_it_was() -> None:
         ([{"technique": "quantize.static"}], "needs data.calibration"),
         ([{"technique": "train.recover"}], "needs data.train"),
         ([PRUNE | {"criterion": "taylor"}], "needs data.train"),
+        ([MASK | {"epochs": 1}], "prune.weights needs data.train"),
+        ([{"technique": "prune.weights"}], "criterion magnitude takes sparsity and not"),
+        ([MASK | {"threshold": 1}], "criterion magnitude takes sparsity and not threshold"),
+        ([MASK | {"criterion": "threshold"}], "takes threshold and not sparsity"),
+        ([MASK | {"sparsity": 1}], "less than 1"),
         ([], "at least 1"),
         ([GRAPH] * 17, "at most 16"),
         ([GRAPH | {"id": "Big"}], "pattern"),

@@ -21,6 +21,7 @@ FUNCTIONS = {
     "train.distill": "distill",
     "train.rate_distortion": "train_rate_distortion",
     "share.rate_distortion": "share_rate_distortion",
+    "share.weights": "share_weights",
     "quantize.static": "quantize_static",
     "quantize.dynamic": "quantize_dynamic",
     "quantize.float": "quantize_float",

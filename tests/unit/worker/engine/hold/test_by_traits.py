@@ -53,10 +53,10 @@ def stepped_mask(shape: tuple[int, ...], draw: np.random.Generator) -> tuple[Flo
     return codes * multiples.along(len(shape)), Trait(sparse=True, multiples=multiples)
 
 
-def checkpoint(net: Build, form: Callable[..., tuple[Floats, Trait]]) -> Checkpoint:
+def checkpoint(every_layer: Build, form: Callable[..., tuple[Floats, Trait]]) -> Checkpoint:
     draw = np.random.default_rng(1)
     formed = {name: form(shape, draw) for name, shape in SHAPES.items()}
-    model = net(**{name: values for name, (values, _) in formed.items()})
+    model = every_layer(**{name: values for name, (values, _) in formed.items()})
     return Checkpoint(model, {name: trait for name, (_, trait) in formed.items()})
 
 
@@ -69,15 +69,15 @@ def arrays(model: onnx.ModelProto) -> dict[str, Floats]:
     [(masked, SGD), (shared, SGD), (shared, ADAMW), (stepped, ADAMW), (stepped_mask, ADAMW)],
 )
 def test_every_layer_learns_and_keeps_its_form(
-    net: Build,
-    context: Context,
+    every_layer: Build,
+    learning: Context,
     form: Callable[..., tuple[Floats, Trait]],
     optimizer: Optimizer,
 ) -> None:
-    before = checkpoint(net, form)
+    before = checkpoint(every_layer, form)
     check_kept(before, before)
     spec = Recover(epochs=3, batch_size=16, optimizer=optimizer)
-    outcome = recover(before, spec, context)
+    outcome = recover(before, spec, learning)
     after = outcome.checkpoint
     check_kept(before, after)
     assert outcome.facts["best_epoch"] != 0
@@ -87,34 +87,38 @@ def test_every_layer_learns_and_keeps_its_form(
     assert {"w", "r", "m"} <= moved
 
 
-def test_a_student_keeps_every_form_beside_each_other(net: Build, context: Context) -> None:
-    parts = [checkpoint(net, form) for form in (masked, shared, stepped, stepped_mask)]
+def test_a_student_keeps_every_form_beside_each_other(
+    every_layer: Build, learning: Context
+) -> None:
+    parts = [checkpoint(every_layer, form) for form in (masked, shared, stepped, stepped_mask)]
     chosen = {name: parts[k % 4] for k, name in enumerate(SHAPES)}
-    model = net(**{name: arrays(part.model)[name] for name, part in chosen.items()})
+    model = every_layer(**{name: arrays(part.model)[name] for name, part in chosen.items()})
     before = Checkpoint(model, {name: part.traits[name] for name, part in chosen.items()})
     spec = Distill(epochs=2, batch_size=16, optimizer=ADAMW, loss=DistillLoss(hard=0))
-    outcome = distill(before, spec, context)
+    outcome = distill(before, spec, learning)
     check_kept(before, outcome.checkpoint)
     assert outcome.facts["best_epoch"] != 0
 
 
 def test_without_holding_the_same_training_breaks_every_form(
-    net: Build, context: Context
+    every_layer: Build, learning: Context
 ) -> None:
     spec = Recover(epochs=1, batch_size=16, optimizer=ADAMW)
     for form, why in ((masked, "zero came back"), (shared, "codebook"), (stepped, "multiple")):
-        before = checkpoint(net, form)
-        after = recover(Checkpoint(before.model), spec, context).checkpoint.model
+        before = checkpoint(every_layer, form)
+        after = recover(Checkpoint(before.model), spec, learning).checkpoint.model
         with pytest.raises(EffectLost, match=why):
             check_kept(before, Checkpoint(after, before.traits))
 
 
-def test_what_shares_values_on_steps_stays_bit_by_bit(net: Build, context: Context) -> None:
-    before = checkpoint(net, shared)
+def test_what_shares_values_on_steps_stays_bit_by_bit(
+    every_layer: Build, learning: Context
+) -> None:
+    before = checkpoint(every_layer, shared)
     both = Trait(codebook=3, multiples=Multiples((0.5,), None, 4))
     before = Checkpoint(before.model, before.traits | {"m": both, "w": both})
     spec = Recover(epochs=2, batch_size=16, optimizer=ADAMW)
-    after = recover(before, spec, context).checkpoint
+    after = recover(before, spec, learning).checkpoint
     old, new = arrays(before.model), arrays(after.model)
     assert np.array_equal(old["m"], new["m"])
     assert np.array_equal(old["w"], new["w"])
@@ -122,8 +126,10 @@ def test_what_shares_values_on_steps_stays_bit_by_bit(net: Build, context: Conte
     check_kept(before, after)
 
 
-def test_a_model_that_may_not_move_at_all_is_refused(net: Build, context: Context) -> None:
-    before = checkpoint(net, shared)
+def test_a_model_that_may_not_move_at_all_is_refused(
+    every_layer: Build, learning: Context
+) -> None:
+    before = checkpoint(every_layer, shared)
     both = Trait(codebook=3, multiples=Multiples((0.5,), None, 4))
     with pytest.raises(StepImpossible, match="every weight of the model is held"):
-        recover(Checkpoint(before.model, dict.fromkeys(SHAPES, both)), Recover(), context)
+        recover(Checkpoint(before.model, dict.fromkeys(SHAPES, both)), Recover(), learning)

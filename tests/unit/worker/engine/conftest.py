@@ -69,8 +69,8 @@ class Points:
 
 
 @pytest.fixture
-def net() -> Callable[..., onnx.ModelProto]:
-    """`net(m=array, ...)`: x (n, 2) -> y (n, 3), every tensor of SHAPES random or as given."""
+def every_layer() -> Callable[..., onnx.ModelProto]:
+    """`every_layer(m=array, ...)`: x (n, 2) -> y (n, 3), tensors random or as given."""
 
     def build(**given: Floats) -> onnx.ModelProto:
         draw = np.random.default_rng(2)
@@ -93,16 +93,17 @@ def net() -> Callable[..., onnx.ModelProto]:
 
 
 @pytest.fixture
-def context(tmp_path: Path, net: Callable[..., onnx.ModelProto]) -> Context:
+def learning(tmp_path: Path, every_layer: Callable[..., onnx.ModelProto]) -> Context:
+    """A classification of points that the net can learn, taught by another such net."""
     draw = np.random.default_rng(3)
     labels = draw.integers(0, 3, 120)
     centres = np.float32([[2, 0], [-1, 2], [-1, -2]])
     x = centres[labels] + draw.normal(size=(120, 2)).astype(np.float32) * 0.4
     return Context(
-        io=io_spec(net()),
+        io=io_spec(every_layer()),
         folder=tmp_path,
         seed=7,
         task=Task(kind="classification"),
         train=Points(x.astype(np.float32), labels),
-        teachers={"baseline": net()},
+        teachers={"baseline": every_layer()},
     )
