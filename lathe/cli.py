@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from lathe.errors import Refused
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 
 
@@ -40,3 +42,40 @@ def up(
     if cpu_slots is not None:
         command += ["--cpu-slots", str(cpu_slots)]
     raise typer.Exit(subprocess.call(command))  # noqa: S603 - our own module
+
+
+@app.command()
+def unpack(
+    file: Annotated[Path, typer.Argument(help="A packed model.", exists=True, dir_okay=False)],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Where to write; beside the file, as .onnx."),
+    ] = None,
+    max_bytes: Annotated[
+        int | None, typer.Option(min=1, help="Largest model to make; 2 GiB unless given.")
+    ] = None,
+    *,
+    force: Annotated[
+        bool, typer.Option("--force", "-f", help="Replace a file that is there.")
+    ] = False,
+) -> None:
+    """Make the ONNX file that a packed model holds, bit for bit."""
+    target = output or file.with_suffix(".onnx")
+    if target.exists() and not force:
+        typer.echo(f"{target} is there already; replace it with --force.", err=True)
+        raise typer.Exit(1)
+    if importlib.util.find_spec("numpy") is None:
+        typer.echo("Unpacking needs numpy: run `pip install 'lathe[packed]'`.", err=True)
+        raise typer.Exit(2)
+    packed = importlib.import_module("lathe.packed")
+    limits = packed.Limits() if max_bytes is None else packed.Limits(max_bytes=max_bytes)
+    try:
+        size_bytes = packed.unpack(file, target, limits)
+    except Refused as refusal:
+        typer.echo(f"{file}: {refusal.detail}", err=True)
+        raise typer.Exit(1) from refusal
+    except OSError as error:
+        typer.echo(f"{error.filename or target}: {error.strerror or error}", err=True)
+        raise typer.Exit(1) from error
+    times = size_bytes / file.stat().st_size
+    typer.echo(f"{target}: {size_bytes:,} bytes, {times:.1f} times the packed file")
