@@ -12,6 +12,7 @@ from lathe.errors import StepImpossible, TrainingDiverged
 from lathe.techniques.train import Adam, EarlyStopping, Recover, Sgd
 from lathe.views import Progress
 from worker.engine.context import Context
+from worker.engine.hold.held import Held, OwnParameters
 from worker.engine.train import loop
 from worker.engine.train.batches import Batch, Rows
 from worker.engine.train.hold_out import hold_out
@@ -224,3 +225,118 @@ def test_a_loss_over_several_batches_is_their_mean(
     fitted = run(Constant(), [0.5] * 20, context, epochs=1, hold_out=0.5, batch_size=64)
     # before: 100 rows in batches of 64 and 36; then 100 rows more, w falling from 10 to 9
     assert [row[1] for row in fitted.curve] == pytest.approx([10.0, (64 * 10 + 36 * 9) / 100])
+
+
+class Doubled(Held):
+    """The model computes with twice the latent weight; ready after `ready_at` steps."""
+
+    def __init__(self, module: Constant, ready_at: int = 0) -> None:
+        self.w, self.ready_at = module.w, ready_at
+        self.heard: list[tuple[int, int]] = []
+        self.kept: list[float] = []
+        self.settled: list[float] = []
+        self.seen_without_gradient = 0
+        self.finished_with = 0.0
+
+    @property
+    def ready(self) -> bool:
+        return len(self.settled) >= self.ready_at
+
+    def hear(self, step: int, steps: int) -> None:
+        self.heard.append((step, steps))
+
+    def before(self) -> None:
+        self.w.data = self.w.data * 2
+
+    def after(self) -> None:
+        self.w.data = self.w.data / 2
+        if self.w.grad is None:
+            self.seen_without_gradient += 1
+
+    def settle(self) -> None:
+        self.settled.append(self.w.item())
+
+    def keep(self) -> None:
+        self.kept.append(self.w.item())
+
+    def finish(self) -> None:
+        self.finished_with = self.w.item()
+
+
+def hold(
+    held: Held, module: nn.Module, scores: list[float], context: Context, **changes: object
+) -> Fitted:
+    return fit(
+        module,
+        lambda inputs: {"y": module(inputs["x"])},
+        spec(**changes),
+        Scripted(scores, module),
+        context,
+        held,
+    )
+
+
+def test_effective_weights_are_judged_and_kept_while_latent_ones_learn(
+    context: Context,
+) -> None:
+    # latent 10, 9, 8; the model computes with 20, 18, 16, and the second epoch is the best
+    module = Constant()
+    held = Doubled(module)
+    fitted = hold(held, module, [0.1, 0.5, 0.9, 0.2], context, epochs=3)
+    assert held.heard == [(0, 3), (1, 3), (2, 3)]
+    assert held.settled == [9, 8, 7]
+    assert [row[1] for row in fitted.curve] == [20, 20, 18, 16]
+    assert held.kept == [20, 18, 16]
+    assert (module.w.item(), held.finished_with) == (16, 16)
+    assert held.seen_without_gradient == 4  # the looks at the held-out part
+
+
+def test_an_epoch_that_the_holder_is_not_ready_for_is_never_the_best(context: Context) -> None:
+    module = Constant()
+    held = Doubled(module, ready_at=2)
+    fitted = hold(held, module, [0.9, 0.8, 0.1, 0.2], context, epochs=3)
+    assert fitted.best_epoch == 3
+    assert held.kept == [16, 14]
+    module = Constant()
+    patience = EarlyStopping(patience=1)
+    held = Doubled(module, ready_at=2)
+    fitted = hold(
+        held, module, [0.9, 0.8, 0.2, 0.1], context, epochs=9, early_stopping=patience
+    )
+    assert (fitted.best_epoch, len(fitted.curve)) == (2, 4)
+
+
+def test_a_run_that_ends_before_the_holder_is_ready_has_diverged(context: Context) -> None:
+    module = Constant()
+    rising = Sgd(lr=10, momentum=0, weight_decay=0.999_999)  # w -> -9 w - 10
+    with pytest.raises(TrainingDiverged, match="before the schedule had ended"):
+        hold(Doubled(module, 99), module, [0.5] * 99, context, epochs=60, optimizer=rising)
+
+
+class Taken(Held):
+    """Keeps the module's own weight from the optimiser and brings another."""
+
+    def __init__(self, module: Constant, lr_factor: float) -> None:
+        self.w, self.lr_factor = module.w, lr_factor
+        self.value = nn.Parameter(torch.tensor(4.0))
+
+    def taken(self) -> tuple[nn.Parameter, ...]:
+        return (self.w,)
+
+    def own(self) -> tuple[OwnParameters, ...]:
+        return (OwnParameters((self.value,), lr_factor=self.lr_factor),)
+
+    def before(self) -> None:
+        self.w.data.copy_(self.value.data)
+
+    def after(self) -> None:
+        self.value.grad, self.w.grad = self.w.grad, None
+
+
+def test_a_holder_s_own_parameters_learn_at_their_own_rate(context: Context) -> None:
+    module = Constant()
+    held = Taken(module, 0.25)
+    decays = Sgd(lr=1, momentum=0, weight_decay=0.5)  # not the holder's own parameters
+    hold(held, module, [0.1, 0.2, 0.3], context, epochs=2, optimizer=decays)
+    assert held.value.item() == 4 - 2 * 0.25
+    assert module.w.item() == 3.5

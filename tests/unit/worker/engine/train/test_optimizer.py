@@ -3,6 +3,7 @@
 import torch
 
 from lathe.techniques.train import Adam, AdamW, Sgd
+from worker.engine.hold.held import OwnParameters
 from worker.engine.train.optimizer import optimizer
 
 
@@ -36,3 +37,19 @@ def test_adam_mixes_decay_into_its_step_and_adamw_does_not() -> None:
     # a first Adam step is lr whatever the gradient; AdamW shrinks by lr * decay besides
     assert torch.allclose(adam[0], torch.tensor([2 - 0.1]))
     assert torch.allclose(adamw[0], torch.tensor([2 * (1 - 0.1 * 0.5) - 0.1]))
+
+
+def test_own_parameters_have_their_own_rate_and_decay_only_if_they_say_so() -> None:
+    free, fixed, decaying = weights(), weights(), weights()
+    own = (
+        OwnParameters(tuple(fixed), lr_factor=0.5),
+        OwnParameters(tuple(decaying), decays=True),
+    )
+    chosen = optimizer(Sgd(lr=0.1, momentum=0, weight_decay=0.5), free, own)
+    for (parameter,) in (free, fixed, decaying):
+        parameter.grad = torch.tensor([3.0])
+    chosen.step()
+    assert torch.allclose(free[0], torch.tensor([2 - 0.1 * (3 + 0.5 * 2)]))
+    assert torch.allclose(fixed[0], torch.tensor([2 - 0.05 * 3]))
+    assert torch.allclose(decaying[0], torch.tensor([2 - 0.1 * (3 + 0.5 * 2)]))
+    assert [group["lr_factor"] for group in chosen.param_groups] == [1, 0.5, 1]
