@@ -32,6 +32,14 @@ help:  ## Show what can be made.
 	@$(PIP) -r requirements/bench.txt
 	@touch $@
 
+# The peers that Lathe is compared with live apart: they bring packages of their own.
+.venv-peers/.made: requirements/torch.txt requirements/peers.txt
+	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	@echo "setting up .venv-peers: torch first and alone, then the peers (2 GB)"
+	@.venv-peers/bin/pip install --quiet --disable-pip-version-check -r requirements/torch.txt
+	@.venv-peers/bin/pip install --quiet --disable-pip-version-check -r requirements/peers.txt
+	@touch $@
+
 .PHONY: setup
 setup: .venv/.server  ## Install what the service needs.
 
@@ -109,6 +117,10 @@ bench-resnet20: .venv/.bench  ## ResNet-20 on CIFAR-10, static int8, over HTTP (
 bench-minilm: .venv/.bench  ## all-MiniLM-L6-v2 on STS-B, dynamic int8, over HTTP (needs DATA=folder).
 	$(BIN)/python -m benchmarks.minilm --data "$(DATA)"
 
+.PHONY: bench-deep-compression
+bench-deep-compression: .venv/.bench  ## LeNets, ResNet-20, MiniLM as packed files over HTTP (needs DATA=folder; SEEDS=0,1,2 ARGS=--only ...).
+	$(BIN)/python -m benchmarks.deep_compression --data "$(DATA)" --seeds "$(or $(SEEDS),0,1,2)" $(ARGS)
+
 .PHONY: bench-api
 bench-api: .venv/.test  ## Reads of jobs against a bare hello, on SQLite and PostgreSQL (ARGS=--quick).
 	PYTHONPATH=tests/services $(BIN)/python -m benchmarks.api $(ARGS)
@@ -129,10 +141,14 @@ bench-transfer: .venv/.test  ## 1 GiB in and out, against the bare server undern
 bench-scale: .venv/.test  ## Jobs an hour with one worker and with two, of one thread each.
 	$(BIN)/python -m benchmarks.scale
 
+.PHONY: bench-peers
+bench-peers: .venv/.bench .venv-peers/.made  ## Lathe beside onnxruntime, NNCF, Olive, torch-pruning, zstd and xz (needs DATA=folder).
+	$(BIN)/python -m benchmarks.peers --data "$(DATA)" $(ARGS)
+
 .PHONY: bench-memory-data
 bench-memory-data: .venv/.test  ## Train on 4 GiB of images with 1 GiB of memory.
 	$(BIN)/python -m benchmarks.memory_data
 
 .PHONY: clean
 clean:  ## Remove what the targets made.
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info demo-out chaos-out data
+	rm -rf .venv .venv-peers .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info demo-out chaos-out data

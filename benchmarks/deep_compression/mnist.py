@@ -61,4 +61,4 @@ class Mnist:
 
 def normalised(images: NDArray[np.uint8]) -> torch.Tensor:
     """Float32 as PIXELS makes them."""
-    return (torch.from_numpy(images).float() / 255 - MEAN) / STD
+    return (torch.from_numpy(images.astype(np.float32)) / 255 - MEAN) / STD

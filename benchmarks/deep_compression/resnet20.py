@@ -1,0 +1,69 @@
+"""ResNet-20 on CIFAR-10: packed as it is with unlabelled images, and with recovery.
+
+The published weights (91.73 %) and the first 10,000 train images, of which the recovery holds
+out a tenth; the light case reads 512 of them without their labels.
+"""
+
+import numpy as np
+
+from benchmarks.deep_compression.rows import Row
+from benchmarks.deep_compression.stage import Given, Stage
+from benchmarks.resnet20 import PIXELS, export, images
+from worker.engine.data import transformed
+
+PARAMETERS = 269_722  # as published; batch norms are folded
+LIGHT = "deep-compression"
+CASES = (LIGHT, "recovered")
+MAX_DROP = 0.005
+CROPS: dict[str, object] = {"shift_pixels": 4, "flip": True, "copies": 32}
+
+
+def given(stage: Stage, seed: int) -> Given:
+    """Model and data uploaded."""
+    train, train_labels = images(stage.data, "data_batch_1.png", "train_lables.json")
+    test, test_labels = images(stage.data, "test_batch.png", "test_lables.json")
+    arrays = {
+        "train/image": train,
+        "train/label": train_labels,
+        "unlabelled/image": train,
+        "test/image": test,
+        "test/label": test_labels,
+    }
+    dataset = stage.dataset("cifar10", arrays, {"image": PIXELS})
+    shown = transformed(test, PIXELS, np.dtype(np.float32))
+    dense = stage.scratch / "resnet20.onnx"
+    if not dense.exists():
+        export(stage.data, dense)
+    return Given(
+        subject="resnet-20",
+        seed=seed,
+        dense=dense,
+        dense_bytes=4 * PARAMETERS,
+        model=stage.model(dense),
+        job={
+            "data": {
+                "train": {"dataset": dataset, "split": "train"},
+                "calibration": {"dataset": dataset, "split": "unlabelled", "samples": 512},
+                "evaluation": {"dataset": dataset, "split": "test"},
+            },
+            "task": {"kind": "classification"},
+        },
+        test=stage.test("cifar10", {"image": shown, "label": test_labels}),
+    )
+
+
+def row(stage: Stage, case: str, seed: int) -> Row:
+    """One of CASES."""
+    start = given(stage, seed)
+    if case == LIGHT:
+        data = dict(start.job["data"])  # type: ignore[call-overload]
+        del data["train"]
+        limits = [{"metric": "accuracy", "max_drop": MAX_DROP}]
+        return stage.row(start, case, "deep-compression", data=data, constraints=limits)
+    recipe = {
+        "recipe": "deep-compression",
+        "target": {"max_drop": MAX_DROP},
+        "augment": CROPS,
+        "epochs": 2 if stage.quick else 40,
+    }
+    return stage.row(start, case, recipe)
