@@ -197,6 +197,7 @@ class JobSpec(Spec):
     def _has_data(self, where: str, step: AnyStep) -> None:
         needs_train = step.needs.train or getattr(step, "criterion", None) == "taylor"
         needs_train |= isinstance(step, PruneWeights) and step.epochs > 0
+        needs_train |= getattr(step, "recover", None) is not None
         if needs_train and self.data.train is None:
             raise ValueError(f"{where}: {step.technique} needs data.train")
         if step.needs.calibration and self.data.calibration is None:

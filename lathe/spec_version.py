@@ -24,7 +24,7 @@ _OF_VERSION_1 = frozenset(
     {"optimize.graph", "prune.channels", "train.recover", "train.distill"}
     | {"quantize.static", "quantize.dynamic", "quantize.float"}
 )
-_NEW_KEYS = {"augment", "betas"}
+_NEW_KEYS = {"augment", "betas", "recover"}
 
 
 def version_of(spec: JobSpec) -> int:

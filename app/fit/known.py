@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from lathe.facts import DatasetFacts, ModelFacts
 from lathe.job import JobSpec
-from lathe.techniques.train import Taught
+from lathe.techniques.lessons import taught
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ def named_models(spec: JobSpec) -> dict[str, str]:
     if spec.baseline is not None:
         named["baseline"] = spec.baseline
     for index, step in enumerate(spec.pipeline):
-        if isinstance(step, Taught):
-            for place, teacher in enumerate(step.teachers):
+        for inner, training in taught(step):
+            for place, teacher in enumerate(training.teachers):
                 if teacher.model != "baseline":
-                    named[f"pipeline.{index}.teachers.{place}.model"] = teacher.model
+                    named[f"pipeline.{index}.{inner}teachers.{place}.model"] = teacher.model
     return named
 
 

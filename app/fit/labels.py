@@ -9,8 +9,9 @@ from lathe.errors import DataMismatch, Refused
 from lathe.facts import Dim, FieldSpec, IoSpec, SplitFacts, TensorSpec
 from lathe.job import JobSpec
 from lathe.techniques import AnyStep
+from lathe.techniques.lessons import reads_labels, trainings
 from lathe.techniques.prune import PruneChannels
-from lathe.techniques.train import Recover, Taught
+from lathe.techniques.train import Taught
 
 _LABELLED = frozenset({"classification", "regression", "similarity"})
 
@@ -43,15 +44,8 @@ def label_refusals(spec: JobSpec, known: KnownFacts, io: IoSpec) -> list[Refused
 
 def trains_on_the_task(step: AnyStep) -> bool:
     """Whether the step follows the task's own loss, and not a teacher alone."""
-    match step:
-        case Recover():
-            return True
-        case Taught():
-            return step.epochs > 0 and step.loss.hard > 0
-        case PruneChannels():
-            return step.criterion == "taylor"
-        case _:
-            return False
+    scored = isinstance(step, PruneChannels) and step.criterion == "taylor"
+    return scored or any(reads_labels(training) for _, training in trainings(step))
 
 
 def _training_reader(spec: JobSpec) -> str | None:

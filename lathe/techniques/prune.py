@@ -1,11 +1,13 @@
 """Removing weights: whole channels and what is coupled to them, or single numbers."""
 
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from lathe.techniques.step import LayerId, Needs, Step
-from lathe.techniques.train import DistillLoss, Taught, Teacher
+from lathe.techniques.train import Distill, DistillLoss, Recover, Taught, Teacher
+
+Retraining = Annotated[Recover | Distill, Field(discriminator="technique")]
 
 
 class PruneChannels(Step):
@@ -36,6 +38,11 @@ class PruneChannels(Step):
     samples: int = Field(512, ge=1, le=100_000, description="Examples that taylor looks at.")
     protect: tuple[LayerId, ...] = Field(
         (), description="Layers whose output channels stay, by layer id."
+    )
+    recover: Retraining | None = Field(
+        None,
+        exclude_if=lambda recover: recover is None,  # older workers do not know the key
+        description="Train like this after each round; the rounds then keep equal fractions.",
     )
 
     @model_validator(mode="after")

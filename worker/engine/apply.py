@@ -19,6 +19,7 @@ from worker.engine.encode.entropy import encode_entropy
 from worker.engine.optimize.graph import optimize_graph
 from worker.engine.outcome import Outcome
 from worker.engine.prune.channels import prune_channels
+from worker.engine.prune.gradual import prune_gradually
 from worker.engine.prune.weights import prune_weights
 from worker.engine.quantize.dynamic import quantize_dynamic
 from worker.engine.quantize.float16 import quantize_float
@@ -41,8 +42,10 @@ def apply(  # noqa: C901, PLR0911, PLR0912 - a case a technique
     match step:
         case OptimizeGraph():
             return optimize_graph(checkpoint, step, context)
-        case PruneChannels():
+        case PruneChannels(recover=None):
             return prune_channels(checkpoint, step, context)
+        case PruneChannels():
+            return prune_gradually(checkpoint, step, context)
         case PruneWeights():
             return prune_weights(checkpoint, step, context)
         case Recover():

@@ -60,6 +60,15 @@ def prune_channels(checkpoint: Checkpoint, spec: PruneChannels, context: Context
     )
 
 
+def require_reachable(checkpoint: Checkpoint, spec: PruneChannels, context: Context) -> None:
+    """Raise what prune_channels would raise before it takes a score."""
+    view = torch_view(checkpoint.model)
+    with torch_threads(context.threads):
+        inputs = _probe(checkpoint, context)
+        groups, alone = _prunable(view, inputs, _protected(view, spec), context)
+        _reachable(_costs(checkpoint, view, groups, spec), groups, alone, spec)
+
+
 def _plan(
     checkpoint: Checkpoint,
     view: TorchView,

@@ -91,15 +91,15 @@ def _alive(view: TorchView, groups: Sequence[Group], *, silent_too: bool) -> lis
     changed = True
     while changed:
         changed = False
-        for group, units, known in zip(groups, kept, silenced, strict=True):
+        for group, units, gone in zip(groups, kept, silenced, strict=True):
             dead = ~_heard(view.module, group)
             if silent_too:
                 dead |= ~_speaks(view.module, group)
-            if not (dead & ~known).any():
+            if not (dead & ~gone).any():
                 continue
-            known |= dead
-            units[:] = ~known
-            units[0] |= known.all()
+            np.logical_or(gone, dead, out=gone)
+            units[:] = ~gone
+            units[0] |= gone.all()
             _silence(view.module, group, dead)
             changed = True
     return kept

@@ -19,12 +19,12 @@ from worker.engine.hand_back import hand_back
 from worker.engine.hold.by_traits import held_by_traits
 from worker.engine.hold.held import Together
 from worker.engine.outcome import FactValue, Outcome
+from worker.engine.progress import part_of
 from worker.engine.prune.dead import Buried, without_dead
 from worker.engine.rate.choice import cheaper_codes
 from worker.engine.rate.curvature import curvature, some
 from worker.engine.rate.grid import coarse, codes
 from worker.engine.rate.judge import held_out_score
-from worker.engine.rate.progress import part_of
 from worker.engine.rate.result import Coded, coded_facts, with_multiples
 from worker.engine.rate.settled_steps import SettledSteps
 from worker.engine.rate.start import grid_of

@@ -9,11 +9,11 @@ from worker.engine.hand_back import hand_back
 from worker.engine.hold.by_traits import held_by_traits
 from worker.engine.hold.held import Together
 from worker.engine.outcome import Outcome
+from worker.engine.progress import part_of
 from worker.engine.prune.dead import Buried, without_dead
 from worker.engine.rate.alive import Alive
 from worker.engine.rate.grid import codes
 from worker.engine.rate.priced_steps import PricedSteps, Schedule
-from worker.engine.rate.progress import part_of
 from worker.engine.rate.result import Coded, coded_facts, with_multiples
 from worker.engine.rate.settled_steps import SettledSteps
 from worker.engine.rate.start import grid_of

@@ -11,7 +11,7 @@ from lathe.errors import DataMismatch
 from lathe.facts import IoSpec
 from lathe.job import Split
 from lathe.techniques import AnyStep
-from lathe.techniques.train import Taught
+from lathe.techniques.lessons import taught
 from worker.engine.context import Samples
 from worker.engine.data import Side, SplitSamples
 from worker.engine.measure.evaluate import Pair
@@ -37,8 +37,8 @@ class Materials:
         names = {
             teacher.model
             for step in steps
-            if isinstance(step, Taught)
-            for teacher in step.teachers
+            for _, training in taught(step)
+            for teacher in training.teachers
         }
         opener = _Opener(task, folder_in)
         return cls(

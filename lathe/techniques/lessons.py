@@ -1,0 +1,33 @@
+"""Where a step is taught by other models: itself, or in a training inside it."""
+
+from collections.abc import Iterator
+
+from lathe.techniques.prune import PruneChannels
+from lathe.techniques.step import Step
+from lathe.techniques.train import Recover, Taught, Training
+
+
+def trainings(step: Step) -> Iterator[tuple[str, Training]]:
+    """The training that `step` is and the one inside it, with where its fields stand."""
+    if isinstance(step, Training):
+        yield "", step
+    if isinstance(step, PruneChannels) and step.recover is not None:
+        yield "recover.", step.recover
+
+
+def taught(step: Step) -> Iterator[tuple[str, Taught]]:
+    """Those of `trainings` that have teachers."""
+    for where, training in trainings(step):
+        if isinstance(training, Taught):
+            yield where, training
+
+
+def reads_labels(training: Training) -> bool:
+    """Whether it follows the task's own loss, and not a teacher alone."""
+    match training:
+        case Recover():
+            return True
+        case Taught():
+            return training.epochs > 0 and training.loss.hard > 0
+        case _:
+            return False
