@@ -20,6 +20,7 @@ import lathe
 from lathe.facts import Transform
 from lathe.job import JobSpec, Split
 from lathe.techniques import AnyStep
+from lathe.techniques.lessons import taught, trainings
 from lathe.techniques.train import Training
 
 FORMAT = 3  # of checkpoint files: workers of another format neither read nor answer ours
@@ -76,17 +77,21 @@ class Ingredients:
         }
 
     def _teachers(self, step: AnyStep) -> list[str]:
-        return [self.models[teacher.model] for teacher in getattr(step, "teachers", ())]
+        return [
+            self.models[teacher.model]
+            for _, training in taught(step)
+            for teacher in training.teachers
+        ]
 
 
 def reads(spec: JobSpec, step: AnyStep) -> list[tuple[str, Split]]:
     """The purposes and splits whose examples can change what `step` does."""
-    train = step.needs.train or getattr(step, "criterion", None) == "taylor"
-    wanted = {"train"} if train else set()
+    trains = any(trainings(step)) or getattr(step, "criterion", None) == "taylor"
+    wanted = {"train"} if trains else set()
     if step.needs.calibration:
         wanted.add("calibration")
     if isinstance(step, Training) and not step.needs.train:  # it takes what is given
-        wanted |= {"train", "calibration"}
+        wanted.add("calibration")
     return [(purpose, split) for purpose, split in spec.data.splits() if purpose in wanted]
 
 

@@ -15,6 +15,7 @@ from lathe.errors import Internal, OutOfDisk
 from lathe.job import JobSpec
 from lathe.report import StepReport
 from lathe.states import JobKind, Queue
+from lathe.techniques.lessons import taught
 from worker.keys import Content, Ingredients, library_versions
 from worker.wire import (
     Compress,
@@ -151,7 +152,8 @@ def _models(
     wanted = {
         teacher.model
         for step in spec.pipeline
-        for teacher in getattr(step, "teachers", ())
+        for _, training in taught(step)
+        for teacher in training.teachers
         if teacher.model != "baseline"
     }
     teachers = {name: inputs.ready_model(session, name) for name in sorted(wanted)}

@@ -5,9 +5,12 @@ import pytest
 from lathe.facts import Transform
 from lathe.job import Data, JobSpec, Split, Task
 from lathe.techniques import AnyStep
+from lathe.techniques.encode import EncodeEntropy
 from lathe.techniques.optimize import OptimizeGraph
 from lathe.techniques.prune import PruneChannels
 from lathe.techniques.quantize import QuantizeStatic
+from lathe.techniques.rate import RateDistortion, ShareRateDistortion
+from lathe.techniques.share import ShareWeights
 from lathe.techniques.train import Distill, Recover, Teacher
 from worker.keys import Content, Ingredients, library_versions, reads
 
@@ -118,9 +121,21 @@ def test_each_step_reads_only_the_data_it_learns_from() -> None:
         (taylor, ["train"]),
         (Recover(), ["train"]),
         (QuantizeStatic(), ["calibration"]),
+        (EncodeEntropy(), []),
+        (PruneChannels(keep_macs=0.5, recover=Distill()), ["train"]),
+        (RateDistortion(), ["train"]),
+        (ShareRateDistortion(), ["train", "calibration"]),  # whatever is given
+        (ShareWeights(), ["train", "calibration"]),
     ]
     for step, purposes in expected:
         assert [purpose for purpose, _ in reads(SPEC, step)] == purposes
+
+
+def test_the_teachers_of_a_training_inside_a_step_are_in_its_key() -> None:
+    inside = Distill(teachers=(Teacher(model=TEACHER),))
+    spec = with_step(1, PruneChannels(keep_macs=0.5, recover=inside))
+    other = key(spec=spec, models={"baseline": "aa", TEACHER: "b1"})
+    assert key(spec=spec) != other
 
 
 def test_versions_are_told_without_loading_the_libraries() -> None:
