@@ -14,12 +14,15 @@ from lathe.recipes.target import Target, target_of
 from lathe.techniques import AnyStep
 from lathe.techniques.augment import Augment
 from lathe.techniques.encode import EncodeEntropy, Profile
+from lathe.techniques.prune import PruneChannels
 from lathe.techniques.rate import RateDistortion, RateTarget, ShareRateDistortion
 from lathe.techniques.step import LayerId
-from lathe.techniques.train import DistillLoss, LogitsLoss, Teacher
+from lathe.techniques.train import Distill, DistillLoss, LogitsLoss, Teacher
 
 HARD = 0.1  # weight of the labels' own loss beside the teacher's
 TEMPERATURE = 2.0
+BATCH_SIZE = 256
+SLIMMING_ROUNDS = 8
 ROUNDS = 4  # of cheaper codes, where a drop is the target
 ROUNDS_TO_SIZE = 10  # where a size is; there they end as soon as it is reached
 
@@ -38,6 +41,13 @@ class DeepCompression(Recipe):
         True, description="Learn from the labels of train too, where the task has any."
     )
     augment: Augment | None = Field(None, description="Train on changed copies of images too.")
+    keep_parameters: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="First remove channels and neurons until this fraction of parameters is "
+        "left; it makes training the rest of a large net cheaper.",
+    )
     epochs: int = Field(20, ge=2, le=10_000, description="Epochs of training while bits cost.")
     hold_out: float = Field(
         0.1, gt=0, lt=0.9, description="Fraction of train kept apart to choose by."
@@ -57,7 +67,31 @@ class DeepCompression(Recipe):
         )
         if given.train:
             steps = (self._training(given), *steps)
+        if self.keep_parameters is not None:
+            steps = (self._slimming(given, self.keep_parameters), *steps)
         return Plan(steps, tuple(limit for limit in limits if limit not in given.limits))
+
+    def _slimming(self, given: Given, keep_parameters: float) -> PruneChannels:
+        if not given.train:
+            raise ValueError(
+                "pipeline.keep_parameters: what is left has to be trained; give data.train, or "
+                "leave this out"
+            )
+        repair = Distill(
+            teachers=self.teachers,
+            loss=self._loss(given),
+            augment=self.augment,
+            hold_out=self.hold_out,
+            batch_size=BATCH_SIZE,
+            epochs=1,
+        )
+        return PruneChannels(
+            criterion="taylor" if self._follows(given) else "l2",
+            keep_parameters=keep_parameters,
+            rounds=SLIMMING_ROUNDS,
+            protect=self.protect,
+            recover=repair,
+        )
 
     def _training(self, given: Given) -> RateDistortion:
         return RateDistortion(
@@ -84,6 +118,10 @@ class DeepCompression(Recipe):
         )
 
     def _loss(self, given: Given) -> DistillLoss:
-        follows = self.labels and given.loss_of_its_own
+        follows = self._follows(given)
         logits = LogitsLoss(weight=1 - HARD if follows else 1, temperature=TEMPERATURE)
         return DistillLoss(hard=HARD if follows else 0, logits=logits)
+
+    def _follows(self, given: Given) -> bool:
+        """Whether there are labels to learn from, and they are wanted."""
+        return self.labels and given.loss_of_its_own

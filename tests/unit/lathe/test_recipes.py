@@ -182,6 +182,19 @@ def test_deep_compression_trains_where_it_can_and_shares_without_data() -> None:
     assert share.rounds > ShareRateDistortion().rounds
 
 
+def test_channels_may_go_first_where_there_are_data_to_train_the_rest() -> None:
+    data = {"train": SPLIT, "evaluation": SPLIT}
+    for recipe, criterion in ((DEEP, "taylor"), (DEEP | {"labels": False}, "l2")):
+        job = spec(recipe | {"keep_parameters": 0.04}, **JUDGED | {"data": data})
+        slim = job.pipeline[0]
+        assert isinstance(slim, PruneChannels)
+        assert (slim.keep_parameters, slim.criterion) == (0.04, criterion)
+        assert isinstance(slim.recover, Distill)
+        assert names(job)[1:] == names(spec(DEEP, **JUDGED | {"data": data}))
+    ((_, told),) = refusal(DEEP | {"keep_parameters": 0.04})
+    assert "pipeline.keep_parameters: what is left has to be trained" in told
+
+
 def test_labels_are_followed_only_where_a_task_has_some_and_they_are_wanted() -> None:
     split = {"train": SPLIT, "evaluation": SPLIT}
     for recipe, body, hard in (
