@@ -5,9 +5,9 @@ Quantization and Huffman Coding", ICLR 2016, arXiv:1510.00149; trained steps and
 take the place of pruning and k-means.
 """
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from lathe.recipes.recipe import Given, Plan, Recipe
 from lathe.recipes.target import Target, target_of
@@ -54,6 +54,13 @@ class DeepCompression(Recipe):
     )
     protect: tuple[LayerId, ...] = Field((), description="Layers that keep their floats.")
     profile: Profile = Field("small", description="As in encode.entropy.")
+
+    @model_validator(mode="after")
+    def _different_teachers(self) -> Self:
+        names = [teacher.model for teacher in self.teachers]
+        if len(set(names)) < len(names):
+            raise ValueError("teachers: name each once; use its weight to count it more")
+        return self
 
     def plan(self, given: Given) -> Plan:
         """With train data: weights learn coarse steps, and to be zero, for what bits cost.

@@ -117,6 +117,12 @@ def test_a_limit_of_the_job_is_the_target_and_is_not_said_twice() -> None:
         ({"recipe": "deep"}, {}, "pipeline", "does not match any of the expected tags"),
         ({}, {}, "pipeline", "Unable to extract tag"),
         (DEEP | {"more": 1}, {}, "pipeline.deep-compression.more", "Extra inputs"),
+        (
+            DEEP | {"teachers": [{}, {}]},
+            {},
+            "pipeline.deep-compression",
+            "teachers: name each once",
+        ),
         (DEEP | {"target": {}}, {}, "pipeline.deep-compression.target", "give exactly one of"),
         (
             DEEP | {"target": {"max_drop": -0.1}},
