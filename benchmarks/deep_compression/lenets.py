@@ -12,8 +12,10 @@ from benchmarks.deep_compression.stage import Given, Stage
 from benchmarks.deep_compression.steps import (
     MILD,
     PACK,
+    Step,
     Steps,
     changed,
+    each_taught,
     expanded,
     without,
 )
@@ -25,7 +27,7 @@ TUNED: dict[str, tuple[dict[str, object], dict[str, object]]] = {
     LENET_300_100: ({"rate": 6e-6, "initial_step": 2.5}, {"rate": 5e-7}),
     LENET_5: ({"rate": 1e-5, "initial_step": 0.6}, {"rate": 2e-6}),
 }
-SLIMMER = (0.4, 0.4, 0.5, 0.55)  # of the parameters, one after the other: 4.4 % stay
+KEEP_PARAMETERS: dict[str, float | None] = {LENET_300_100: None, LENET_5: 0.04}
 CLASSIC = {LENET_300_100: 0.95, LENET_5: 0.95}
 
 
@@ -71,6 +73,7 @@ def recipe(start: Given, *, quick: bool) -> dict[str, object]:
     return {
         "recipe": "deep-compression",
         "target": {"max_drop": MAX_DROP[start.subject]},
+        "keep_parameters": KEEP_PARAMETERS[start.subject],
         "epochs": 4 if quick else EPOCHS[start.subject],
         "hold_out": HOLD_OUT,
         **taught(start),
@@ -78,30 +81,11 @@ def recipe(start: Given, *, quick: bool) -> dict[str, object]:
 
 
 def best_known(start: Given, *, quick: bool) -> Steps:
-    """The recipe's steps with this network's own rate and steps; LeNet-5 slimmed first."""
+    """The recipe's steps with this network's own rate and steps."""
     steps = expanded(recipe(start, quick=quick))
     trained, shared = TUNED[start.subject]
     steps = changed(steps, "train.rate_distortion", **trained)
-    steps = changed(steps, "share.rate_distortion", **shared)
-    return slimmer(start, quick=quick) + steps if start.subject == LENET_5 else steps
-
-
-def slimmer(start: Given, *, quick: bool) -> Steps:
-    """Channels and neurons removed in a few goes, each with some training after it."""
-    repair = {
-        "technique": "train.distill",
-        "batch_size": 256,
-        "optimizer": {"kind": "adam", "lr": 2e-3},
-        "loss": {"hard": 0.1, "logits": {"weight": 0.9, "temperature": 2}},
-        "hold_out": HOLD_OUT,
-        **taught(start),
-    }
-    steps: Steps = []
-    for keep in SLIMMER:
-        cut = {"technique": "prune.channels", "criterion": "taylor", "samples": 6400}
-        steps += [cut | {"keep_parameters": keep}, repair | {"epochs": 1}]
-    steps[-1] |= {"epochs": 1 if quick else 4, "optimizer": {"kind": "adam", "lr": 3e-3}}
-    return steps
+    return changed(steps, "share.rate_distortion", **shared)
 
 
 def classic(start: Given, *, quick: bool) -> Steps:
@@ -125,15 +109,20 @@ def classic(start: Given, *, quick: bool) -> Steps:
 
 def no_teacher(start: Given, *, quick: bool) -> Steps:
     """Labels alone."""
-    alone = {"teachers": [], "loss": {"hard": 1.0}}
-    steps = changed(best_known(start, quick=quick), "train.", **alone)
-    return changed(steps, "share.", **alone)
+
+    def alone(step: Step) -> Step:
+        kept = {name: field for name, field in step.items() if name not in ("teachers", "loss")}
+        if step["technique"] == "train.distill":
+            return kept | {"technique": "train.recover"}
+        return kept | {"teachers": [], "loss": {"hard": 1.0}}
+
+    return each_taught(best_known(start, quick=quick), alone)
 
 
 def no_augmentation(start: Given, *, quick: bool) -> Steps:
     """The images as they are."""
-    steps = changed(best_known(start, quick=quick), "train.", augment=None)
-    return changed(steps, "share.", augment=None)
+    steps = best_known(start, quick=quick)
+    return each_taught(steps, lambda step: step | {"augment": None})
 
 
 def no_rate_term(start: Given, *, quick: bool) -> Steps:
@@ -155,7 +144,7 @@ def fast_coder(start: Given, *, quick: bool) -> Steps:
 
 def no_slimming(start: Given, *, quick: bool) -> Steps:
     """Training for a rate from the whole network on."""
-    return without(without(best_known(start, quick=quick), "prune.channels"), "train.distill")
+    return without(best_known(start, quick=quick), "prune.channels")
 
 
 Pipeline = Callable[..., object]

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from lathe.recipes import asked
 from lathe.recipes.recipe import Given
 
-Steps = list[dict[str, object]]
+Step = dict[str, object]
+Steps = list[Step]
 
 MILD: dict[str, object] = {
     "rotate_degrees": 6,
@@ -35,6 +36,13 @@ def without(steps: Steps, technique: str) -> Steps:
     return [step for step in steps if step["technique"] != technique]
 
 
-def mapped(steps: Steps, change: Callable[[dict[str, object]], dict[str, object]]) -> Steps:
-    """Each step changed where it is taught."""
-    return [change(step) if "teachers" in step else step for step in steps]
+def each_taught(steps: Steps, change: Callable[[Step], Step]) -> Steps:
+    """`steps` with every training changed that has teachers, inside another step too."""
+
+    def taught(step: Step) -> Step:
+        inner = step.get("recover")
+        if isinstance(inner, dict):
+            step = step | {"recover": taught(inner)}
+        return change(step) if step.get("teachers") else step
+
+    return [taught(step) for step in steps]
