@@ -73,14 +73,24 @@ def log(name: str) -> FilteringBoundLogger:
     return logger
 
 
+# Without the values of variables: keys and bodies are among them.
+_traces = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
+
+
 def _json(*, text: bool = False) -> tuple[Processor, ...]:
     """`logging` takes lines as text, structlog's own logger as bytes."""
     dumps: Callable[..., str | bytes] = _as_text if text else _as_bytes
-    return structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(dumps)
+    return _traces, structlog.processors.JSONRenderer(dumps)
 
 
 def _console() -> tuple[Processor, ...]:
-    return (structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),)
+    return (
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        ),
+    )
 
 
 def _as_bytes(line: dict[str, Any], default: Callable[[Any], Any]) -> bytes:

@@ -39,3 +39,21 @@ def test_an_exception_is_one_line_too(capsys: pytest.CaptureFixture[str]) -> Non
     logging.getLogger("uvicorn.error").error("failed", exc_info=ValueError("no"))
     (line,) = capsys.readouterr().err.splitlines()
     assert "ValueError" in json.dumps(json.loads(line)["exception"])
+
+
+def test_an_exception_s_line_holds_no_values_of_variables(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(key: str) -> None:
+        raise ValueError("no")
+
+    configure(log_format="json", level="info")
+    try:
+        fail("lt_secret")
+    except ValueError:
+        log("app.test").exception("failed")
+        logging.getLogger("uvicorn.error").exception("failed")
+    said = capsys.readouterr().err
+    assert said.count("ValueError") >= 2
+    assert "test_logs" in said
+    assert "lt_secret" not in said
