@@ -100,7 +100,7 @@ class Desk:
 
     def succeeds(self, job_id: str) -> bool:
         """Wait for the job's end and fetch all it made, each with its sha256."""
-        job = self.client.wait(job_id, timeout_s=300)
+        job = self.client.wait(job_id, timeout_s=1200)
         made = self.client.artifacts(job_id)
         for artifact in made:
             self.client.download(artifact, self._folder / job_id)
