@@ -91,7 +91,7 @@ class Head:
 
 
 def shared_table(nonzero: int, weights: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """One table of those that share: `nonzero` and `weights` (tokens but the first) in bytes."""
+    """One table of those that share; `weights` are those of the tokens but the first."""
     count = int(np.count_nonzero(weights))
     mass = min(TOTAL, max(count, int(WEIGHTS[nonzero]) >> 4)) if nonzero and count else 0
     return np.concatenate([[TOTAL - mass], frequencies(weights, mass) if mass else weights * 0])

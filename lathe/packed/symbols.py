@@ -3,12 +3,15 @@
 The shapes are the caller's to know; the stream says the rest. Byte by byte:
 
     stream  = tags, lengths, sections
-    tags    = one byte for each matrix that has elements, in order: its method
+    tags    = two bits for each matrix that has elements, in order, four in a byte, the first
+              in the lowest bits, unused bits zero: its method
                 0  every code is zero          no section
                 1  fixed width                 a section (fixed_width.py)
                 2  ranged                      a section (ranged.py)
+                3  adaptive                    all such matrices share one section
     lengths = the byte count of each section but the last, as a varint (varint.py)
-    sections = one for each matrix whose method has one, in order
+    sections = one for each matrix of methods 1 and 2, in order; then, where there are matrices
+               of method 3, that of them all, one after the other (adaptive.py, binary.py)
 
 Every count is checked against what is there before anything is allocated by it, so memory
 stays within a small multiple of the codes asked for, and time is linear in them.
@@ -21,6 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lathe.errors import CorruptPacked
+from lathe.packed.adaptive import read_adaptive
+from lathe.packed.binary import BinaryDecoder
 from lathe.packed.fixed_width import decode_fixed_width
 from lathe.packed.ranged import decode_ranged
 from lathe.packed.varint import read_varint
@@ -32,6 +37,11 @@ class Method(IntEnum):
     ZERO = 0
     FIXED_WIDTH = 1
     RANGED = 2
+    ADAPTIVE = 3
+
+
+OWN_SECTION = (Method.FIXED_WIDTH, Method.RANGED)
+PER_BYTE = 4  # tags
 
 
 def decode_symbols(data: memoryview, rows: int, columns: int) -> NDArray[np.int32]:
@@ -43,24 +53,31 @@ def decode_matrices(
     data: memoryview, shapes: Sequence[tuple[int, int]]
 ) -> list[NDArray[np.int32]]:
     """The matrices of these (rows, columns) of `encode_matrices`; raises CorruptPacked."""
-    present = [index for index, (rows, columns) in enumerate(shapes) if rows * columns]
-    if len(data) < len(present):
-        raise CorruptPacked(f"{len(data)} bytes for {len(present)} matrices")
-    tagged = zip(present, [_method(tag) for tag in data[: len(present)]], strict=True)
-    own = [(index, method) for index, method in tagged if method is not Method.ZERO]
-    sections = _sections(data, len(present), len(own))
     matrices = [np.zeros(shape, np.int32) for shape in shapes]
-    for (index, method), section in zip(own, sections, strict=True):
-        decode = decode_ranged if method is Method.RANGED else decode_fixed_width
+    present = [index for index, matrix in enumerate(matrices) if matrix.size]
+    methods = dict(zip(present, _methods(data, len(present)), strict=True))
+    own = [index for index in present if methods[index] in OWN_SECTION]
+    shared = [index for index in present if methods[index] is Method.ADAPTIVE]
+    sections = _sections(data, -(-len(present) // PER_BYTE), len(own) + bool(shared))
+    for index, section in zip(own, sections, strict=False):
+        decode = decode_ranged if methods[index] is Method.RANGED else decode_fixed_width
         matrices[index] = decode(section, *shapes[index])
+    if shared:
+        bits = BinaryDecoder(sections[-1])
+        for index in shared:
+            matrices[index] = read_adaptive(bits, *shapes[index])
+        bits.close()
     return matrices
 
 
-def _method(tag: int) -> Method:
-    try:
-        return Method(tag)
-    except ValueError:
-        raise CorruptPacked(f"method {tag} is not known") from None
+def _methods(data: memoryview, count: int) -> list[Method]:
+    size_bytes = -(-count // PER_BYTE)
+    if len(data) < size_bytes:
+        raise CorruptPacked(f"{len(data)} bytes for {count} matrices")
+    tags = [tag >> 2 * place & 3 for tag in data[:size_bytes] for place in range(PER_BYTE)]
+    if any(tags[count:]):
+        raise CorruptPacked("there are more methods than matrices")
+    return [Method(tag) for tag in tags[:count]]
 
 
 def _sections(data: memoryview, at: int, count: int) -> list[memoryview]:

@@ -1,13 +1,17 @@
 """The writing half of lathe.packed.symbols."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lathe.packed import lanes
-from lathe.packed.symbols import Method
+from lathe.packed.binary import MOST_WORK
+from lathe.packed.settings import Settings
+from lathe.packed.symbols import OWN_SECTION, PER_BYTE, Method
+from worker.engine.encode.adaptive import best_adaptive, write_adaptive
 from worker.engine.encode.fixed_width import encode_fixed_width, fixed_width_bytes
 from worker.engine.encode.ranged import encode_ranged
 from worker.engine.encode.varint import varint
@@ -28,21 +32,56 @@ def encode_matrices(matrices: Sequence[Codes], *, profile: Profile) -> bytes:
 
     "fast" decodes as vectors; "small" takes whatever method is smallest for each matrix.
     """
-    tags, sections = bytearray(), list[bytes]()
-    for matrix in matrices:
-        if matrix.any():
-            method, section = _smallest(matrix, MOST_STEPS[profile])
-            tags.append(method)
-            sections.append(section)
-        elif matrix.size:
-            tags.append(Method.ZERO)
+    parts = [_vectors(matrix, MOST_STEPS[profile]) for matrix in matrices if matrix.size]
+    adaptive = _adaptive(parts) if profile == "small" else {}
+    tags = bytearray(-(-len(parts) // PER_BYTE))
+    for index, part in enumerate(parts):
+        method = Method.ADAPTIVE if index in adaptive else part.method
+        tags[index // PER_BYTE] |= method << 2 * (index % PER_BYTE)
+    sections = [
+        part.section
+        for index, part in enumerate(parts)
+        if index not in adaptive and part.method in OWN_SECTION
+    ]
+    if adaptive:
+        shared = [(parts[index].codes, settings) for index, settings in adaptive.items()]
+        sections.append(write_adaptive(shared))
     lengths = b"".join(varint(len(section)) for section in sections[:-1])
     return bytes(tags) + lengths + b"".join(sections)
 
 
-def _smallest(codes: Codes, most_steps: int) -> tuple[Method, bytes]:
-    """The shorter of the methods that decode as vectors."""
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """A matrix and its smallest section that decodes as vectors."""
+
+    codes: Codes
+    method: Method
+    section: bytes
+
+
+def _vectors(codes: Codes, most_steps: int) -> _Part:
+    if not codes.any():
+        return _Part(codes, Method.ZERO, b"")
     ranged = encode_ranged(codes, most_steps)
     if fixed_width_bytes(codes) <= len(ranged):
-        return Method.FIXED_WIDTH, encode_fixed_width(codes)
-    return Method.RANGED, ranged
+        return _Part(codes, Method.FIXED_WIDTH, encode_fixed_width(codes))
+    return _Part(codes, Method.RANGED, ranged)
+
+
+def _adaptive(parts: Sequence[_Part]) -> dict[int, Settings]:
+    """The matrices that are smaller bit by bit, by index: those first that gain most for the
+    work, as long as all of them together are not more than a stream may be."""
+    found = {
+        index: best
+        for index, part in enumerate(parts)
+        if part.section and (best := best_adaptive(part.codes)) is not None
+    }
+    gains = {
+        index: len(parts[index].section) - best.size_bytes for index, best in found.items()
+    }
+    chosen, left = set[int](), MOST_WORK
+    for index in sorted(found, key=lambda index: -gains[index] / found[index].work):
+        if gains[index] > 0 and found[index].work <= left:
+            chosen.add(index)
+            left -= found[index].work
+    return {index: found[index].settings for index in sorted(chosen)}

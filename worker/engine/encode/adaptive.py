@@ -1,0 +1,117 @@
+"""The writing half of lathe.packed.adaptive: finds the settings, and writes with them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from math import log
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lathe.packed import settings as scale
+from lathe.packed.adaptive import LONGEST, read_adaptive
+from lathe.packed.binary import MOST_WORK
+from lathe.packed.logistic import UNIT
+from lathe.packed.settings import Settings
+from worker.engine.encode.binary import BinaryEncoder
+from worker.engine.encode.maps import likely_maps
+from worker.engine.encode.script import script
+
+Codes = NDArray[np.int32]
+
+MAPS = 2  # that are tried beside one line
+SAMPLE = 1 << 14  # codes by which a map is chosen
+SURE = 1e-4  # chances nearer to 0 or 1 are taken for this far from it
+
+
+@dataclass(frozen=True)
+class Adaptive:
+    """The settings that suit a matrix best, and what they take."""
+
+    settings: Settings
+    size_bytes: int
+    work: int
+
+
+def best_adaptive(codes: Codes) -> Adaptive | None:
+    """The smallest that was found for `codes` (rows, columns), not all zeros; None where no
+    stream has so much work or so long a side."""
+    live = codes[codes.any(1)][:, codes.any(0)]
+    if max(codes.shape) > LONGEST or live.size > MOST_WORK:
+        return None
+    tried = [_tried(codes, settings) for settings in _finalists(codes, live)]
+    return min(
+        (found for found in tried if found.work <= MOST_WORK),
+        key=lambda found: found.size_bytes,
+        default=None,
+    )
+
+
+def write_adaptive(matrices: Sequence[tuple[Codes, Settings]]) -> bytes:
+    """Several matrices in one stream of bits."""
+    return _encoded(matrices).finish()
+
+
+def _finalists(codes: Codes, live: Codes) -> Iterable[Settings]:
+    """Settings for rows and for columns first, the map chosen by some of them."""
+    plain = Settings(
+        density=_density(live),
+        magnitude=_magnitude(live),
+        transposed=False,
+        row_mask=len(live) < len(codes),
+        column_mask=live.shape[1] < codes.shape[1],
+    )
+    if codes.shape[0] > 1:
+        flipped = replace(plain, row_mask=plain.column_mask, column_mask=plain.row_mask)
+        if codes.shape[1] > 1:
+            yield _with_map(codes, plain)
+        yield replace(_with_map(codes.T, flipped), transposed=True)
+    else:
+        yield _with_map(codes, plain)
+
+
+def _with_map(codes: Codes, plain: Settings) -> Settings:
+    """`plain` with the map that makes a sample of the rows smallest."""
+    maps = likely_maps(codes, MAPS)
+    if not maps:
+        return plain
+    sample = codes[codes.any(1)][: max(2, SAMPLE // codes.shape[1])]
+    tries = [plain, *(replace(plain, height=height, width=width) for height, width in maps)]
+    return min(tries, key=lambda settings: _tried(sample, settings).size_bytes)
+
+
+def _tried(codes: Codes, settings: Settings) -> Adaptive:
+    encoder = _encoded([(codes, settings)])
+    return Adaptive(settings, len(encoder.finish()), encoder.work)
+
+
+def _encoded(matrices: Sequence[tuple[Codes, Settings]]) -> BinaryEncoder:
+    """The encoder behind the last bit: reading its script has written it."""
+    encoder = BinaryEncoder(chain.from_iterable(script(*matrix) for matrix in matrices))
+    for codes, _ in matrices:
+        read_adaptive(encoder, *codes.shape)
+    return encoder
+
+
+def _density(live: Codes) -> int:
+    """The nearest setting to the density of live rows and columns."""
+    steps = (scale.DENSEST - _logit(np.count_nonzero(live) / live.size)) / scale.DENSITY_STEP
+    return _within(steps, scale.DENSITY_BITS)
+
+
+def _magnitude(live: Codes) -> int:
+    """The nearest setting to the chance that a magnitude goes on."""
+    sizes = np.abs(live[live != 0].astype(np.int64))
+    goes_on = float((sizes - 1).sum() / sizes.sum())
+    return _within(
+        (scale.LONGEST - _logit(goes_on)) / scale.MAGNITUDE_STEP, scale.MAGNITUDE_BITS
+    )
+
+
+def _logit(chance: float) -> float:
+    cut = min(max(chance, SURE), 1 - SURE)
+    return UNIT * log(cut / (1 - cut))
+
+
+def _within(steps: float, bits: int) -> int:
+    return min(max(round(steps), 0), (1 << bits) - 1)
