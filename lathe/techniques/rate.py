@@ -5,6 +5,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from lathe.spec import Spec
+from lathe.techniques.encode import Profile
 from lathe.techniques.step import LayerId, Needs
 from lathe.techniques.train import Adam, DistillLoss, LogitsLoss, Optimizer, Taught
 
@@ -62,7 +63,12 @@ class RateTarget(Spec):
         le=1e6,
         description="Most that the held-out score may lose against the first teacher.",
     )
-    max_bytes: int | None = Field(None, ge=1, description="Most that the packed file may hold.")
+    max_bytes: int | None = Field(
+        None,
+        ge=1,
+        description="Most that the packed file may hold; rounds then choose their own rate.",
+    )
+    profile: Profile = Field("small", description="How the file will be packed.")
 
     @model_validator(mode="after")
     def _some_limit(self) -> Self:
@@ -72,15 +78,29 @@ class RateTarget(Spec):
 
 
 class ShareRateDistortion(Taught):
-    """Give every weight the multiple of its step that is worth its bits, round by round.
+    """Give every weight the multiple of its step that is worth its bits.
 
-    A round weighs the curvature of the loss against the bits of each code (RDOQ), then
-    fine-tunes with zeros and steps kept. Rounds go on while the target holds.
+    In rounds, where there are train data: a round weighs the curvature of the loss against
+    the bits of each code (RDOQ), then fine-tunes with zeros and steps kept. Rounds go on while
+    the target holds. Or by feedback, without training: steps by what the outputs feel of each
+    layer, codes with error feedback (GPTQ) on a few inputs that need no labels, from
+    data.calibration or else data.train; without any data, nearest codes.
     """
 
-    needs: ClassVar[Needs] = Needs(torch_view=True)
+    needs: ClassVar[Needs] = Needs()
 
     technique: Literal["share.rate_distortion"] = "share.rate_distortion"
+    assignment: Literal["rounds", "feedback"] | None = Field(
+        None, description="Default: rounds where there are data.train, else feedback."
+    )
+    distortion: float | None = Field(
+        None,
+        gt=0,
+        le=4,
+        description="For feedback: share of the outputs' variance that independent rounding "
+        "would cost, where a target's search begins; what feedback loses is less. Without any "
+        "data, the share of each weight's mean square. Default 0.03, without data 0.002.",
+    )
     optimizer: Optimizer = Field(default_factory=_adam)
     batch_size: int = Field(256, ge=1, le=65_536)
     loss: DistillLoss = Field(default_factory=_loss)
@@ -104,3 +124,7 @@ class ShareRateDistortion(Taught):
     drop_dead: bool = Field(
         True, description="Cut out channels and neurons that no weight reads or feeds any more."
     )
+
+    def trains(self, *, train: bool) -> bool:
+        """Whether the step trains, in a job with or without `train` data."""
+        return self.assignment == "rounds" or (self.assignment is None and train)

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import torch
+
 from worker.engine.checkpoint import Checkpoint, Multiples, Trait
+from worker.engine.encode.cost import coded_bits
 from worker.engine.outcome import FactValue
-from worker.engine.rate.coded import estimated_bits
 from worker.engine.rate.grid import codes
 from worker.engine.rate.tensors import Tensor
 
@@ -23,10 +25,10 @@ class Coded:
     @property
     def size_bytes(self) -> float:
         """An estimate for the packed file: the codes and the step."""
-        bits = sum(
-            estimated_bits(codes(parameter.detach(), self.step, self.most), self.tensor.image)
-            for parameter in self.tensor.parameters
-        )
+        bits = 0.0
+        for parameter in self.tensor.parameters:
+            code = codes(parameter.detach(), self.step, self.most).reshape(len(parameter), -1)
+            bits += coded_bits(code.to(torch.int32).cpu().numpy())
         return bits / 8 + STEP_BYTES
 
     @property

@@ -9,6 +9,7 @@ away and the next round asks half.
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+import onnx
 import torch
 
 from lathe.errors import StepImpossible
@@ -21,10 +22,11 @@ from worker.engine.hold.held import Together
 from worker.engine.outcome import FactValue, Outcome
 from worker.engine.progress import part_of
 from worker.engine.prune.dead import Buried, without_dead
-from worker.engine.rate.choice import cheaper_codes
 from worker.engine.rate.curvature import curvature, some
+from worker.engine.rate.file_size import packed_bytes
 from worker.engine.rate.grid import coarse, codes
 from worker.engine.rate.judge import held_out_score
+from worker.engine.rate.pricing import Latent, price_for, priced
 from worker.engine.rate.result import Coded, coded_facts, with_multiples
 from worker.engine.rate.settled_steps import SettledSteps
 from worker.engine.rate.start import grid_of
@@ -33,21 +35,23 @@ from worker.engine.threads import torch_threads
 from worker.engine.train.course import Course, course
 from worker.engine.train.hold_out import HoldOut, hold_out
 from worker.engine.train.loop import fit
+from worker.engine.view import write_back
 
 BACK = 0.5  # factor on the rate after a round that lost too much
-
-Latent = list[list[torch.Tensor]]
+SHRINK = 0.85  # of the bytes are left after a round on the way to a size
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """The network after a round: what its module holds, the latent values behind the grids,
-    the held-out score and the bytes that the codes take."""
+    the held-out score, about how many bytes the codes take, and, where a size is asked for,
+    the bytes of the packed file."""
 
     module: dict[str, torch.Tensor]
     latent: Latent
     score: float
     size_bytes: float
+    file_bytes: int | None
 
 
 def share_by_rounds(
@@ -76,10 +80,8 @@ def share_by_rounds(
     kept = run.best(before)
     run.put(kept)
     taught.view.module.to("cpu")
-    model = hand_back(taught.view, checkpoint.model, context.seed)
+    buried = run.finished(hand_back(taught.view, checkpoint.model, context.seed))
     facts = {**taught.facts, **run.facts(before, kept), **coded_facts(grids)}
-    done = with_multiples(replace(checkpoint, model=model), grids)
-    buried = without_dead(done, context) if spec.drop_dead else Buried(done, 0)
     facts["dead_units_cut"] = buried.units
     return Outcome(buried.checkpoint, facts=facts, curve=tuple(run.curve))
 
@@ -127,7 +129,7 @@ class _Rounds:
                 self.context, number / self.spec.rounds, (number + 1) / self.spec.rounds
             )
             tried = self.round(kept, rate, part)
-            self.ran, self.last_rate = number + 1, rate
+            self.ran = number + 1
             if self.holds(tried) or (not self.holds(kept) and tried.score > kept.score):
                 kept, self.held = tried, self.held + 1
                 rate *= self.spec.growth
@@ -138,7 +140,7 @@ class _Rounds:
     def round(self, kept: Standing, rate: float, context: Context) -> Standing:
         """Cheaper codes for `kept`, then fine-tuning."""
         self.put(kept)
-        latent = self.cheaper(kept.latent, rate)
+        latent, self.last_rate = self.cheaper(kept, rate)
         if not self.spec.epochs:
             for grid, values in zip(self.grids, latent, strict=True):
                 for parameter, value in zip(grid.tensor.parameters, values, strict=True):
@@ -158,34 +160,19 @@ class _Rounds:
         self.curve += [(done + row[0], *row[1:]) for row in new]
         return self.standing([part.kept for part in parts], fitted.curve[fitted.best_epoch][2])
 
-    def cheaper(self, latent: Latent, rate: float) -> Latent:
-        """Values on the grid that are worth their bits; biases stay as they are."""
+    def cheaper(self, kept: Standing, rate: float) -> tuple[Latent, float]:
+        """Values on the grid that are worth their bits, and at which price."""
         parameters = [p for grid in self.grids for p in grid.tensor.parameters]
         rows = some(self.rows.train, self.spec.samples, self.context.seed)
+        view, lesson = self.taught.view, self.taught.lesson
         with torch_threads(self.context.threads):
-            found = iter(
-                curvature(
-                    self.taught.view,
-                    self.taught.lesson,
-                    parameters,
-                    self.samples,
-                    rows,
-                    self.context,
-                )
-            )
-        chosen: Latent = []
-        for grid, values in zip(self.grids, latent, strict=True):
-            new = []
-            for value in values:
-                bend = next(found)
-                code = codes(value, grid.step, grid.most)
-                if grid.tensor.is_matrix:
-                    code = cheaper_codes(
-                        value, grid.step, grid.most, bend, rate, image=grid.tensor.image
-                    )
-                new.append(code.mul_(grid.step))
-            chosen.append(new)
-        return chosen
+            found = iter(curvature(view, lesson, parameters, self.samples, rows, self.context))
+            bends = [[next(found) for _ in values] for values in kept.latent]
+            target = self.spec.target
+            if target is not None and target.max_bytes and kept.file_bytes:
+                fraction = max(target.max_bytes / kept.file_bytes, SHRINK)
+                rate = price_for(self.grids, kept.latent, bends, fraction)
+            return priced(self.grids, kept.latent, bends, rate), rate
 
     def judge(self) -> float:
         """The held-out score of what the module holds."""
@@ -196,7 +183,18 @@ class _Rounds:
         """What the module holds now, remembered."""
         module = self.taught.view.module
         state = {name: t.detach().clone() for name, t in module.state_dict().items()}
-        return Standing(state, latent, score, sum(grid.size_bytes for grid in self.grids))
+        size_bytes = sum(grid.size_bytes for grid in self.grids)
+        target, whole = self.spec.target, None
+        if target is not None and target.max_bytes is not None:
+            now = self.finished(write_back(self.taught.view, self.checkpoint.model))
+            whole = packed_bytes(now.checkpoint, self.context, target.profile)
+        return Standing(state, latent, score, size_bytes, whole)
+
+    def finished(self, model: onnx.ModelProto) -> Buried:
+        """What the module holds, written to `model`, with its traits and without the units
+        that it has no use for."""
+        done = with_multiples(replace(self.checkpoint, model=model), self.grids)
+        return without_dead(done, self.context) if self.spec.drop_dead else Buried(done, 0)
 
     def put(self, standing: Standing) -> None:
         """Back into the module."""
@@ -216,7 +214,8 @@ class _Rounds:
         return (
             target is not None
             and target.max_bytes is not None
-            and standing.size_bytes <= target.max_bytes
+            and standing.file_bytes is not None
+            and standing.file_bytes <= target.max_bytes
         )
 
     def facts(self, before: Standing, kept: Standing) -> dict[str, FactValue]:
@@ -234,5 +233,7 @@ class _Rounds:
             "held_out_score_before": before.score,
             "held_out_score_after": kept.score,
             "estimated_coded_bytes_before": round(before.size_bytes),
+            "packed_bytes_before": before.file_bytes,
+            "packed_bytes": kept.file_bytes,
             "target_met": met,
         }

@@ -12,6 +12,7 @@ from worker.engine.checkpoint import Checkpoint, Multiples, Trait
 from worker.engine.context import Context
 from worker.engine.graph.initializers import initializers
 from worker.engine.onnx_file.array import array
+from worker.engine.rate.file_size import packed_bytes
 from worker.engine.rate.rounds import share_by_rounds
 from worker.engine.rate.train import train_rate_distortion
 from worker.engine.run.traits import check_kept
@@ -94,18 +95,26 @@ def test_a_round_that_loses_too_much_is_undone_and_the_next_asks_half(
 
 
 def test_rounds_end_at_the_size_asked_for(gridded: Checkpoint, taught: Context) -> None:
-    large = spec(rounds=5, epochs=0, target={"max_bytes": 100_000})
-    assert share_by_rounds(gridded, large, taught).facts["rounds_run"] == 0
-    first = share_by_rounds(gridded, spec(rounds=1, epochs=0), taught).facts
-    one = spec(rounds=5, epochs=0, target={"max_bytes": first["estimated_coded_bytes"]})
-    facts = share_by_rounds(gridded, one, taught).facts
-    assert (facts["rounds_run"], facts["target_met"]) == (1, True)
+    large = spec(rounds=5, epochs=0, target={"max_bytes": 100_000, "profile": "fast"})
+    facts = share_by_rounds(gridded, large, taught).facts
+    assert (facts["rounds_run"], facts["target_met"]) == (0, True)
+    whole = facts["packed_bytes"]
+    assert isinstance(whole, int)
+    limit = round(0.9 * whole)
+    smaller = spec(rounds=9, epochs=0, target={"max_bytes": limit, "profile": "fast"})
+    outcome = share_by_rounds(gridded, smaller, taught)
+    found = outcome.facts["packed_bytes"]
+    assert isinstance(found, int)
+    assert 0.7 * limit < found <= limit
+    assert outcome.facts["target_met"] is True
+    assert found == packed_bytes(outcome.checkpoint, taught, "fast")
+    assert list(taught.folder.iterdir()) == []
 
 
 def test_a_target_that_cannot_be_met_gives_the_best_found(
     gridded: Checkpoint, taught: Context
 ) -> None:
-    tiny = spec(epochs=0, target={"max_bytes": 1})
+    tiny = spec(epochs=0, target={"max_bytes": 1, "profile": "fast"})
     outcome = share_by_rounds(gridded, tiny, taught)
     assert outcome.facts["target_met"] is False
     assert outcome.facts["rounds_kept"] == 2
