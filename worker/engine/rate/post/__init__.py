@@ -1,0 +1,1 @@
+"""Rate against distortion after training: grids and codes from a few inputs, or none."""

@@ -1,0 +1,132 @@
+"""How much a coded net has lost, judged before anybody looks at the evaluation split.
+
+With labels: the task's first metric on the held-out part of train, original minus coded.
+Without: how far the coded net's answers are from the original's, on examples that no layer
+was fitted to, in the unit of the metric. For a classification that is the fraction of other
+answers, which bounds the accuracy lost; for a similarity 1 - rank correlation of all pairs'
+similarities; else the squared error over what the answers vary by.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from lathe.job import Task
+from worker.engine.context import Arrays, Context, Samples
+from worker.engine.measure.answers import answers
+from worker.engine.measure.evaluate import evaluate
+from worker.engine.measure.metrics import Floats, cosine, spearman
+from worker.engine.onnx_file.write import write_model
+from worker.engine.rate.post.calibration import Rows
+from worker.engine.session import open_session
+from worker.engine.train.hold_out import hold_out
+
+BATCH = 64
+LABELLED = {"classification", "regression", "similarity", "reconstruction"}
+BY_ANSWER = Task(kind="none", metrics=("agreement",))
+
+
+@dataclass(frozen=True, slots=True)
+class Some:
+    """Some rows of a split; implements Samples."""
+
+    of: Samples
+    rows: Rows
+
+    @property
+    def count(self) -> int:
+        """How many examples."""
+        return len(self.rows)
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether `labels` can be called."""
+        return self.of.has_labels
+
+    def inputs(self, rows: NDArray[np.int64]) -> Arrays:
+        """Model inputs of these of the rows."""
+        return self.of.inputs(self.rows[rows])
+
+    def labels(self, rows: NDArray[np.int64]) -> NDArray[np.generic]:
+        """Labels of these of the rows."""
+        return self.of.labels(self.rows[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """`drop` of a net against `original`, over `samples`; `metric` names what is lost."""
+
+    original: onnx.ModelProto
+    samples: Some
+    task: Task
+    by_labels: bool
+    folder: Path
+    threads: int
+
+    @property
+    def metric(self) -> str:
+        """What the drop is a drop of."""
+        if self.by_labels:
+            return self.task.measured[0]
+        return {"classification": "agreement", "none": "agreement"}.get(
+            self.task.kind, f"{self.task.kind} to the original"
+        )
+
+    def drop(self, coded: onnx.ModelProto) -> float:
+        """What `coded` loses; 0 and less is no loss."""
+        if self.by_labels:
+            return self._score(self.original, self.task) - self._score(coded, self.task)
+        if self.task.kind in {"classification", "none"}:
+            return 1.0 - self._score(coded, BY_ANSWER)
+        before, after = self._answers(self.original), self._answers(coded)
+        if self.task.kind == "similarity":
+            return 1.0 - spearman(_pairs(before), _pairs(after))
+        energy = float(np.square(before - before.mean(axis=0)).sum())
+        error = float(np.square(before - after).sum())
+        return error / energy if energy else float(error > 0)
+
+    def _score(self, model: onnx.ModelProto, task: Task) -> float:
+        file, reference = self.folder / "judged.onnx", self.folder / "original.onnx"
+        file.unlink(missing_ok=True)
+        write_model(model, file)
+        if not reference.exists():
+            write_model(self.original, reference)
+        found = evaluate(
+            file,
+            self.samples,
+            task,
+            reference=reference,
+            batch_size=BATCH,
+            threads=self.threads,
+        )
+        return found.scores[task.measured[0]]
+
+    def _answers(self, model: onnx.ModelProto) -> Floats:
+        session = open_session(model, threads=self.threads)
+        name = self.task.output or session.get_outputs()[0].name
+        said = [a[name] for _, a in answers(session, self.samples, batch_size=BATCH)]
+        return np.concatenate([part.reshape(len(part), -1).astype(np.float64) for part in said])
+
+
+def judge(
+    original: onnx.ModelProto, context: Context, hold_out_share: float, apart: Some | None
+) -> Judge | None:
+    """Who judges: by labels of train where the task has any, else by the examples `apart`;
+    None where there is neither."""
+    task, train = context.task or BY_ANSWER, context.train
+    by_labels = train is not None and train.has_labels and task.kind in LABELLED
+    if train is not None and by_labels:
+        held = hold_out(train.count, hold_out_share, context.hold_out_seed).held
+        apart = Some(train, held)
+    if apart is None or not apart.count:
+        return None
+    return Judge(original, apart, task, by_labels, context.folder, context.threads)
+
+
+def _pairs(outputs: Floats) -> Floats:
+    """Cosine similarity of each example with each later one."""
+    first, second = np.triu_indices(len(outputs), 1)
+    return cosine(outputs[first], outputs[second])

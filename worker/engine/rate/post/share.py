@@ -1,0 +1,235 @@
+"""share.rate_distortion without training: every weight coded once, by a few inputs or none.
+
+With examples, labelled or not: steps by what the outputs feel of a layer (sensitivity.py,
+steps.py), codes with error feedback on the inputs of the net coded so far (sweep.py).
+Without any: steps from the weights' spread and the nearest codes.
+"""
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+
+from lathe.errors import StepImpossible, UnknownLayer
+from lathe.techniques.rate import RateTarget, ShareRateDistortion
+from worker.engine.checkpoint import Checkpoint
+from worker.engine.context import Arrays, Context
+from worker.engine.encode.pack import pack
+from worker.engine.graph.initializers import initializers
+from worker.engine.graph.layers import layers
+from worker.engine.onnx_file.array import array
+from worker.engine.onnx_file.write import write_model
+from worker.engine.outcome import FactValue, Outcome
+from worker.engine.pace import Pace
+from worker.engine.progress import part_of
+from worker.engine.rate.post.calibration import as_many_as_fit, batched, unlabelled
+from worker.engine.rate.post.coded_net import CodedNet, zeroed
+from worker.engine.rate.post.judge import Judge, Some, judge
+from worker.engine.rate.post.rows import inputs_of
+from worker.engine.rate.post.search import MOST_SWEEPS, Attempt, search
+from worker.engine.rate.post.sensitivity import BATCHES, sensitivities
+from worker.engine.rate.post.site import sites
+from worker.engine.rate.post.stages import Stages
+from worker.engine.rate.post.sweep import Net, from_weights, with_feedback
+from worker.engine.rate.post.vectors import biases, vectors
+from worker.engine.run.examples import fixed_batch_of
+
+DISTORTION, DISTORTION_UNSEEN = 0.03, 0.002  # with examples, without
+JUDGED_SHARE = 0.25  # of unlabelled examples, where a loss is judged by them
+FLOAT_BYTES = 4
+LOOKING = 0.1  # of the step: sensitivities
+
+
+def share_without_training(
+    checkpoint: Checkpoint, spec: ShareRateDistortion, context: Context
+) -> Outcome:
+    """Put the weights of a copy of the checkpoint's model on grids whose codes are few bits.
+
+    Weights that earlier steps put on a grid or a codebook stay as they are, and so do zeros
+    that an earlier step made. A target that cannot be met gives the best net found, and the
+    facts say so. Raises UnknownLayer, and StepImpossible where no weight is left or a loss
+    cannot be judged.
+    """
+    net = _net(checkpoint, spec.protect)
+    run = _Run(checkpoint.model, net, spec, context)
+    tried = run.attempts()
+    kept = tried[0]
+    return Outcome(kept.net.checkpoint(checkpoint), facts=run.facts(tried))
+
+
+def _net(checkpoint: Checkpoint, protect: Collection[str]) -> Net:
+    known = {layer.id for layer in layers(checkpoint.model)}
+    for name in protect:
+        if name not in known:
+            raise UnknownLayer(
+                f"there is no layer {name!r}; the model's layers are listed in its facts",
+                param="protect",
+            )
+    traits, constants = checkpoint.traits, initializers(checkpoint.model)
+    held = {n for n, t in traits.items() if t.codebook is not None or t.multiples is not None}
+    free = tuple(s for s in sites(checkpoint.model) if s.name not in held | set(protect))
+    if not free:
+        raise StepImpossible(
+            "the model has no layer left with float32 weights that could be put on a grid"
+        )
+    added = {w: b for w, b in biases(checkpoint.model, free).items() if b not in held}
+    fine = tuple(name for name in vectors(checkpoint.model) if name not in held)
+    names = {*(site.name for site in free), *fine, *added.values()}
+    tensors = {n: np.ascontiguousarray(array(constants[n]), np.float32) for n in sorted(names)}
+    sparse = {name for name, trait in traits.items() if trait.sparse}
+    fixed = {site.name: tensors[site.name] == 0 for site in free if site.name in sparse}
+    return Net(free, fine, added, tensors, fixed)
+
+
+@dataclass
+class _Seen:
+    """The examples, and what they tell about every weight."""
+
+    stages: Stages
+    batches: list[Arrays]
+    sensitivity: dict[str, float]
+    examples: int
+
+    @property
+    def told_apart(self) -> bool:
+        """Whether the outputs feel any weight at all."""
+        return any(value > 0 for value in self.sensitivity.values())
+
+
+class _Run:
+    def __init__(
+        self,
+        model: onnx.ModelProto,
+        net: Net,
+        spec: ShareRateDistortion,
+        context: Context,
+    ) -> None:
+        self.model, self.net, self.spec, self.context = model, net, spec, context
+        self.weights = sum(site.elements for site in net.sites)
+        self.judge, rows = self._parted()
+        self.seen = None if rows is None else self._look(rows)
+        self.rest_bytes = self._rest_bytes() if spec.target else 0.0
+        self.sweeps = 0
+
+    def attempts(self) -> list[Attempt]:
+        """The nets that were coded, the chosen one first."""
+        unseen = DISTORTION if self.seen else DISTORTION_UNSEEN
+        start = self.spec.distortion or unseen
+        target = self.spec.target
+        judged = self.judge is not None
+        if target is None or (target.max_bytes is None and not judged):
+            return [self._attempt(start, None)]
+        return search(
+            target, start, self.weights, lambda d: self._attempt(d, target), judged=judged
+        )
+
+    def facts(self, tried: list[Attempt]) -> dict[str, FactValue]:
+        """What was done, and whether the target was met."""
+        kept, target = tried[0], self.spec.target
+        codes = sum(tensor.codes.size for tensor in kept.net.tensors.values())
+        zeros = sum(int((t.codes == 0).sum()) for t in kept.net.tensors.values())
+        return {
+            "trained": False,
+            "examples": self.seen.examples if self.seen else 0,
+            "steps_from": "outputs" if self.seen else "weights",
+            "distortion": kept.distortion,
+            "nets_coded": len(tried),
+            "tensors_on_a_grid": len(kept.net.tensors),
+            "weights_on_a_grid": codes,
+            "nonzero_weights": codes - zeros,
+            "float_bytes": FLOAT_BYTES * codes,
+            "estimated_coded_bytes": round(kept.net.size_bytes),
+            "estimated_packed_bytes": round(kept.size_bytes) if target else None,
+            "bits_a_weight": round(8 * kept.net.size_bytes / max(codes, 1), 3),
+            "layers_rounded_to_nearest": "; ".join(kept.net.nearest),
+            "judged_by": self.judge.metric if self.judge else None,
+            "judged_examples": self.judge.samples.count if self.judge else None,
+            "judged_drop": kept.drop,
+            "target_met": self._met(kept),
+        }
+
+    def _met(self, kept: Attempt) -> bool | None:
+        """Whether the target holds; None where there is none or nobody could tell."""
+        target = self.spec.target
+        if target is None or not kept.meets(target):
+            return None if target is None else False
+        unjudged = target.max_drop is not None and kept.drop is None
+        return None if unjudged else True
+
+    def _parted(self) -> tuple[Judge | None, Some | None]:
+        """Who judges a loss, where one is limited, and the examples that layers may see."""
+        found = unlabelled(self.context)
+        target = self.spec.target
+        rows = None if found is None else Some(*found)
+        if target is None or target.max_drop is None:
+            return None, rows
+        apart = None
+        if rows is not None:
+            cut = math.ceil(rows.count * JUDGED_SHARE)
+            apart = Some(rows.of, rows.rows[:cut])
+        chosen = judge(self.model, self.context, self.spec.hold_out, apart)
+        if rows is None or chosen is None:
+            return chosen, rows
+        if chosen.samples.of is rows.of:
+            seen = rows.rows[~np.isin(rows.rows, chosen.samples.rows)]
+            rows = Some(rows.of, seen if len(seen) else rows.rows)
+        return chosen, rows
+
+    def _look(self, some: Some) -> "_Seen | None":
+        """Open the model in stages and measure what its outputs feel."""
+        net = self.net
+        fed = dict.fromkeys((*(site.name for site in net.sites), *net.tensors))
+        stages = Stages(self.model, net.sites, fed, inputs_of, self.context.threads)
+        batches = batched(some.of, some.rows, fixed_batch_of(self.model))
+        batches = as_many_as_fit(batches, _kept_bytes(stages, batches[0], net))
+        part = part_of(self.context, 0.0, LOOKING)
+        pace = Pace(part.progress, min(len(batches), BATCHES) * len(net.sites), "layers")
+        felt = sensitivities(
+            stages, net.sites, net.tensors, batches, self.context.seed, lambda: pace.add(1)
+        )
+        examples = sum(len(next(iter(batch.values()))) for batch in batches)
+        seen = _Seen(stages, batches, felt, examples)
+        return seen if seen.told_apart else None
+
+    def _attempt(self, distortion: float, target: RateTarget | None) -> Attempt:
+        net = self._coded(distortion, 1 if target is None else MOST_SWEEPS)
+        drop = None
+        if self.judge is not None:
+            drop = self.judge.drop(net.model(self.model))
+        return Attempt(distortion, net, net.size_bytes + self.rest_bytes, drop)
+
+    def _coded(self, distortion: float, sweeps: int) -> CodedNet:
+        if self.seen is None:
+            return from_weights(self.net, distortion)
+        share = (1 - LOOKING) / sweeps
+        first = LOOKING + share * min(self.sweeps, sweeps - 1)
+        self.sweeps += 1
+        part = part_of(self.context, first, first + share)
+        pace = Pace(part.progress, len(self.seen.stages.stages), "layers")
+        level = 12 * distortion / self.weights
+        return with_feedback(
+            self.net,
+            self.seen.stages,
+            self.seen.batches,
+            level,
+            self.seen.sensitivity,
+            lambda: pace.add(1),
+        )
+
+    def _rest_bytes(self) -> float:
+        """Of the packed file, all but the codes."""
+        source, packed = self.context.folder / "rest.onnx", self.context.folder / "rest.packed"
+        write_model(zeroed(self.model, self.net.tensors), source)
+        pack(source, packed, hints={}, profile="fast")
+        return float(packed.stat().st_size)
+
+
+def _kept_bytes(stages: Stages, batch: Arrays, net: Net) -> int:
+    """The most that one batch keeps between two stages."""
+    values, most = batch, 0
+    for stage in stages.stages:
+        values = stages.run(stage, values, net.tensors)
+        most = max(most, sum(value.nbytes for value in values.values()))
+    return most

@@ -1,0 +1,157 @@
+"""One pass over the net, layer after layer, each coded on inputs of the coded ones before."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.engine.context import Arrays
+from worker.engine.rate.post.calibration import words
+from worker.engine.rate.post.coded_net import CodedNet, CodedTensor
+from worker.engine.rate.post.layer import code_layer
+from worker.engine.rate.post.moments import Moments
+from worker.engine.rate.post.rows import inputs_of, rows
+from worker.engine.rate.post.site import Floats, Site
+from worker.engine.rate.post.stages import Stage, Stages
+from worker.engine.rate.post.steps import filled_step, step_from_weights
+from worker.engine.rate.post.vectors import on_fine_grid
+
+ROWS = 32_768  # of a layer's inputs, about, over all examples
+FEWEST_ROWS = 64  # of a batch
+
+
+@dataclass(frozen=True, slots=True)
+class Net:
+    """What is to be coded: weights and vectors by name, with the bias of each weight; `fixed`
+    marks the zeros that have to stay."""
+
+    sites: Sequence[Site]
+    vectors: Sequence[str]
+    biases: Mapping[str, str]
+    tensors: dict[str, Floats]
+    fixed: Mapping[str, NDArray[np.bool_]]
+
+
+def from_weights(net: Net, distortion: float) -> CodedNet:
+    """Without any example: every weight rounded to a step from its layer's spread."""
+    tensors = {}
+    for site in net.sites:
+        weight = net.tensors[site.name]
+        tensors[site.name] = _nearest(weight, step_from_weights(distortion, weight))
+    nearest = tuple(site.name for site in net.sites)
+    return CodedNet({**tensors, **_vectors(net, {})}, nearest=nearest)
+
+
+def with_feedback(
+    net: Net,
+    stages: Stages,
+    batches: Sequence[Arrays],
+    level: float,
+    sensitivity: Mapping[str, float],
+    tick: Callable[[], None],
+) -> CodedNet:
+    """Every weight at the water level `level` (see steps.py); `tick` is called once a stage."""
+    present = net.tensors | {name: v.values for name, v in _vectors(net, {}).items()}
+    sweep = _Sweep(net, level, sensitivity, present)
+    before, coded = list(batches), list(batches)
+    masks = [words(batch) for batch in batches]
+    for stage in stages.stages:
+        before = [stages.run(stage, values, net.tensors) for values in before]
+        coded = [stages.run(stage, values, sweep.present) for values in coded]
+        sweep.code(stage, before, coded, masks)
+        tick()
+    vectors = _vectors(net, sweep.shifted)
+    floats = {name: b for name, b in sweep.shifted.items() if name not in vectors}
+    nearest = tuple(site.name for site in net.sites if not inputs_of(site))
+    return CodedNet({**sweep.tensors, **vectors}, floats, nearest)
+
+
+@dataclass
+class _Sweep:
+    net: Net
+    level: float
+    sensitivity: Mapping[str, float]
+    present: dict[str, Floats]
+    tensors: dict[str, CodedTensor] = field(default_factory=dict)
+    shifted: dict[str, Floats] = field(default_factory=dict)
+
+    def code(
+        self,
+        stage: Stage,
+        before: Sequence[Arrays],
+        coded: Sequence[Arrays],
+        masks: Sequence[NDArray[np.bool_] | None],
+    ) -> None:
+        """Code the layers whose inputs are known after `stage`."""
+        seen: dict[object, Moments] = {}
+        for site in stage.sites:
+            if not inputs_of(site):
+                self._plain(site)
+                continue
+            key = _same_rows(site)
+            if key not in seen:
+                seen[key] = _moments(site, before, coded, masks)
+            self._layer(site, seen[key])
+
+    def _plain(self, site: Site) -> None:
+        weight = self.net.tensors[site.name]
+        step = filled_step(self.level, self.sensitivity[site.name], weight)
+        self._take(site, _nearest(weight, step))
+
+    def _layer(self, site: Site, moments: Moments) -> None:
+        bias = self.net.biases.get(site.name)
+        fixed = self.net.fixed.get(site.name)
+        layer = code_layer(
+            site.matrices(self.net.tensors[site.name]),
+            moments,
+            self.level,
+            self.sensitivity[site.name],
+            has_bias=bias is not None,
+            kept=None if fixed is None else site.matrices(~fixed),
+        )
+        self._take(site, CodedTensor(site.tensor(layer.codes), layer.step))
+        if bias is not None and layer.shift is not None:
+            old = self.net.tensors[bias]
+            new = (old.ravel() + layer.shift).reshape(old.shape).astype(np.float32)
+            self.shifted[bias] = new
+            grid = on_fine_grid(new) if bias in self.net.vectors else None
+            self.present[bias] = new if grid is None else CodedTensor(*grid).values
+
+    def _take(self, site: Site, tensor: CodedTensor) -> None:
+        self.tensors[site.name] = tensor
+        self.present[site.name] = tensor.values
+
+
+def _nearest(weight: Floats, step: float) -> CodedTensor:
+    return CodedTensor(np.rint(weight / np.float32(step)).astype(np.int32), step)
+
+
+def _vectors(net: Net, shifted: Mapping[str, Floats]) -> dict[str, CodedTensor]:
+    grids = {n: on_fine_grid(shifted.get(n, net.tensors[n])) for n in net.vectors}
+    return {name: CodedTensor(*grid) for name, grid in grids.items() if grid is not None}
+
+
+def _same_rows(site: Site) -> object:
+    """Layers with the same key read the same rows."""
+    node = site.readers[0].node
+    window = (site.shape[2:], site.groups, tuple(map(str, node.attribute)))
+    return inputs_of(site), site.form, window if site.form == "convolution" else site.groups
+
+
+def _moments(
+    site: Site,
+    before: Sequence[Arrays],
+    coded: Sequence[Arrays],
+    masks: Sequence[NDArray[np.bool_] | None],
+) -> Moments:
+    most = max(ROWS // len(coded), FEWEST_ROWS)
+    moments: Moments | None = None
+    for number, (old, new, mask) in enumerate(zip(before, coded, masks, strict=True)):
+        x, x_coded = rows(site, old, most, number, mask), rows(site, new, most, number, mask)
+        if moments is None:
+            moments = Moments(x.shape[0], x.shape[2])
+        moments.add(x, x_coded)
+    if moments is None:
+        raise ValueError("there are no batches")
+    return moments
