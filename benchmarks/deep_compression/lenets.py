@@ -28,6 +28,7 @@ TUNED: dict[str, tuple[dict[str, object], dict[str, object]]] = {
     LENET_5: ({"rate": 1e-5, "initial_step": 0.6}, {"rate": 2e-6}),
 }
 KEEP_PARAMETERS: dict[str, float | None] = {LENET_300_100: None, LENET_5: 0.04}
+QUICK_EXAMPLES = 9_000
 CLASSIC = {LENET_300_100: 0.95, LENET_5: 0.95}
 
 
@@ -35,9 +36,10 @@ def given(stage: Stage, name: str, seed: int) -> Given:
     """Baselines trained where they are missing, and everything uploaded."""
     folder = baselines(stage.data, stage.build, seed, quick=stage.quick)
     mnist = Mnist.read(stage.data)
+    shown = QUICK_EXAMPLES if stage.quick else None
     arrays = {
-        "train/image": mnist.images,
-        "train/label": mnist.labels,
+        "train/image": mnist.images[:shown],
+        "train/label": mnist.labels[:shown],
         "test/image": mnist.test_images,
         "test/label": mnist.test_labels,
     }
