@@ -82,8 +82,9 @@ class PruneWeights(Taught):
     )
     scope: Literal["layer", "global"] = Field(
         "layer",
-        description="layer: every layer becomes as sparse; global: one bar for all layers, "
-        "each measured by the root mean square of its weights. With magnitude.",
+        description="layer: every layer becomes as sparse; global: all weights are compared, "
+        "each by its share in the energy of those its layer would be left with (LAMP, Lee et "
+        "al. 2021, arXiv:2010.07611). With magnitude.",
     )
     embeddings: bool = Field(False, description="Prune tables that rows are read from, too.")
     protect: tuple[LayerId, ...] = Field(

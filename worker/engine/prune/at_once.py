@@ -1,14 +1,13 @@
 """Pruning the weights of a graph as they are, without training.
 
-    score[i] = |w[i]|              scope layer, and against a threshold
-    score[i] = |w[i]| / rms(w)     scope global, rms(w) = sqrt(mean w^2) of the layer's tensor
-
 Han, Pool, Tran and Dally, "Learning both Weights and Connections for Efficient Neural
-Networks", arXiv:1506.02626: small magnitudes go. Without a common measure the layers of small
-weights, which are those with many inputs, would lose all of theirs to a global bar.
+Networks", arXiv:1506.02626: weights of small magnitude go. How many of each tensor, where all
+are compared with each other, see lamp.py: plain magnitudes do not compare, because layers with
+many inputs have small weights.
 """
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +20,7 @@ from worker.engine.onnx_file.rewrite import flat_parts, rewrite
 from worker.engine.onnx_file.spill import Spill
 from worker.engine.pace import Pace
 from worker.engine.prune.bar import Bar, bar
+from worker.engine.prune.lamp import losses
 
 Values = NDArray[np.float32]
 
@@ -44,24 +44,15 @@ class _Moments:
 def prune_at_once(
     weights: Sequence[WeightTensor], spec: PruneWeights, spill: Spill, pace: Pace
 ) -> None:
-    """Zero weights in place; of equal scores the first go, and each tensor that holds any
+    """Zero weights in place; of equal magnitudes the first go, and each tensor that holds any
     weight keeps its last largest one."""
-    moments = [_moments(weight.tensor) for weight in weights]
-    everywhere = _global_bar(weights, moments, spec) if spec.scope == "global" else None
-    ties = everywhere.ties if everywhere else 0
-    for weight, moment in zip(weights, moments, strict=True):
-        scale = np.float32(1)
-        if everywhere is not None:
-            scale, own = _scale(moment), Bar(everywhere.value, ties)
-        else:
-            own = _own_bar(weight.tensor, moment, spec)
-        highest = moment.largest * scale
-        if (own.value, own.ties) > (highest, moment.largest_count - 1):
-            own = Bar(highest, moment.largest_count - 1)
-        cut = _Cut(scale, own)
-        rewrite(weight.tensor, cut.parts(weight.tensor), spill)
-        if everywhere is not None and own.value == everywhere.value:
-            ties -= cut.ties_used
+    bars = _bars(weights, spec)
+    for weight, own in zip(weights, bars, strict=True):
+        moment = _moments(weight.tensor)
+        last = moment.largest_count - 1
+        if (own.value, own.ties) > (moment.largest, last):
+            own = Bar(moment.largest, last)  # noqa: PLW2901 - the same bar, lowered
+        rewrite(weight.tensor, _cut(weight.tensor, own), spill)
         pace.add(1)
 
 
@@ -75,43 +66,36 @@ def falling(sparsity: float, count: int) -> int:
     return int(np.floor(sparsity * count + 0.5))
 
 
-@dataclass(slots=True)
-class _Cut:
-    scale: np.float32
-    bar: Bar
-    ties_used: int = 0
-
-    def parts(self, tensor: onnx.TensorProto) -> Iterator[Values]:
-        for part in flat_parts(tensor):
-            score = np.abs(part) * self.scale
-            falls = score < self.bar.value
-            ties = np.flatnonzero(score == self.bar.value)[: self.bar.ties - self.ties_used]
-            falls[ties] = True
-            self.ties_used += len(ties)
-            yield np.where(falls, np.float32(0), part)
-
-
-def _own_bar(tensor: onnx.TensorProto, moment: _Moments, spec: PruneWeights) -> Bar:
+def _bars(weights: Sequence[WeightTensor], spec: PruneWeights) -> list[Bar]:
     if spec.threshold is not None:
-        unit = moment.std if spec.unit == "std" else 1.0
-        return Bar(np.float32(spec.threshold * unit), 0)
-    count = falling(spec.sparsity or 0.0, moment.count)
-    return bar(lambda: (np.abs(part) for part in flat_parts(tensor)), count)
+        units = [spread(w.tensor) if spec.unit == "std" else 1.0 for w in weights]
+        return [Bar(np.float32(spec.threshold * unit), 0) for unit in units]
+    sizes = [_sizes(weight.tensor) for weight in weights]
+    counts = [math.prod(weight.tensor.dims) for weight in weights]
+    share = spec.sparsity or 0.0
+    lost = (
+        losses(sizes, falling(share, sum(counts)))
+        if spec.scope == "global"
+        else [falling(share, count) for count in counts]
+    )
+    return [bar(parts, count) for parts, count in zip(sizes, lost, strict=True)]
 
 
-def _global_bar(
-    weights: Sequence[WeightTensor], moments: Sequence[_Moments], spec: PruneWeights
-) -> Bar:
-    def scores() -> Iterator[Values]:
-        for weight, moment in zip(weights, moments, strict=True):
-            for part in flat_parts(weight.tensor):
-                yield np.abs(part) * _scale(moment)
-
-    return bar(scores, falling(spec.sparsity or 0.0, sum(m.count for m in moments)))
+def _sizes(tensor: onnx.TensorProto) -> Callable[[], Iterator[Values]]:
+    """The magnitudes, as often as they are asked for."""
+    return lambda: (np.abs(part) for part in flat_parts(tensor))
 
 
-def _scale(moment: _Moments) -> np.float32:
-    return np.float32(1 / moment.rms) if moment.rms else np.float32(1)
+def _cut(tensor: onnx.TensorProto, own: Bar) -> Iterator[Values]:
+    """The tensor's numbers with zeros below the bar."""
+    ties = own.ties
+    for part in flat_parts(tensor):
+        size = np.abs(part)
+        falls = size < own.value
+        first = np.flatnonzero(size == own.value)[:ties]
+        falls[first] = True
+        ties -= len(first)
+        yield np.where(falls, np.float32(0), part)
 
 
 def _moments(tensor: onnx.TensorProto) -> _Moments:

@@ -36,7 +36,7 @@ class Masked:
 class RisingMask(Held):
     """Held until `ramp_steps` training steps are done; then fixed.
 
-    `together` compares the weights of all tensors, each measured by its root mean square.
+    `together` compares the weights of all tensors, by their LAMP scores (see lamp.py).
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class RisingMask(Held):
         else:
             share = first + (max(self.sparsity, first) - first) * risen
             if self.together:
-                scores = [score / rms(score) for score in scores]
+                scores = [comparable(score) for score in scores]
             whole = torch.cat(scores)
             count = int(share * len(whole) + 0.5)
             sizes = [len(score) for score in scores]
@@ -147,10 +147,14 @@ def lowest(scores: Tensor, count: int) -> Tensor:
     return falls
 
 
-def rms(scores: Tensor) -> Tensor:
-    """Root mean square; 1 of zeros alone."""
-    found = scores.square().mean().sqrt()
-    return found if bool(found) else torch.ones_like(found)
+def comparable(sizes: Tensor) -> Tensor:
+    """The LAMP score of each weight among those of its tensor, from their magnitudes."""
+    order = sizes.argsort(stable=True)
+    squares = sizes[order].double().square()
+    left = squares.flip(0).cumsum(0).flip(0)  # of this weight and all that are larger
+    scores = torch.empty_like(squares)
+    scores[order] = squares / left.clamp(min=torch.finfo(left.dtype).tiny)
+    return scores
 
 
 def _share_of_zeros(group: Sequence[Masked]) -> float:

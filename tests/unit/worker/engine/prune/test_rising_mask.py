@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from worker.engine.prune.rising_mask import Masked, RisingMask, lowest
+from worker.engine.prune.rising_mask import Masked, RisingMask, comparable, lowest
 
 
 def mask(
@@ -80,13 +80,16 @@ def test_between_updates_the_mask_waits_but_for_the_last_one() -> None:
         assert int(held.zeros[0].sum()) == zeros
 
 
-def test_one_bar_for_all_measures_each_layer_by_its_root_mean_square() -> None:
-    # rms 10 and 0.1: scores [.2, 1.4] and [.6, 1.28] fall by 0.5 of 4 as .2 and .6
-    large = nn.Parameter(torch.tensor([2.0, 14.0]))
-    small = nn.Parameter(torch.tensor([0.06, 0.128]))
-    held = mask(large, small, together=True)
+def test_weights_of_all_layers_are_compared_by_their_share_of_what_is_left() -> None:
+    # 9/169, 16/160, 144/144 and .36/1, .64/.64: two of five fall, both in the first layer
+    large = nn.Parameter(torch.tensor([-3.0, 12.0, 4.0]))
+    small = nn.Parameter(torch.tensor([0.6, 0.8]))
+    held = mask(large, small, sparsity=0.4, together=True)
     held.hear(3, 4)
-    assert [zero.tolist() for zero in held.zeros] == [[True, False], [True, False]]
+    assert [zero.tolist() for zero in held.zeros] == [[True, False, True], [False, False]]
+    found = comparable(torch.tensor([3.0, 12.0, 4.0]))
+    assert torch.allclose(found, torch.tensor([9 / 169, 1, 0.1]).double())
+    assert comparable(torch.zeros(2)).tolist() == [0, 0]
 
 
 def test_a_threshold_rises_too_and_one_weight_stays() -> None:

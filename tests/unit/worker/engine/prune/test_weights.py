@@ -73,17 +73,17 @@ def test_a_share_is_rounded_half_up_and_of_equals_the_first_go(
     assert left["b"].tolist() == [[2, 0, 0], [0, 3, 4]]
 
 
-def test_one_bar_measures_each_layer_by_its_root_mean_square(
+def test_weights_of_all_layers_are_compared_by_their_share_of_what_is_left(
     mlp: onnx.ModelProto, context: Around
 ) -> None:
-    # rms: a sqrt(188 / 8) = 4.848, b sqrt(6.5 / 12) = 0.736; 10 of 20 fall below 0.95
-    scores = {name: np.abs(w) / np.sqrt((w**2).mean()) for name, w in (("a", A), ("b", B))}
-    bar = np.sort(np.concatenate([s.ravel() for s in scores.values()]))[9]
-    left, facts, _ = pruned(mlp, context(mlp), sparsity=0.5, scope="global")
-    for name, score in scores.items():
-        assert ((left[name] == 0) == (score <= bar)).all()
-    assert facts["zeros"] == 10
-    assert facts["sparsity_by_layer"] == "a 0.5000, b 0.5000"
+    # a: 0 1/188 4/187 9/183 25/174 = .144 | 36/149 = .242
+    # b: .01/6.5 ... .64/5.1 = .125 .81/4.46 = .182 | 1/3.65 = .274; 14 of 20 fall
+    left, facts, _ = pruned(mlp, context(mlp), sparsity=0.7, scope="global")
+    assert left["a"].tolist() == [[0, 0], [0, 0], [0, 6], [7, -8]]
+    assert np.count_nonzero(left["b"]) == 3
+    assert facts["sparsity_by_layer"] == "a 0.6250, b 0.7500"
+    left, facts, _ = pruned(mlp, context(mlp), sparsity=0.99, scope="global")
+    assert facts["zeros"] == 18  # each layer keeps one
 
 
 def test_a_threshold_counts_in_the_weights_unit_or_in_their_deviation(
