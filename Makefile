@@ -88,7 +88,7 @@ unit-door: .venv/.test
 	$(BIN)/pytest tests/unit/lathe tests/unit/app tests/unit/stack
 
 unit-hands: .venv/.test
-	$(BIN)/pytest tests/unit/worker
+	$(BIN)/pytest tests/unit/worker tests/unit/benchmarks
 
 .PHONY: services
 services: .venv/.test  ## Tests on real processes, PostgreSQL, Valkey and S3.

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from lathe.packed import unpack
 
+ROOT = Path(__file__).resolve().parents[2]
 TOGETHER = 200
 Arrays = dict[str, NDArray[np.generic]]
 
@@ -41,8 +42,11 @@ class Judged:
 
 def judged(file: Path, test: Path) -> Judged:
     """Judge `file` in a process of its own; raises CalledProcessError where that fails."""
-    command = [sys.executable, "-m", "benchmarks.deep_compression.judge", str(file), str(test)]
-    said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    module = "benchmarks.deep_compression.judge"
+    command = [sys.executable, "-m", module, str(file.resolve()), str(test.resolve())]
+    said = subprocess.run(  # noqa: S603 - our own module
+        command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
     return Judged(**json.loads(said.stdout.splitlines()[-1]))
 
 
