@@ -44,9 +44,7 @@ def judged(file: Path, test: Path) -> Judged:
     """Judge `file` in a process of its own; raises CalledProcessError where that fails."""
     module = "benchmarks.deep_compression.judge"
     command = [sys.executable, "-m", module, str(file.resolve()), str(test.resolve())]
-    said = subprocess.run(  # noqa: S603 - our own module
-        command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT
-    )
+    said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     return Judged(**json.loads(said.stdout.splitlines()[-1]))
 
 
