@@ -8,8 +8,9 @@ from lathe.errors import Refused, StepImpossible, UnknownLayer
 from lathe.facts import ModelFacts
 from lathe.job import JobSpec
 from lathe.techniques import AnyStep
+from lathe.techniques.lessons import trainings
 from lathe.techniques.prune import PruneChannels
-from lathe.techniques.train import Training
+from lathe.techniques.rate import ShareRateDistortion
 
 _LAYER_FIELDS = ("protect", "exclude")
 
@@ -19,15 +20,20 @@ def pipeline_refusals(spec: JobSpec, model: ModelFacts) -> list[Refused]:
     found: list[Refused] = []
     for index, step in enumerate(spec.pipeline):
         where = f"pipeline.{index}"
-        found += _view_refusals(where, step, model)
+        found += _view_refusals(where, step, spec, model)
         found += _layer_refusals(where, step, model)
         found += _training_refusals(where, step, spec)
         found += _budget_refusals(where, step, model)
     return found
 
 
-def _view_refusals(where: str, step: AnyStep, model: ModelFacts) -> Iterator[Refused]:
-    if step.needs.torch_view and not model.capabilities.torch_view:
+def _view_refusals(
+    where: str, step: AnyStep, spec: JobSpec, model: ModelFacts
+) -> Iterator[Refused]:
+    trains = isinstance(step, ShareRateDistortion) and step.trains(
+        train=spec.data.train is not None
+    )
+    if (step.needs.torch_view or trains) and not model.capabilities.torch_view:
         blocking = listed(model.capabilities.blocking_operators)
         yield StepImpossible(
             f"{step.technique} needs a trainable form of the model, and these operators have "
@@ -53,7 +59,8 @@ def _training_refusals(where: str, step: AnyStep, spec: JobSpec) -> Iterator[Ref
         return
     kind = spec.task.kind if spec.task else None
     on_the_task = trains_on_the_task(step)
-    if kind == "similarity" and (on_the_task or (isinstance(step, Training) and step.epochs)):
+    trains = any(training.epochs for _, training in trainings(step))
+    if kind == "similarity" and (on_the_task or trains):
         remedy = "it" if step.needs.train else "data.train"
         yield StepImpossible(
             f"{step.technique} cannot train on pairs; leave {remedy} out of a similarity task",

@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 
 from lathe.techniques.prune import PruneChannels
+from lathe.techniques.rate import ShareRateDistortion
 from lathe.techniques.step import Step
 from lathe.techniques.train import Recover, Taught, Training
 
 
 def trainings(step: Step) -> Iterator[tuple[str, Training]]:
     """The training that `step` is and the one inside it, with where its fields stand."""
-    if isinstance(step, Training):
+    if isinstance(step, Training) and not _untrained(step):
         yield "", step
     if isinstance(step, PruneChannels) and step.recover is not None:
         yield "recover.", step.recover
@@ -31,3 +32,8 @@ def reads_labels(training: Training) -> bool:
             return training.epochs > 0 and training.loss.hard > 0
         case _:
             return False
+
+
+def _untrained(step: Training) -> bool:
+    """Whether it is asked to do without training."""
+    return isinstance(step, ShareRateDistortion) and step.assignment == "feedback"
