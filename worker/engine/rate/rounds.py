@@ -170,7 +170,8 @@ class _Rounds:
             bends = [[next(found) for _ in values] for values in kept.latent]
             target = self.spec.target
             if target is not None and target.max_bytes and kept.file_bytes:
-                fraction = max(target.max_bytes / kept.file_bytes, SHRINK)
+                too_many = kept.file_bytes - target.max_bytes
+                fraction = max(1 - too_many / max(kept.size_bytes, 1), SHRINK)
                 rate = price_for(self.grids, kept.latent, bends, fraction)
             return priced(self.grids, kept.latent, bends, rate), rate
 
