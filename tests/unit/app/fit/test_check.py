@@ -339,6 +339,19 @@ def test_a_step_that_trains_needs_a_torch_view() -> None:
     assert found(spec(), net=net) == []
 
 
+def test_weights_shared_without_training_need_neither_a_torch_view_nor_labels() -> None:
+    net = model(torch_view=False, blocking_operators=["Loop"])
+    bare = data(split("s", image=GOOD["image"]))
+    share = {"technique": "share.rate_distortion"}
+    assert found(spec(share, purposes="calibration"), bare, net) == []
+    fed_back = share | {"assignment": "feedback"}
+    assert found(spec(fed_back, purposes="train", task=None), bare, net) == []
+    told = only(spec(share | {"loss": {"hard": 0}}, purposes="train", task=None), bare, net)
+    assert told[:2] == ("step_impossible", "pipeline.0.technique")
+    rounds = share | {"assignment": "rounds", "loss": {"hard": 0}}
+    assert only(spec(rounds, purposes=""), net=net)[:2] == told[:2]
+
+
 def test_a_budget_in_macs_needs_known_macs() -> None:
     body = spec({"technique": "prune.channels", "keep_macs": 0.5}, purposes="")
     assert only(body, net=model(macs=None))[1] == "pipeline.0.keep_macs"
