@@ -1,20 +1,13 @@
 """Asking for tokens: numbers and spelled texts, each with the contexts that tell most of it."""
 
 from lathe.errors import CorruptPacked
+from lathe.packed.head.mixer import mixed
 from lathe.packed.head.tokens import Tokens
 from lathe.packed.head.wire import MOST_VARINT_BYTES, encoded
 
 MOST_SPELLED = 4096  # bytes of a text
 NUMBERS, TEXTS = 1, 2  # kinds of token that a whole field of contexts may share
 _NO_GUESS = 256
-
-
-def mixed(*parts: int) -> int:
-    """One context of 32 bits made of several numbers."""
-    whole = 0
-    for part in parts:
-        whole = (whole * 0x2F0B4C47 + part + 1) & 0xFFFFFFFF
-    return whole ^ whole >> 15
 
 
 def ask_number(
@@ -32,12 +25,12 @@ def ask_number(
         token = tokens.take(
             kind,
             (
-                mixed(kind, before),
-                mixed(a, before),
-                mixed(b, before, 1),
-                mixed(c, before, 2),
-                mixed(d, before, 3),
-                mixed(kind, expected, a),
+                (kind, before),
+                (a, before),
+                (b, before, 1),
+                (c, before, 2),
+                (d, before, 3),
+                (kind, expected, a),
             ),
         )
         if token != expected:
@@ -65,12 +58,12 @@ def ask_text(tokens: Tokens, kind: int, field: int, place: int, guess: bytes) ->
         token = tokens.take(
             kind,
             (
-                prefix,
-                mixed(prefix, place, expected),
-                mixed(field, followed),
-                mixed(last, earlier),
-                mixed(last, earlier, older, expected),
-                mixed(field, last, followed),
+                (prefix,),
+                (prefix, place, expected),
+                (field, followed),
+                (last, earlier),
+                (last, earlier, older, expected),
+                (field, last, followed),
             ),
         )
         if not token:

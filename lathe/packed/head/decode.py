@@ -1,15 +1,16 @@
 """The skeleton of an ONNX file out of a coded head."""
 
+from collections.abc import Iterator
 from enum import IntEnum
 from functools import cache
 
 from lathe.errors import CorruptPacked, ModelTooLarge
-from lathe.packed.head.arithmetic import BitDecoder, KnownBits
+from lathe.packed.binary import BinaryDecoder
 from lathe.packed.head.mixer import Mixer
 from lathe.packed.head.plan import Skeleton
 from lathe.packed.head.preset import PRESET
 from lathe.packed.head.read import read_skeleton
-from lathe.packed.head.tokens import KnownTokens, MixedTokens, PlainTokens
+from lathe.packed.head.tokens import MixedTokens, PlainTokens
 from lathe.packed.limits import Limits
 from lathe.packed.squeeze import unsqueeze
 from lathe.packed.varint import read_varint
@@ -36,8 +37,9 @@ def decode_head(coding: int, data: memoryview, onnx_bytes: int, limits: Limits) 
             _bounded(count, limits)
             skeleton = _plain(unsqueeze(data[at:], count), onnx_bytes, limits)
         case HeadCoding.MIXED:
-            bits = BitDecoder(bytes(data))
+            bits = BinaryDecoder(data)
             skeleton = read_skeleton(MixedTokens(primed(), bits, MOST_MIXED), onnx_bytes)
+            bits.close()
         case _:
             raise CorruptPacked(f"a head of coding {coding} is not known")
     if skeleton.size_bytes != onnx_bytes:
@@ -55,10 +57,27 @@ def primed() -> Mixer:
 @cache
 def _primed() -> Mixer:
     mixer = Mixer()
-    tokens = KnownTokens(mixer, PRESET, KnownBits())
-    while not tokens.ended():
-        read_skeleton(tokens, 1 << 40)
+    for head in PRESET:
+        read_skeleton(MixedTokens(mixer, _Known(head), len(head)), 1 << 40)
     return mixer
+
+
+class _Known:
+    """The bits of tokens that are known: nothing is coded, only learned."""
+
+    def __init__(self, tokens: bytes) -> None:
+        self._bits = bits_of(tokens)
+
+    def bit(self, chance: int) -> int:  # noqa: ARG002 - known anyway
+        """The next bit."""
+        return next(self._bits)
+
+
+def bits_of(tokens: bytes) -> Iterator[int]:
+    """The bits of tokens, of each the highest first."""
+    for token in tokens:
+        for place in range(7, -1, -1):
+            yield token >> place & 1
 
 
 def _plain(data: bytes, onnx_bytes: int, limits: Limits) -> Skeleton:

@@ -11,11 +11,13 @@ weighing of context models for lossless data compression", 2005):
 All of it in integers. A slot that nobody asked yet counts nothing: c(0) = 0.
 """
 
-from lathe.packed.head.arithmetic import Bits
-from lathe.packed.head.squash import LIMIT, SQUASH, STRETCH
+from typing import Protocol
+
+from lathe.packed.logistic import LIMIT, SQUASH, STRETCH
 
 CONTEXTS = 6
-Contexts = tuple[int, int, int, int, int, int]
+Context = tuple[int, ...]
+Contexts = tuple[Context, Context, Context, Context, Context, Context]
 SLOTS = 1 << 18
 KINDS = 256  # of tokens: sets of weights
 _MASK = SLOTS - 1
@@ -25,6 +27,21 @@ _WEIGHT = 22000  # of each context at first, in 65536ths
 _RATE = 6
 _PACE = tuple(65536 * 2 // (2 * count + 3) for count in range(_MOST + 1))
 _TRUST = (0, 150, 190, 215, 230, 240, 246, 250, 253, *(256,) * (_MOST - 8))  # of 256
+
+
+def mixed(*parts: int) -> int:
+    """One context of 32 bits made of several numbers."""
+    whole = 0
+    for part in parts:
+        whole = (whole * 0x2F0B4C47 + part + 1) & 0xFFFFFFFF
+    return whole ^ whole >> 15
+
+
+class Bits(Protocol):
+    """Where the bits come from, or go to."""
+
+    def bit(self, chance: int) -> int:
+        """The next bit, a one with a chance of `chance` / 65536."""
 
 
 class Mixer:
@@ -55,7 +72,7 @@ class Mixer:
         )
         at = kind * CONTEXTS
         base0, base1, base2, base3, base4, base5 = (
-            (context * 0x9E3779B1 + place * 0x632BE5AB & 0xFFFFFFFF) >> 7
+            (mixed(*context) * 0x9E3779B1 + place * 0x632BE5AB & 0xFFFFFFFF) >> 7
             for place, context in enumerate(contexts)
         )
         w0, w1, w2, w3, w4, w5 = weights[at : at + CONTEXTS]
@@ -68,12 +85,12 @@ class Mixer:
             slot3 = slots[place3 := base3 + step & _MASK]
             slot4 = slots[place4 := base4 + step & _MASK]
             slot5 = slots[place5 := base5 + step & _MASK]
-            s0 = stretch[slot0 >> 12] * trust[n0 := slot0 & 0xFF] >> 8
-            s1 = stretch[slot1 >> 12] * trust[n1 := slot1 & 0xFF] >> 8
-            s2 = stretch[slot2 >> 12] * trust[n2 := slot2 & 0xFF] >> 8
-            s3 = stretch[slot3 >> 12] * trust[n3 := slot3 & 0xFF] >> 8
-            s4 = stretch[slot4 >> 12] * trust[n4 := slot4 & 0xFF] >> 8
-            s5 = stretch[slot5 >> 12] * trust[n5 := slot5 & 0xFF] >> 8
+            s0 = stretch[slot0 >> 8] * trust[n0 := slot0 & 0xFF] >> 8
+            s1 = stretch[slot1 >> 8] * trust[n1 := slot1 & 0xFF] >> 8
+            s2 = stretch[slot2 >> 8] * trust[n2 := slot2 & 0xFF] >> 8
+            s3 = stretch[slot3 >> 8] * trust[n3 := slot3 & 0xFF] >> 8
+            s4 = stretch[slot4 >> 8] * trust[n4 := slot4 & 0xFF] >> 8
+            s5 = stretch[slot5 >> 8] * trust[n5 := slot5 & 0xFF] >> 8
             total = w0 * s0 + w1 * s1 + w2 * s2 + w3 * s3 + w4 * s4 + w5 * s5 >> 16
             total = LIMIT if total > LIMIT else max(total, -LIMIT)
             chance = SQUASH[total + LIMIT]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from lathe.errors import CorruptPacked
 from lathe.packed.dtypes import size_of
-from lathe.packed.head.ask import ask_number, ask_text, mixed
+from lathe.packed.head.ask import ask_number, ask_text
 from lathe.packed.head.messages import (
     DATA_TYPE,
     DEEPEST,
@@ -22,6 +22,7 @@ from lathe.packed.head.messages import (
     Message,
     Scalar,
 )
+from lathe.packed.head.mixer import Contexts, mixed
 from lathe.packed.head.names import DIRECT, Names
 from lathe.packed.head.plan import Skeleton
 from lathe.packed.head.read_plan import PlanReader
@@ -123,12 +124,12 @@ class _Reader:
         return self._tokens.take(
             message,
             (
-                mixed(message, before),
-                mixed(message, before, count),
-                mixed(message, before, count, word),
-                mixed(message, before, frame.earlier, word),
-                mixed(message, before, count, frame.value),
-                mixed(message, before, self._node, self._operators[0]),
+                (message, before),
+                (message, before, count),
+                (message, before, count, word),
+                (message, before, frame.earlier, word),
+                (message, before, count, frame.value),
+                (message, before, self._node, self._operators[0]),
             ),
         )
 
@@ -162,12 +163,12 @@ class _Reader:
                 self._tokens.take(
                     FLOAT,
                     (
-                        mixed(index),
-                        mixed(before),
-                        mixed(place, before),
-                        mixed(place, frame.word, before),
-                        mixed(place, frame.word, frame.count, before),
-                        mixed(place, frame.value, before),
+                        (index,),
+                        (before,),
+                        (place, before),
+                        (place, frame.word, before),
+                        (place, frame.word, frame.count, before),
+                        (place, frame.value, before),
                     ),
                 )
             )
@@ -197,12 +198,12 @@ class _Reader:
             token = self._tokens.take(
                 RUN,
                 (
-                    mixed(last),
-                    mixed(last, earlier),
-                    mixed(place, index),
-                    mixed(place, index, last),
-                    mixed(place, last, earlier),
-                    0,
+                    (last,),
+                    (last, earlier),
+                    (place, index),
+                    (place, index, last),
+                    (place, last, earlier),
+                    (),
                 ),
             )
             wire.append(token)
@@ -234,17 +235,17 @@ class _Reader:
         token = self._tokens.take(
             PLACE + kind - Scalar.TEXT,
             (
-                mixed(place, count),
-                mixed(place, frame.word, count),
-                mixed(place, self._operators[0], count, self._node),
-                mixed(place, last, count),
-                mixed(place, last, earlier, frame.word),
-                mixed(place, self._node, *self._operators),
+                (place, count),
+                (place, frame.word, count),
+                (place, self._operators[0], count, self._node),
+                (place, last, count),
+                (place, last, earlier, frame.word),
+                (place, self._node, *self._operators),
             ),
         )
         ordinal = token - 1
         if ordinal >= DIRECT:
-            contexts = (mixed(place, token), mixed(place, token, frame.word), 0, 0, 0, 0)
+            contexts: Contexts = ((place, token), (place, token, frame.word), (), (), (), ())
             further = self._tokens.take(PLACE + 15, contexts)
             ordinal = DIRECT + (ordinal - DIRECT << 8 | further)
         self._places = (token, last)

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from lathe.errors import CorruptPacked
 from lathe.packed.dtypes import bits_of
-from lathe.packed.head.ask import ask_number, mixed
+from lathe.packed.head.ask import ask_number
+from lathe.packed.head.mixer import mixed
 from lathe.packed.head.plan import (
     Codebook,
     Coding,
@@ -150,12 +151,12 @@ class PlanReader:
         token = self._tokens.take(
             PLAN + part,
             (
-                mixed(part, detail),
-                mixed(part, self._coding, detail),
-                mixed(part, about.context, detail),
-                mixed(part, about.context, last, detail),
-                mixed(part, last, self._coding),
-                mixed(part, detail, about.data_type, self._coding),
+                (part, detail),
+                (part, self._coding, detail),
+                (part, about.context, detail),
+                (part, about.context, last, detail),
+                (part, last, self._coding),
+                (part, detail, about.data_type, self._coding),
             ),
         )
         self._last[known] = token
@@ -191,12 +192,12 @@ class PlanReader:
                 self._tokens.take(
                     PLAN + 14,
                     (
-                        mixed(place, width),
-                        mixed(place, width, last),
-                        mixed(place, width, over),
-                        mixed(about.context, index, last),
-                        mixed(place, width, last, over),
-                        mixed(about.context, place, last == over, last),
+                        (place, width),
+                        (place, width, last),
+                        (place, width, over),
+                        (about.context, index, last),
+                        (place, width, last, over),
+                        (about.context, place, last == over, last),
                     ),
                 )
             )

@@ -3,8 +3,7 @@
 from typing import Protocol
 
 from lathe.errors import CorruptPacked
-from lathe.packed.head.arithmetic import Bits, KnownBits
-from lathe.packed.head.mixer import Contexts, Mixer
+from lathe.packed.head.mixer import Bits, Contexts, Mixer
 
 
 class Tokens(Protocol):
@@ -34,7 +33,7 @@ class PlainTokens:
 
 
 class MixedTokens:
-    """Tokens out of the mixer's bits, at most so many."""
+    """Tokens out of bits whose chances the mixer tells, at most so many."""
 
     def __init__(self, mixer: Mixer, bits: Bits, most: int) -> None:
         self._mixer = mixer
@@ -47,21 +46,3 @@ class MixedTokens:
             raise CorruptPacked("the head has more tokens than its coding allows")
         self._left -= 1
         return self._mixer.token(kind, contexts, self._bits)
-
-
-class KnownTokens:
-    """Tokens that are known, while the mixer learns from them and `bits` hears of each."""
-
-    def __init__(self, mixer: Mixer, data: bytes, bits: KnownBits) -> None:
-        self._mixer = mixer
-        self._plain = PlainTokens(data)
-        self._bits = bits
-
-    def take(self, kind: int, contexts: Contexts) -> int:
-        """The next byte, learned; raises CorruptPacked behind the last."""
-        self._bits.expect(self._plain.take(kind, contexts))
-        return self._mixer.token(kind, contexts, self._bits)
-
-    def ended(self) -> bool:
-        """Whether every byte was taken."""
-        return self._plain.ended()

@@ -1,9 +1,9 @@
 """The tokens of a head in the fewest bytes."""
 
-from lathe.packed.head.decode import MOST_MIXED, HeadCoding, primed
+from lathe.packed.head.decode import MOST_MIXED, HeadCoding, bits_of, primed
 from lathe.packed.head.read import read_skeleton
-from lathe.packed.head.tokens import KnownTokens
-from worker.engine.encode.arithmetic import BitEncoder
+from lathe.packed.head.tokens import MixedTokens
+from worker.engine.encode.binary import BinaryEncoder
 from worker.engine.encode.squeeze import squeeze
 from worker.engine.encode.varint import varint
 
@@ -15,7 +15,7 @@ def coded_head(tokens: bytes, onnx_bytes: int) -> tuple[HeadCoding, bytes]:
         (HeadCoding.SQUEEZED, varint(len(tokens)) + squeeze(tokens)),
     ]
     if len(tokens) <= MOST_MIXED:
-        encoder = BitEncoder()
-        read_skeleton(KnownTokens(primed(), tokens, encoder), onnx_bytes)
+        encoder = BinaryEncoder(bits_of(tokens))
+        read_skeleton(MixedTokens(primed(), encoder, MOST_MIXED), onnx_bytes)
         choices.append((HeadCoding.MIXED, encoder.finish()))
     return min(choices, key=lambda choice: len(choice[1]))

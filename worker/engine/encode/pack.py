@@ -1,6 +1,7 @@
 """An ONNX file as a packed one, which is handed over only when it was unpacked again."""
 
 import hashlib
+import io
 import mmap
 import os
 import shutil
@@ -62,6 +63,14 @@ def _mapped(path: Path) -> Iterator[Source]:
             yield mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
+def tokens_and_body(onnx: bytes, profile: Profile) -> tuple[bytes, bytes]:
+    """The tokens of the head of an ONNX file packed without hints, and its body."""
+    found, file = head_tokens(onnx), io.BytesIO()
+    body = PackedBody(file, profile)
+    _choose(found, memoryview(onnx), body, {})
+    return _whole(found, body.cuts), file.getvalue()
+
+
 def _pack(
     source: Source,
     digest: bytes,
@@ -72,17 +81,7 @@ def _pack(
 ) -> PackReport:
     found = head_tokens(source)
     body = PackedBody(body_file, profile)
-    view = memoryview(source)
-    for region in found.regions:
-        data = view[region.begin : region.end]
-        back = body.same_as(data)
-        if back is None:
-            hint = hints.get(region.name)
-            choice = choose(data, region.data_type, region.dims, hint)
-        else:
-            choice = Choice(Same(back), 2)
-        body.add(region, choice, data)
-    body.finish()
+    _choose(found, memoryview(source), body, hints)
     coding, head = coded_head(_whole(found, body.cuts), len(source))
     header = _header(digest, len(source), len(head), coding)
     packed_bytes = _write(part, header, head, body_file)
@@ -95,6 +94,22 @@ def _pack(
         tensors=tuple(body.tensors),
         sha256=digest.hex(),
     )
+
+
+def _choose(
+    found: HeadTokens, view: memoryview, body: PackedBody, hints: Mapping[str, Multiples]
+) -> None:
+    """Code every cut into the body."""
+    for region in found.regions:
+        data = view[region.begin : region.end]
+        back = body.same_as(data)
+        if back is None:
+            hint = hints.get(region.name)
+            choice = choose(data, region.data_type, region.dims, hint)
+        else:
+            choice = Choice(Same(back), 2)
+        body.add(region, choice, data)
+    body.finish()
 
 
 def _whole(found: HeadTokens, cuts: list[Cut]) -> bytes:
