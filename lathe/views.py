@@ -206,6 +206,14 @@ class TechniqueView(View):
     json_schema: dict[str, Any]
 
 
+class RecipeView(View):
+    """One named pipeline, with the JSON Schema of its options."""
+
+    recipe: str
+    summary: str
+    json_schema: dict[str, Any]
+
+
 class WorkerView(View):
     """A worker of this installation. It is `serving` when it was seen lately and has not begun
     to stop; `running` counts its jobs, of which it takes `slots` at once."""

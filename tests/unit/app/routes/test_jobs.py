@@ -222,6 +222,14 @@ async def test_a_technique_says_its_phase_its_needs_and_its_schema(world: Any) -
     assert not re.search("\n", static["summary"])
 
 
+async def test_a_recipe_says_what_it_is_and_its_options(world: Any) -> None:
+    listed = {r["recipe"]: r for r in (await world.client.get("/v1/recipes")).json()}
+    assert list(listed) == ["deep-compression", "int8", "slim-50"]
+    deep = listed["deep-compression"]
+    assert deep["summary"].startswith("The smallest packed file that keeps the target")
+    assert deep["json_schema"]["properties"]["profile"]["default"] == "small"
+
+
 @pytest.mark.parametrize("label", ["team", 'te"am:cam', ":cam"])
 async def test_a_label_filter_that_no_job_can_have_is_refused(world: Any, label: str) -> None:
     answer = await world.client.get("/v1/jobs", params={"label": label})
