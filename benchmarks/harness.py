@@ -34,11 +34,15 @@ class Line:
 
 
 @contextmanager
-def service() -> Iterator[tuple[Client, Path]]:
-    """A client of a fresh embedded service, and a scratch folder; both end with the block."""
+def service(settings: dict[str, str] | None = None) -> Iterator[tuple[Client, Path]]:
+    """A client of a fresh embedded service, and a scratch folder; both end with the block.
+    `settings` are environment variables of the service."""
     scratch = Path(tempfile.mkdtemp(prefix="lathe-bench-"))
     try:
-        with embedded(scratch / "data") as running, Client(running.url, running.key) as client:
+        with (
+            embedded(scratch / "data", environment=settings) as running,
+            Client(running.url, running.key) as client,
+        ):
             yield client, scratch
     finally:
         shutil.rmtree(scratch)

@@ -49,6 +49,12 @@ class Watch:
                     peaks[role] = max(peaks.get(role, 0), _bytes(status, name))
 
 
+def children(pid: int) -> list[int]:
+    """The processes that `pid` started: every thread has children of its own."""
+    threads = (PROC / str(pid) / "task").iterdir()
+    return [int(child) for one in threads for child in (one / "children").read_text().split()]
+
+
 def _tree(root: int) -> list[tuple[str, str]]:
     """Role and status of `root` and everything below it; what ends meanwhile is left out."""
     found: list[tuple[str, str]] = []
@@ -58,20 +64,14 @@ def _tree(root: int) -> list[tuple[str, str]]:
         try:
             command = (PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode()
             status = (PROC / str(pid) / "status").read_text()
-            children = _children(pid)
+            below = children(pid)
         except (FileNotFoundError, ProcessLookupError):
             continue
         if not command:  # it has ended and waits for its parent
             continue
         found.append((_role(command, parent_command), status))
-        waiting += [(child, command) for child in children]
+        waiting += [(child, command) for child in below]
     return found
-
-
-def _children(pid: int) -> list[int]:
-    """Every thread has children of its own."""
-    threads = (PROC / str(pid) / "task").iterdir()
-    return [int(child) for one in threads for child in (one / "children").read_text().split()]
 
 
 def _role(command: str, parent_command: str) -> str:

@@ -1,0 +1,83 @@
+"""Who compresses what, and how: the peers by their scripts, Lathe by its jobs.
+
+Each is given what it needs for its best known recipe at these nets and nothing more: 8 bits
+with calibration for the convolutional one, without for the transformer; 4-bit blocks where a
+tool has them; half the channels and the same few epochs from those who prune.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.peers.case import Case
+
+SHIFTS_AND_MIRRORS = {"shift_pixels": 4, "flip": True}
+STORED = {"technique": "encode.entropy"}
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A script of `tools/` and its arguments in front of the target's path."""
+
+    name: str
+    tool: str
+    arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A pipeline of Lathe; `splits` are those of the data set that it may look at."""
+
+    name: str
+    pipeline: object
+    splits: tuple[str, ...]
+
+
+def peers(case: Case, data: Path, epochs: int) -> list[Peer]:
+    """The peers of this case."""
+    files = (str(case.model), str(case.examples))
+    if case.task == "classification":
+        images = str(case.folder / "images.npz")
+        return [
+            Peer("onnxruntime static int8", "onnxruntime_int8", ("static", *files)),
+            Peer("NNCF int8", "nncf_ptq", ("cnn", *files)),
+            Peer("Olive static int8", "olive_passes", ("static", *files)),
+            Peer(
+                f"torch-pruning half the work, {epochs} epochs",
+                "pruned_resnet20",
+                (str(data), images, str(epochs)),
+            ),
+        ]
+    return [
+        Peer("onnxruntime dynamic int8", "onnxruntime_int8", ("dynamic", *files)),
+        Peer("NNCF int8", "nncf_ptq", ("transformer", *files)),
+        Peer("NNCF int4 weights", "nncf_ptq", ("int4", *files)),
+        Peer("Olive dynamic int8", "olive_passes", ("dynamic", *files)),
+        Peer("Olive int4 weights", "olive_passes", ("int4", *files)),
+        Peer("torch-pruning a quarter of the neurons", "pruned_minilm", ()),
+    ]
+
+
+def jobs(case: Case, epochs: int) -> list[Job]:
+    """Lathe's jobs for this case."""
+    target = {"max_drop": case.most_lost}
+    deep = Job(
+        "Lathe deep-compression, no training",
+        {"recipe": "deep-compression", "target": target},
+        ("calibration",),
+    )
+    if case.task == "classification":
+        recover: dict[str, Any] = {
+            "technique": "train.recover",
+            "epochs": epochs,
+            "batch_size": 128,
+            "optimizer": {"kind": "sgd", "lr": 0.02},
+            "augment": SHIFTS_AND_MIRRORS,
+        }
+        half = [{"technique": "prune.channels", "keep_macs": 0.5}, recover, STORED]
+        return [
+            Job("Lathe static int8", [{"technique": "quantize.static"}, STORED], deep.splits),
+            Job(f"Lathe half the work, {epochs} epochs", half, ("train",)),
+            deep,
+        ]
+    return [Job("Lathe dynamic int8", [{"technique": "quantize.dynamic"}, STORED], ()), deep]
