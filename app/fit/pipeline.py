@@ -38,7 +38,7 @@ def _view_refusals(
         yield StepImpossible(
             f"{step.technique} needs a trainable form of the model, and these operators have "
             f"none: {blocking}; replace them, or keep to optimize.*, quantize.* and encode.* "
-            "steps",
+            "steps and, without data.train, share.rate_distortion",
             param=f"{where}.technique",
         )
 

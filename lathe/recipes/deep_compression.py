@@ -72,7 +72,7 @@ class DeepCompression(Recipe):
             self._sharing(given, target),
             EncodeEntropy(profile=self.profile),
         )
-        if given.train:
+        if _trains(given):
             steps = (self._training(given), *steps)
         if self.keep_parameters is not None:
             steps = (self._slimming(given, self.keep_parameters), *steps)
@@ -113,14 +113,16 @@ class DeepCompression(Recipe):
 
     def _sharing(self, given: Given, target: Target | None) -> ShareRateDistortion:
         sized = target is not None and target.max_bytes is not None
+        trains = _trains(given)
         return ShareRateDistortion(
+            assignment="rounds" if trains else "feedback",
             teachers=self.teachers,
             loss=self._loss(given),
             augment=self.augment,
-            epochs=self.epochs // 2,
+            epochs=self.epochs // 2 if trains else 0,
             hold_out=self.hold_out,
             rounds=ROUNDS_TO_SIZE if sized else ROUNDS,
-            target=RateTarget(**target.model_dump()) if target else None,
+            target=RateTarget(profile=self.profile, **target.model_dump()) if target else None,
             protect=self.protect,
         )
 
@@ -132,3 +134,8 @@ class DeepCompression(Recipe):
     def _follows(self, given: Given) -> bool:
         """Whether there are labels to learn from, and they are wanted."""
         return self.labels and given.loss_of_its_own
+
+
+def _trains(given: Given) -> bool:
+    """Whether there are data to train on; pairs are none, but can still calibrate."""
+    return given.train and given.task != "similarity"

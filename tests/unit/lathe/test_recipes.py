@@ -166,7 +166,7 @@ def test_the_schema_offers_steps_names_and_recipes() -> None:
 
 def test_deep_compression_trains_where_it_can_and_shares_without_data() -> None:
     trained = spec(
-        DEEP | {"epochs": 9, "augment": {"flip": True}, "protect": ["w"]},
+        DEEP | {"epochs": 9, "augment": {"flip": True}, "protect": ["w"], "profile": "fast"},
         **JUDGED | {"data": {"train": SPLIT, "evaluation": SPLIT}},
     )
     grow, share, pack = trained.pipeline
@@ -174,7 +174,8 @@ def test_deep_compression_trains_where_it_can_and_shares_without_data() -> None:
     assert isinstance(share, ShareRateDistortion)
     assert isinstance(pack, EncodeEntropy)
     assert (grow.epochs, grow.settle_epochs, share.epochs) == (9, 4, 4)
-    assert share.target == RateTarget(max_drop=0.005)
+    assert share.target == RateTarget(max_drop=0.005, profile="fast")
+    assert share.assignment == "rounds"
     for step in (grow, share):
         assert step.teachers == (Teacher(model="baseline"),)
         assert (step.loss.hard, step.loss.logits.weight) == (0.1, 0.9)
@@ -185,7 +186,14 @@ def test_deep_compression_trains_where_it_can_and_shares_without_data() -> None:
     share = light.pipeline[0]
     assert isinstance(share, ShareRateDistortion)
     assert share.target == RateTarget(max_bytes=5000)
+    assert (share.assignment, share.epochs) == ("feedback", 0)
     assert share.rounds > ShareRateDistortion().rounds
+
+
+def test_pairs_calibrate_and_are_not_trained_on() -> None:
+    job = spec(DEEP, data={"train": SPLIT, "evaluation": SPLIT}, task={"kind": "similarity"})
+    assert names(job) == ["share.rate_distortion", "encode.entropy"]
+    assert job.constraints == (Constraint(metric="spearman", max_drop=0.005),)
 
 
 def test_channels_may_go_first_where_there_are_data_to_train_the_rest() -> None:
