@@ -4,7 +4,7 @@ out."""
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.deep_compression.baselines import TEACHERS, baselines
+from benchmarks.deep_compression.baselines import baselines
 from benchmarks.deep_compression.mnist import HOLD_OUT, PIXELS, Mnist, normalised
 from benchmarks.deep_compression.networks import LENET_5, LENET_300_100
 from benchmarks.deep_compression.rows import Row
@@ -19,6 +19,7 @@ from benchmarks.deep_compression.steps import (
     expanded,
     without,
 )
+from benchmarks.deep_compression.teachers import TEACHERS
 
 PARAMETERS = {LENET_300_100: 266_610, LENET_5: 431_080}
 MAX_DROP = {LENET_300_100: 0.0035, LENET_5: 0.0035}
