@@ -36,10 +36,16 @@ def optimizer(
             )
         case Adam():
             return torch.optim.Adam(
-                groups, lr=spec.lr, betas=spec.betas, weight_decay=spec.weight_decay
+                groups,
+                lr=spec.lr,
+                betas=spec.betas,
+                weight_decay=spec.weight_decay,
+                fused=True,  # one pass over the weights; a third of a small net's time else
             )
         case AdamW():
-            return torch.optim.AdamW(groups, lr=spec.lr, weight_decay=spec.weight_decay)
+            return torch.optim.AdamW(
+                groups, lr=spec.lr, weight_decay=spec.weight_decay, fused=True
+            )
         case _:
             assert_never(spec)
 
