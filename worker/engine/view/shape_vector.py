@@ -1,5 +1,6 @@
 """Sizes written into a graph as the second input of a Reshape, Expand or Split."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -84,7 +85,7 @@ class ShapeVectors:
         return new
 
     def _free(self, name: str) -> str:
-        count = 1
-        while f"{name}/{count}" in self.tensors or f"{name}/{count}" in self.makers:
+        stem, count = re.sub(r"/\d+$", "", name), 1  # or a name would grow with every step
+        while f"{stem}/{count}" in self.tensors or f"{stem}/{count}" in self.makers:
             count += 1
-        return f"{name}/{count}"
+        return f"{stem}/{count}"
