@@ -57,7 +57,7 @@ class PruneWeights(Taught):
 
     With `epochs` 0 at once, as the weights are. Else while training: sparsity rises from what
     it is along s(t) = s_f + (s_i - s_f) (1 - t/n)^3 (Zhu and Gupta 2017, arXiv:1710.01878),
-    and a weight that was pruned too early comes back (Guo et al. 2016, arXiv:1608.04493);
+    and zeros on which the loss leans come back (Liu et al. 2021, arXiv:2106.10404);
     then the mask is fixed and the rest of the training repairs. Biases and norms stay.
     """
 

@@ -8,7 +8,7 @@ arXiv:2010.07611, equation 4: with the weights of a tensor sorted by magnitude,
 the share of a weight in the energy of those that would be left with it. Scores of different
 tensors compare, and a tensor's largest weight has the score 1, so that none loses all.
 
-Here magnitudes are counted by the upper 16 bits of their float32, as bfloat16 are: the n
+`losses` counts magnitudes by the upper 16 bits of their float32, as bfloat16 are: the n
 weights of one bin have the mean square m and the energy S from there on, and the j-th of them,
 from 0, the score m / (S - j m). So ceil(S / m - 1 / bar) of them lie below a bar.
 """
@@ -17,7 +17,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 Sizes = NDArray[np.float32]
 Wide = NDArray[np.float64]
@@ -36,6 +38,16 @@ class _Bins:
         """How many scores lie below `bar`, which is at most 1."""
         fall = np.ceil(self.left - 1 / bar).clip(0, self.counts)
         return int(fall.sum())
+
+
+def comparable(sizes: Tensor) -> Tensor:
+    """The score of each weight of one tensor, exactly, from their magnitudes (n,)."""
+    order = sizes.argsort(stable=True)
+    squares = sizes[order].double().square()
+    left = squares.flip(0).cumsum(0).flip(0)  # of this weight and all that are larger
+    scores = torch.empty_like(squares)
+    scores[order] = squares / left.clamp(min=torch.finfo(left.dtype).tiny)
+    return scores
 
 
 def losses(tensors: Sequence[Callable[[], Iterable[Sizes]]], falling: int) -> list[int]:

@@ -1,16 +1,22 @@
-"""A mask that grows while its weights are trained, and lets them come back.
+"""A mask that grows while its weights are trained, and lets some of them come back.
 
 Zhu and Gupta, "To prune, or not to prune", arXiv:1710.01878, equation 1:
 
     s(t) = s_f + (s_i - s_f) (1 - t / n)^3          t = 0 .. n
 
-Guo, Yao and Chen, "Dynamic Network Surgery for Efficient DNNs", arXiv:1608.04493, equation 3:
-the model computes with the masked weights, and the gradient it gives goes to every latent
-weight, pruned ones too. The mask is chosen anew from the latent weights, so one whose latent
-weight has grown returns. A threshold, of which the papers do not speak, rises like s from 0.
-After n steps the mask stays, and pruned weights are forgotten.
+Every so many steps the smallest weights fall until the share s(t) is zero. Then, before the
+end, a share g(t) of each tensor's weights, the smallest again, gives its places to as many
+zeros on which the loss leans most, |dL/dw| of the last batch; those begin at 0. Liu et al.,
+"Sparse Training via Boosting Pruning Plasticity with Neuroregeneration", arXiv:2106.10404,
+section 4 (GraNet); Evci et al., "Rigging the Lottery", arXiv:1911.11134, equation 1:
+
+    g(t) = 0.3 (1 + cos(pi t / n)) / 2
+
+A threshold, of which the papers do not speak, rises as s does from 0. After n steps the mask
+stays.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,23 +24,28 @@ import torch
 from torch import Tensor, nn
 
 from worker.engine.hold.held import Held
+from worker.engine.prune.lamp import comparable
+
+REGROWN = 0.3  # of a tensor's weights at the first choice; alpha in Evci et al.
 
 
 @dataclass(frozen=True, slots=True)
 class Masked:
     """One tensor of the file and the parameters that hold it. `threshold` is in the unit of
-    the weights; without one its share of zeros is chosen."""
+    the weights; without one its share of zeros is chosen. With `sparse` the zeros that it has
+    now stay whatever the loss says."""
 
     parameters: tuple[nn.Parameter, ...]
     threshold: float | None = None
+    sparse: bool = False
 
-    def scores(self) -> Tensor:
+    def sizes(self) -> Tensor:
         """|w| of all, flat."""
-        return torch.cat([p.detach().abs().reshape(-1) for p in self.parameters])
+        return flat([parameter.detach().abs() for parameter in self.parameters])
 
 
 class RisingMask(Held):
-    """Held until `ramp_steps` training steps are done; then fixed.
+    """Held until the part `ramp` of all training steps is done; then the mask is fixed.
 
     `together` compares the weights of all tensors, by their LAMP scores (see lamp.py).
     """
@@ -52,10 +63,10 @@ class RisingMask(Held):
         self.together, self.ramp, self.update_every = together, ramp, update_every
         self.groups = [self.tensors] if together else [(tensor,) for tensor in self.tensors]
         self.first = [_share_of_zeros(group) for group in self.groups]
-        self.parameters = [p for tensor in self.tensors for p in tensor.parameters]
-        self.zeros = [p.detach() == 0 for p in self.parameters]
-        self.latent: list[Tensor] = []
-        self.fixed = False
+        self.zeros = [tensor.sizes() == 0 for tensor in self.tensors]  # flat
+        self.stuck = [z & t.sparse for z, t in zip(self.zeros, self.tensors, strict=True)]
+        self.slopes: list[Tensor] = []  # |dL/dw| of the last batch, where the next choice asks
+        self.asked = self.fixed = False
 
     @property
     def ready(self) -> bool:
@@ -65,75 +76,86 @@ class RisingMask(Held):
     def hear(self, step: int, steps: int) -> None:
         """Choose the mask anew where it is time."""
         last = min(max(round(self.ramp * steps), 1), steps - 1)
-        if self.fixed or (step < last and step % self.update_every):
+        if self.fixed:
             return
-        walked = min(step / last, 1.0) if last else 1.0
-        self.choose(1 - (1 - walked) ** 3)
-        if step >= last:
-            self.fixed = True
-            self.settle()
+        if step >= last or (step and step % self.update_every == 0):
+            self.choose(min(step / last, 1.0) if last else 1.0)
+        self.fixed = step >= last
+        self.slopes = []
+        self.asked = step + 1 < last and (step + 1) % self.update_every == 0
 
     @torch.no_grad()
-    def choose(self, risen: float) -> None:
-        """The mask at `risen`, from 0 to 1, of the way from the first share of zeros."""
-        fallen: list[Tensor] = []
+    def choose(self, walked: float) -> None:
+        """The mask at `walked` = t / n."""
+        risen = 1 - (1 - walked) ** 3
+        chosen: list[Tensor] = []
         for group, first in zip(self.groups, self.first, strict=True):
-            fallen += self._fallen(group, first, risen)
-        pieces = []
-        for tensor, falls in zip(self.tensors, fallen, strict=True):
-            sizes = [p.numel() for p in tensor.parameters]
-            pieces += [
-                part.reshape(p.shape)
-                for part, p in zip(
-                    torch.split_with_sizes(falls, sizes), tensor.parameters, strict=True
+            chosen += self._fallen(group, first, risen)
+        self.zeros = chosen
+        self.settle()
+        if walked < 1 and self.slopes:
+            share = REGROWN * (1 + math.cos(math.pi * walked)) / 2
+            self.zeros = [
+                regrown(tensor.sizes(), zero, slope.masked_fill(stuck, -1), share)
+                for tensor, zero, slope, stuck in zip(
+                    self.tensors, self.zeros, self.slopes, self.stuck, strict=True
                 )
             ]
-        self.zeros = pieces
+            self.settle()
 
     def _fallen(self, group: Sequence[Masked], first: float, risen: float) -> list[Tensor]:
         """For each tensor of the group, which of its numbers fall."""
-        scores = [tensor.scores() for tensor in group]
+        sizes = [tensor.sizes() for tensor in group]
         if self.sparsity is None:
             bars = [(tensor.threshold or 0.0) * risen for tensor in group]
-            found = [score < bar for score, bar in zip(scores, bars, strict=True)]
+            found = [size < bar for size, bar in zip(sizes, bars, strict=True)]
         else:
             share = first + (max(self.sparsity, first) - first) * risen
-            if self.together:
-                scores = [comparable(score) for score in scores]
-            whole = torch.cat(scores)
-            count = int(share * len(whole) + 0.5)
-            sizes = [len(score) for score in scores]
-            found = list(torch.split_with_sizes(lowest(whole, count), sizes))
-        for falls, score in zip(found, scores, strict=True):
-            if bool(falls.all()) and bool(score.any()):
-                falls[score.argmax()] = False
+            whole = torch.cat([comparable(s) for s in sizes] if self.together else sizes)
+            fall = lowest(whole, int(share * len(whole) + 0.5))
+            found = list(torch.split_with_sizes(fall, [len(size) for size in sizes]))
+        for falls, size in zip(found, sizes, strict=True):
+            if bool(falls.all()) and bool(size.any()):
+                falls[size.argmax()] = False
         return found
 
-    def before(self) -> None:
-        """Pruned weights are zero in the model, and latent."""
-        if self.fixed:
-            return
-        self.latent = [parameter.data for parameter in self.parameters]
-        for parameter, zero in zip(self.parameters, self.zeros, strict=True):
-            parameter.data = parameter.data.masked_fill(zero, 0)
-
     def after(self) -> None:
-        """Pruned weights learn as long as they may come back."""
-        if self.latent:
-            for parameter, latent in zip(self.parameters, self.latent, strict=True):
-                parameter.data = latent
-            self.latent = []
-        if self.fixed:
-            for parameter, zero in zip(self.parameters, self.zeros, strict=True):
+        """No gradient for a zero; what it would have been decides whether it comes back."""
+        for tensor, zero in zip(self.tensors, self.zeros, strict=True):
+            gradients = [p.grad for p in tensor.parameters if p.grad is not None]
+            if self.asked and len(gradients) == len(tensor.parameters):
+                self.slopes.append(flat([gradient.abs() for gradient in gradients]))
+            for parameter, mask in self._apart(tensor, zero):
                 if parameter.grad is not None:
-                    parameter.grad.masked_fill_(zero, 0)
+                    parameter.grad.masked_fill_(mask, 0)
+        if len(self.slopes) < len(self.tensors):
+            self.slopes = []
 
     @torch.no_grad()
     def settle(self) -> None:
-        """Once the mask is fixed, zero is zero."""
-        if self.fixed:
-            for parameter, zero in zip(self.parameters, self.zeros, strict=True):
-                parameter.masked_fill_(zero, 0)
+        """Zero is zero."""
+        for tensor, zero in zip(self.tensors, self.zeros, strict=True):
+            for parameter, mask in self._apart(tensor, zero):
+                parameter.masked_fill_(mask, 0)
+
+    def _apart(self, tensor: Masked, whole: Tensor) -> list[tuple[nn.Parameter, Tensor]]:
+        """A flat mask as each parameter's own."""
+        parts = torch.split_with_sizes(whole, [p.numel() for p in tensor.parameters])
+        return [
+            (parameter, part.reshape(parameter.shape))
+            for parameter, part in zip(tensor.parameters, parts, strict=True)
+        ]
+
+
+def regrown(sizes: Tensor, zero: Tensor, slopes: Tensor, share: float) -> Tensor:
+    """The mask `zero` after `share` of the other weights, the smallest, gave their places to
+    as many zeros, those with the largest `slopes`, none of them negative; all flat."""
+    count = min(int(share * int((~zero).sum())), int((zero & (slopes >= 0)).sum()))
+    given_up = lowest(sizes.masked_fill(zero, math.inf), count)
+    taken = torch.topk(slopes.masked_fill(~zero, -1), count).indices
+    result = zero | given_up
+    result[taken] = False
+    return result
 
 
 def lowest(scores: Tensor, count: int) -> Tensor:
@@ -147,16 +169,11 @@ def lowest(scores: Tensor, count: int) -> Tensor:
     return falls
 
 
-def comparable(sizes: Tensor) -> Tensor:
-    """The LAMP score of each weight among those of its tensor, from their magnitudes."""
-    order = sizes.argsort(stable=True)
-    squares = sizes[order].double().square()
-    left = squares.flip(0).cumsum(0).flip(0)  # of this weight and all that are larger
-    scores = torch.empty_like(squares)
-    scores[order] = squares / left.clamp(min=torch.finfo(left.dtype).tiny)
-    return scores
+def flat(parts: Sequence[Tensor]) -> Tensor:
+    """All numbers of several tensors in a row."""
+    return torch.cat([part.reshape(-1) for part in parts])
 
 
 def _share_of_zeros(group: Sequence[Masked]) -> float:
-    scores = torch.cat([tensor.scores() for tensor in group])
-    return float((scores == 0).sum()) / max(len(scores), 1)
+    sizes = torch.cat([tensor.sizes() for tensor in group])
+    return float((sizes == 0).sum()) / max(len(sizes), 1)

@@ -78,7 +78,7 @@ def _while_training(
 ) -> Outcome:
     taught = course(checkpoint, spec, context)
     mask = RisingMask(
-        _masked(taught.view, spec, chosen),
+        _masked(taught.view, checkpoint, spec, chosen),
         spec.sparsity,
         together=spec.scope == "global",
         ramp=spec.ramp,
@@ -89,7 +89,10 @@ def _while_training(
 
 
 def _masked(
-    view: TorchView, spec: PruneWeights, chosen: Sequence[WeightTensor]
+    view: TorchView,
+    checkpoint: Checkpoint,
+    spec: PruneWeights,
+    chosen: Sequence[WeightTensor],
 ) -> list[Masked]:
     found = []
     for weight in chosen:
@@ -97,7 +100,8 @@ def _masked(
         threshold = None if spec.threshold is None else spec.threshold * unit
         parameters = tuple(parameters_of(view, weight.name))
         if parameters:
-            found.append(Masked(parameters, threshold))
+            sparse = checkpoint.traits.get(weight.name, Trait()).sparse
+            found.append(Masked(parameters, threshold, sparse))
     if not found:
         raise StepImpossible("no weight of the model that could be pruned is trained")
     return found

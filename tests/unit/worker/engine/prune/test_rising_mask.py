@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from worker.engine.prune.rising_mask import Masked, RisingMask, comparable, lowest
+from worker.engine.prune.lamp import comparable
+from worker.engine.prune.rising_mask import Masked, RisingMask, lowest, regrown
 
 
 def mask(
@@ -12,9 +13,10 @@ def mask(
     sparsity: float | None = 0.5,
     together: bool = False,
     threshold: float | None = None,
+    sparse: bool = False,
     every: int = 1,
 ) -> RisingMask:
-    tensors = [Masked((weight,), threshold) for weight in weights]
+    tensors = [Masked((weight,), threshold, sparse) for weight in weights]
     return RisingMask(tensors, sparsity, together=together, ramp=0.5, update_every=every)
 
 
@@ -22,18 +24,20 @@ def eight() -> nn.Parameter:
     return nn.Parameter(torch.tensor([1.0, -2.0, 3.0, -4.0, 5.0, 6.0, 7.0, 8.0]))
 
 
+def zeros(weight: nn.Parameter) -> list[int]:
+    return (weight == 0).nonzero().flatten().tolist()
+
+
 def test_sparsity_rises_by_the_cubic_law() -> None:
     # 20 steps, n = 10: of 8 weights 0.75 (1 - (1 - t/10)^3) 8, rounded half up
     weight = eight()
     held = mask(weight, sparsity=0.75)
-    zeros = []
+    found = []
     for step in range(12):
         held.hear(step, 20)
-        held.before()
-        zeros.append(int((weight == 0).sum()))
-        held.after()
+        found.append(len(zeros(weight)))
     law = [0.0, 1.626, 2.928, 3.942, 4.704, 5.25, 5.616, 5.838, 5.952, 5.994, 6.0, 6.0]
-    assert zeros == [round(share) for share in law]
+    assert found == [round(share) for share in law]
 
 
 def test_it_starts_from_the_zeros_there_are() -> None:
@@ -41,43 +45,64 @@ def test_it_starts_from_the_zeros_there_are() -> None:
     weight = nn.Parameter(torch.tensor([0.0, 0, 3, 4, 5, 6, 7, 8]))
     held = mask(weight, sparsity=0.75)
     held.hear(0, 4)
-    assert int(held.zeros[0].sum()) == 2
+    assert len(zeros(weight)) == 2
     held.hear(1, 4)
-    assert int(held.zeros[0].sum()) == 6
+    assert len(zeros(weight)) == 6
 
 
-def test_a_pruned_weight_learns_and_comes_back_until_the_mask_is_fixed() -> None:
-    weight = nn.Parameter(torch.tensor([1.0, 2.0, 3.0, 4.0]))
-    held = mask(weight)
-    held.hear(0, 4)
-    held.hear(1, 4)  # n = 2: 0.4375 of 4 is 1.75, so the first two fall
-    held.before()
-    assert weight.tolist() == [0, 0, 3, 4]
-    weight.grad = torch.tensor([-9.0, 0.0, 0.0, 0.0])
+def test_a_zero_on_which_the_loss_leans_takes_the_smallest_weight_s_place() -> None:
+    # n = 20, t = 4: of the 6 weights 0.3 (1 + cos(0.2 pi)) / 2 6 = 1.63, so one gives up
+    weight = nn.Parameter(torch.tensor([0.0, 0.0, 3.0, -4.0, 5.0, 6.0, 7.0, 8.0]))
+    held = mask(weight, sparsity=0.25, every=4)  # there are two zeros of 8 already
+    for step in range(4):
+        held.hear(step, 40)
+    weight.grad = torch.tensor([2.0, -3.0, 9.0, 9.0, 9.0, 9.0, 9.0, 9.0])
     held.after()
-    assert weight.tolist() == [1, 2, 3, 4]
-    assert weight.grad.tolist() == [-9, 0, 0, 0]
-    assert not held.ready
-    weight.data -= weight.grad  # the first grew to 10
-    held.settle()
-    held.hear(2, 4)
-    assert held.ready
-    assert weight.tolist() == [10, 0, 0, 4]
-    held.before()
-    weight.grad = torch.ones(4)
-    held.after()
-    assert weight.grad.tolist() == [1, 0, 0, 1]
+    assert weight.grad.tolist() == [0, 0, 9, 9, 9, 9, 9, 9]
     weight.data += 1
     held.settle()
-    assert weight.tolist() == [11, 0, 0, 5]
+    assert weight.tolist() == [0, 0, 4, -3, 6, 7, 8, 9]
+    held.hear(4, 40)  # the smallest is now -3, and -3.0 was the steepest slope of a zero
+    assert zeros(weight) == [0, 1, 3]
+    weight.grad = torch.ones(8)
+    held.after()
+    assert weight.grad.tolist() == [0, 1, 1, 0, 1, 1, 1, 1]
+
+
+def test_once_fixed_the_mask_stays() -> None:
+    weight = eight()
+    held = mask(weight)
+    for step in range(3):
+        assert not held.ready
+        held.hear(step, 4)
+    assert held.ready
+    assert zeros(weight) == [0, 1, 2, 3]
+    weight.grad = torch.full((8,), 9.0)
+    held.after()
+    weight.data += 9
+    held.settle()
+    held.hear(3, 4)
+    assert zeros(weight) == [0, 1, 2, 3]
 
 
 def test_between_updates_the_mask_waits_but_for_the_last_one() -> None:
     weight = eight()
     held = mask(weight, every=4)
-    for step, zeros in ((0, 0), (3, 0), (4, 3), (9, 3), (10, 4), (11, 4)):  # 4 * 0.784 = 3.1
+    for step, count in ((0, 0), (3, 0), (4, 3), (9, 3), (10, 4), (11, 4)):  # 4 * 0.784 = 3.1
         held.hear(step, 20)
-        assert int(held.zeros[0].sum()) == zeros
+        assert len(zeros(weight)) == count
+
+
+def test_zeros_of_an_earlier_mask_do_not_come_back() -> None:
+    for sparse in (False, True):
+        weight = nn.Parameter(torch.tensor([0.0, 0, 3, 4, 5, 6, 7, 8]))
+        held = mask(weight, sparsity=0.25, sparse=sparse, every=2)
+        held.hear(1, 40)
+        weight.grad = torch.arange(8.0)
+        held.after()
+        held.hear(2, 40)
+        assert zeros(weight) == ([0, 1] if sparse else [0, 1, 2])
+        assert held.zeros[0].nonzero().flatten().tolist() == ([0, 1] if sparse else [0, 2])
 
 
 def test_weights_of_all_layers_are_compared_by_their_share_of_what_is_left() -> None:
@@ -93,20 +118,31 @@ def test_weights_of_all_layers_are_compared_by_their_share_of_what_is_left() -> 
 
 
 def test_a_threshold_rises_too_and_one_weight_stays() -> None:
-    weight = nn.Parameter(torch.tensor([1.0, -2.0, 3.0]))
-    held = mask(weight, sparsity=None, threshold=8.0)
-    held.hear(1, 10)  # n = 5: 8 (1 - 0.8^3) = 3.904, above all
-    assert held.zeros[0].tolist() == [True, True, False]
-    held = mask(weight, sparsity=None, threshold=4.0)
-    held.hear(1, 10)  # 4 (1 - 0.8^3) = 1.952
-    assert held.zeros[0].tolist() == [True, False, False]
+    # n = 5: at 1 the way is 1 - 0.8^3 = 0.488, so 8 has risen to 3.904 and 4 to 1.952
+    for threshold, fallen in ((8.0, [0, 1]), (4.0, [0])):
+        weight = nn.Parameter(torch.tensor([1.0, -2.0, 3.0]))
+        mask(weight, sparsity=None, threshold=threshold).hear(1, 10)
+        assert zeros(weight) == fallen
 
 
 def test_several_parameters_of_one_tensor_share_one_bar() -> None:
     a, b = nn.Parameter(torch.tensor([1.0, 2.0])), nn.Parameter(torch.tensor([3.0, 4.0]))
     held = RisingMask([Masked((a, b))], 0.5, together=False, ramp=0.5, update_every=1)
     held.hear(1, 2)
-    assert [zero.tolist() for zero in held.zeros] == [[True, True], [False, False]]
+    assert (a.tolist(), b.tolist()) == ([0, 0], [3, 4])
+
+
+def test_places_change_hands_one_for_one() -> None:
+    sizes = torch.tensor([0.0, 0.0, 0.0, 1.0, 2.0, 3.0, 4.0])
+    zero = sizes == 0
+    slopes = torch.tensor([5.0, -1.0, 7.0, 9.0, 9.0, 9.0, 9.0])
+    for share, found in (
+        (0.25, [0, 1, 3]),
+        (0.5, [1, 3, 4]),
+        (1.0, [1, 3, 4]),
+        (0.0, [0, 1, 2]),
+    ):
+        assert regrown(sizes, zero, slopes, share).nonzero().flatten().tolist() == found
 
 
 @pytest.mark.parametrize(("count", "falls"), [(0, []), (1, [1]), (2, [1, 2]), (3, [0, 1, 2])])
