@@ -14,14 +14,16 @@ zero and neither coded nor counted. The inputs of a code's first bit are counter
     row level, column level                 right are not zero
 
 and the logits of column, row and around (densities.py); weights begin at 0.16, one set for
-each of 0 1 2 3 (and 4) close. A bit of the column mask: near, and close + wide up to 15, of
-the mask itself; weights begin at 0.6. The row mask: one counter, of weight 1.
+each of 0 1 2 3 (and 4) close. A bit of the column mask, with near, close and wide of the mask
+itself: counters under near, hint, [close + wide, hint] (alive.py), whose weights begin at 0.4.
+A bit of the row mask: one counter under hint, of weight 1 at first.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lathe.errors import CorruptPacked
+from lathe.packed.alive import HINTS, Alive
 from lathe.packed.binary import EVEN, Bits
 from lathe.packed.densities import LEVEL, LEVELS, Densities, row_logit
 from lathe.packed.field import Field
@@ -35,30 +37,42 @@ LONGEST = 1 << 16  # rows or columns: what a place takes beside its code is boun
 ROW_WORK = 10  # bits that the arrays of a row take as long as
 PLACES_PER_BIT = 64
 _CROWD = 10
-_MASK_CROWD = 16
-_SETS = 4
+_MASK_CROWD = 1 + 4 + 8
+_SET = (0, 1, 2, 3, 3)
+_CROWDED = tuple(ALL + min(crowd, _CROWD - 1) * LEVELS for crowd in range(4 + 8 + 1))
 _WEIGHT = ONE * 4 // 25
-_MASK_WEIGHT = ONE * 3 // 5
+_MASK_WEIGHT = ONE * 2 // 5
 
 
-def read_adaptive(bits: Bits, rows: int, columns: int) -> NDArray[np.int32]:
-    """The next matrix (rows, columns) of `bits`; raises CorruptPacked."""
-    if max(rows, columns) > LONGEST:
-        raise CorruptPacked(f"no adaptive matrix is {rows} x {columns}")
-    settings = Settings.read(bits)
-    if settings.transposed:
-        return np.ascontiguousarray(_Matrix(bits, settings, rows).read(columns).T)
-    return _Matrix(bits, settings, columns).read(rows)
+class AdaptiveReader:
+    """The matrices of one stream, one after the other."""
+
+    def __init__(self, bits: Bits) -> None:
+        self._bits, self._alive = bits, Alive()
+
+    def read(self, rows: int, columns: int) -> NDArray[np.int32]:
+        """The next matrix (rows, columns); raises CorruptPacked."""
+        if max(rows, columns) > LONGEST:
+            raise CorruptPacked(f"no adaptive matrix is {rows} x {columns}")
+        settings = Settings.read(self._bits)
+        if settings.transposed:
+            rows, columns = columns, rows
+        codes = _Matrix(self._bits, settings, columns, self._alive).read(rows)
+        self._alive.add(codes)
+        return np.ascontiguousarray(codes.T) if settings.transposed else codes
 
 
 class _Matrix:
     """What is learned in one matrix of `columns`."""
 
-    def __init__(self, bits: Bits, settings: Settings, columns: int) -> None:
-        self._bits, self._settings = bits, settings
+    def __init__(self, bits: Bits, settings: Settings, columns: int, alive: Alive) -> None:
+        self._bits, self._settings, self._alive = bits, settings, alive
         self._field = Field(columns, settings.height or 1, settings.width or columns)
         self._first = Mixer(
-            ALL + (_CROWD + LEVELS) * LEVELS, settings.density_chance, _SETS, [_WEIGHT] * 6
+            ALL + (_CROWD + LEVELS) * LEVELS,
+            settings.density_chance,
+            max(_SET) + 1,
+            [_WEIGHT] * 6,
         )
         self._values = Values(settings.magnitude_chance, self._field.size)
 
@@ -71,9 +85,9 @@ class _Matrix:
         if not live.size:
             return codes
         densities = Densities(field, places[live], self._settings.density_chance)
-        mask, last = Mixer(1, EVEN, 1, [ONE]), [0] * field.size
-        for row in codes:
-            if masked and not mask.bit(self._bits, 0, [0], []):
+        mask, last = Mixer(HINTS, EVEN, 1, [ONE]), [0] * field.size
+        for row, hint in zip(codes, self._alive.hints(rows), strict=True):
+            if masked and not mask.bit(self._bits, 0, [hint], []):
                 continue
             self._bits.spend(ROW_WORK + field.size // PLACES_PER_BIT)
             last = self._row(places[live].tolist(), last, densities)
@@ -82,13 +96,13 @@ class _Matrix:
         return codes
 
     def _live_columns(self) -> NDArray[np.intp]:
-        weights = [_MASK_WEIGHT] * 2
-        mixer = Mixer(ALL + _MASK_CROWD, EVEN, 1, weights)
+        mixer = Mixer(ALL + (_MASK_CROWD + 1) * HINTS, EVEN, 1, [_MASK_WEIGHT] * 3)
+        hints = self._alive.hints(self._field.columns)
         row = Neighbours(self._field, [0] * self._field.size)
-        for place in self._field.places.tolist():
+        for place, hint in zip(self._field.places.tolist(), hints, strict=True):
             near = row.near[place]
-            crowd = min(HOW_MANY[near] + row.wide[place], _MASK_CROWD - 1)
-            if mixer.bit(self._bits, 0, [near, ALL + crowd], []):
+            crowd = 1 + HOW_MANY[near] + row.wide[place]
+            if mixer.bit(self._bits, 0, [near, ALL + hint, ALL + crowd * HINTS + hint], []):
                 row.put(place, 1)
         return np.flatnonzero(np.array(row.codes)[self._field.places])
 
@@ -106,10 +120,10 @@ class _Matrix:
             line, column = LEVEL[x_row + LIMIT], LEVEL[x + LIMIT]
             contexts = [
                 near,
-                ALL + min(close + wide_of[place], _CROWD - 1) * LEVELS + line,
+                _CROWDED[close + wide_of[place]] + line,
                 ALL + (_CROWD + line) * LEVELS + column,
             ]
-            if first(bits, min(close, _SETS - 1), contexts, [x, x_row, x_around]):
+            if first(bits, _SET[close], contexts, [x, x_row, x_around]):
                 row.put(place, self._values.read(bits, row, place, column, line))
                 ones += 1
         return row.codes

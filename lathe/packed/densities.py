@@ -9,8 +9,8 @@ codes so far (65536ths, as all of these):
               eight live neighbours on the map
     row     = (65536 r + 8 g) / (c + 8),     r ones among the first c live columns of the row
 
-each rounded down and cut to 1..65535. A level is one of 12, steps of 136 in the logit x:
-min(11, max(0, (x + 1590) // 136 + 1)).
+each rounded down, which keeps them below 65536. A level is one of 12, in steps of 136 of the
+logit x: min(11, max(0, (x + 1590) // 136 + 1)).
 """
 
 import numpy as np
@@ -24,7 +24,6 @@ LEVEL = tuple(
     min(LEVELS - 1, max(0, (logit + 1590) // 136 + 1)) for logit in range(-LIMIT, LIMIT + 1)
 )
 _LOGITS = np.array(STRETCH)
-_MOST = 65535
 
 
 class Densities:
@@ -52,8 +51,7 @@ class Densities:
         column = ((self._counts[self._places] << 16) + 2 * overall) // (rows + 2)
         sums = self._counts[self._around].sum(1)
         around = ((sums << 16) + 4 * overall) // (self._neighbours * rows + 4)
-        first, second = (_LOGITS[np.clip(part, 1, _MOST)].tolist() for part in (column, around))
-        return first, second
+        return _LOGITS[column].tolist(), _LOGITS[around].tolist()
 
     def add(self, codes: list[int]) -> None:
         """A row is known: its codes by place."""
@@ -65,4 +63,4 @@ class Densities:
 
 def row_logit(ones: int, seen: int, overall: int) -> int:
     """The logit of `row`."""
-    return STRETCH[min(((ones << 16) + 8 * overall) // (seen + 8), _MOST)]
+    return STRETCH[((ones << 16) + 8 * overall) // (seen + 8)]

@@ -28,25 +28,24 @@ class Mixer:
     def __init__(self, places: int, chance: int, sets: int, weights: list[int]) -> None:
         """`places` counters that begin at `chance` / 65536; `sets` times these `weights`."""
         self._counters = [chance << 16 | 1] * places
-        self._sets = [weights] * sets
+        self._sets = [weights.copy() for _ in range(sets)]
 
     def bit(self, bits: Bits, chosen: int, places: list[int], known: list[int]) -> int:
         """The next of `bits`, by the counters at `places` and the logits `known`."""
         counters, weights = self._counters, self._sets[chosen]
-        held = [counters[place] for place in places]
-        logits = [STRETCH[counter >> 16] for counter in held] + known
+        logits = [STRETCH[counters[place] >> 16] for place in places]
+        logits += known
         total = sum(map(mul, weights, logits)) >> 20
-        chance = SQUASH[LIMIT + min(max(total, -LIMIT), LIMIT)]
-        if bits.bit(chance):
-            bit, error, sure = 1, 65536 - chance, _SURE
-        else:
-            bit, error, sure = 0, -chance, 0
-        self._sets[chosen] = [
-            weight + (error * logit + _HALF >> _RATE)
-            for weight, logit in zip(weights, logits, strict=True)
-        ]
-        for place, counter in zip(places, held, strict=True):
+        if total > LIMIT or total < -LIMIT:
+            total = LIMIT if total > 0 else -LIMIT
+        chance = SQUASH[LIMIT + total]
+        bit = bits.bit(chance)
+        error, sure = (65536 - chance, _SURE) if bit else (-chance, 0)
+        for place in places:
+            counter = counters[place]
             seen = counter & _MOST
             moved = (sure - (counter >> 10)) * _PACE[seen] >> 16
             counters[place] = counter + (moved << 10) + (seen < _MOST)
+        for number, logit in enumerate(logits):
+            weights[number] += error * logit + _HALF >> _RATE
         return bit

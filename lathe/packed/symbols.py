@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lathe.errors import CorruptPacked
-from lathe.packed.adaptive import read_adaptive
+from lathe.packed.adaptive import AdaptiveReader
 from lathe.packed.binary import BinaryDecoder
 from lathe.packed.fixed_width import decode_fixed_width
 from lathe.packed.ranged import decode_ranged
@@ -64,8 +64,9 @@ def decode_matrices(
         matrices[index] = decode(section, *shapes[index])
     if shared:
         bits = BinaryDecoder(sections[-1])
+        reader = AdaptiveReader(bits)
         for index in shared:
-            matrices[index] = read_adaptive(bits, *shapes[index])
+            matrices[index] = reader.read(*shapes[index])
         bits.close()
     return matrices
 

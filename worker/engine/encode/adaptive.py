@@ -1,6 +1,6 @@
 """The writing half of lathe.packed.adaptive: finds the settings, and writes with them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from math import log
@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lathe.packed import settings as scale
-from lathe.packed.adaptive import LONGEST, read_adaptive
+from lathe.packed.adaptive import LONGEST, AdaptiveReader
 from lathe.packed.binary import MOST_WORK
 from lathe.packed.logistic import UNIT
 from lathe.packed.settings import Settings
 from worker.engine.encode.binary import BinaryEncoder
+from worker.engine.encode.cost import coded_bits
 from worker.engine.encode.maps import likely_maps
 from worker.engine.encode.script import script
 
@@ -34,17 +35,13 @@ class Adaptive:
 
 
 def best_adaptive(codes: Codes) -> Adaptive | None:
-    """The smallest that was found for `codes` (rows, columns), not all zeros; None where no
-    stream has so much work or so long a side."""
+    """What suits `codes` (rows, columns), not all zeros, best; None where no stream has so
+    much work or so long a side."""
     live = codes[codes.any(1)][:, codes.any(0)]
     if max(codes.shape) > LONGEST or live.size > MOST_WORK:
         return None
-    tried = [_tried(codes, settings) for settings in _finalists(codes, live)]
-    return min(
-        (found for found in tried if found.work <= MOST_WORK),
-        key=lambda found: found.size_bytes,
-        default=None,
-    )
+    found = _tried(codes, _likely(codes, live))
+    return found if found.work <= MOST_WORK else None
 
 
 def write_adaptive(matrices: Sequence[tuple[Codes, Settings]]) -> bytes:
@@ -52,32 +49,34 @@ def write_adaptive(matrices: Sequence[tuple[Codes, Settings]]) -> bytes:
     return _encoded(matrices).finish()
 
 
-def _finalists(codes: Codes, live: Codes) -> Iterable[Settings]:
-    """Settings for rows and for columns first, the map chosen by some of them."""
-    plain = Settings(
+def _likely(codes: Codes, live: Codes) -> Settings:
+    """The settings that suit a sample best: read by rows or by columns, on which map."""
+    rows = Settings(
         density=_density(live),
         magnitude=_magnitude(live),
         transposed=False,
         row_mask=len(live) < len(codes),
         column_mask=live.shape[1] < codes.shape[1],
     )
-    if codes.shape[0] > 1:
-        flipped = replace(plain, row_mask=plain.column_mask, column_mask=plain.row_mask)
-        if codes.shape[1] > 1:
-            yield _with_map(codes, plain)
-        yield replace(_with_map(codes.T, flipped), transposed=True)
-    else:
-        yield _with_map(codes, plain)
+    columns = replace(rows, row_mask=rows.column_mask, column_mask=rows.row_mask)
+    found = []
+    if codes.shape[1] > 1:
+        found.append(_with_map(codes, rows))
+    if codes.shape[0] > 1 or not found:
+        share, settings = _with_map(codes.T, columns)
+        found.append((share, replace(settings, transposed=True)))
+    return min(found, key=lambda tried: tried[0])[1]
 
 
-def _with_map(codes: Codes, plain: Settings) -> Settings:
-    """`plain` with the map that makes a sample of the rows smallest."""
-    maps = likely_maps(codes, MAPS)
-    if not maps:
-        return plain
+def _with_map(codes: Codes, plain: Settings) -> tuple[float, Settings]:
+    """`plain` with the map that makes a sample of the rows smallest, and its size as a share
+    of what the sample is thought to cost."""
     sample = codes[codes.any(1)][: max(2, SAMPLE // codes.shape[1])]
+    maps = likely_maps(codes, MAPS)
     tries = [plain, *(replace(plain, height=height, width=width) for height, width in maps)]
-    return min(tries, key=lambda settings: _tried(sample, settings).size_bytes)
+    sizes = [_tried(sample, settings).size_bytes for settings in tries]
+    best = int(np.argmin(sizes))
+    return sizes[best] / coded_bits(sample), tries[best]
 
 
 def _tried(codes: Codes, settings: Settings) -> Adaptive:
@@ -88,8 +87,9 @@ def _tried(codes: Codes, settings: Settings) -> Adaptive:
 def _encoded(matrices: Sequence[tuple[Codes, Settings]]) -> BinaryEncoder:
     """The encoder behind the last bit: reading its script has written it."""
     encoder = BinaryEncoder(chain.from_iterable(script(*matrix) for matrix in matrices))
+    reader = AdaptiveReader(encoder)
     for codes, _ in matrices:
-        read_adaptive(encoder, *codes.shape)
+        reader.read(*codes.shape)
     return encoder
 
 

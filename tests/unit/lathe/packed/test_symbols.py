@@ -1,0 +1,71 @@
+"""What cannot be a stream is refused; what was written once stays readable."""
+
+import numpy as np
+import pytest
+
+import lathe.packed.binary
+from lathe.errors import CorruptPacked
+from lathe.packed.symbols import decode_matrices, decode_symbols
+from worker.engine.encode.symbols import Profile, encode_matrices
+
+RNG = np.random.default_rng(0)
+GROUP = [
+    (RNG.random((20, 30)) < 0.2) * RNG.integers(-5, 6, (20, 30)),
+    RNG.integers(-9, 9, (1, 30)),
+    np.zeros((3, 3), int),
+    RNG.integers(-(2**31), 2**31, (2, 3)),
+]
+SHAPES = [codes.shape for codes in GROUP]
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        b"",
+        b"\xff",
+        b"\4",
+        b"\0\0",
+        b"\1",
+        b"\1\0",
+        b"\1\x21\0\0",
+        b"\1\x08\0\0\0\0\0",
+        b"\2",
+        b"\2\x80\1",
+        b"\2\0\0\0",
+        b"\2\0\1\xff" + bytes(300),
+        b"\2\x10\1\1\1\0\1",
+        b"\3" + b"\xff" * 40,
+        b"\3" + bytes(40),
+    ],
+)
+def test_a_stream_that_cannot_be_is_refused(stream: bytes) -> None:
+    with pytest.raises(CorruptPacked):
+        decode_symbols(memoryview(stream), 2, 2)
+
+
+@pytest.mark.parametrize("profile", ["fast", "small"])
+def test_a_flipped_byte_or_a_lost_one_does_no_harm(profile: Profile) -> None:
+    stream = encode_matrices([codes.astype(np.int32) for codes in GROUP], profile=profile)
+    refused = 0
+    for place in range(0, len(stream), 5):
+        broken = bytearray(stream)
+        broken[place] ^= 1 << place % 8
+        for data in (broken, stream[:place]):
+            try:
+                back = decode_matrices(memoryview(data), SHAPES)
+            except CorruptPacked:
+                refused += 1
+            else:
+                assert [codes.shape for codes in back] == SHAPES
+    assert refused >= len(stream) // 5  # every lost one at least
+
+
+def test_a_stream_is_only_so_much_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lathe.packed.binary, "MOST_WORK", 5000)
+    with pytest.raises(CorruptPacked, match=r"many|work"):
+        decode_symbols(memoryview(b"\3\x55" + bytes(range(256)) * 40), 2000, 2000)
+
+
+def test_no_adaptive_matrix_has_a_long_side() -> None:
+    with pytest.raises(CorruptPacked, match="65537"):
+        decode_symbols(memoryview(b"\3" + bytes(50)), 1, 65537)
