@@ -7,8 +7,9 @@ answers, which bounds the accuracy lost; for a similarity 1 - rank correlation o
 similarities; else the squared error over what the answers vary by.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnx
@@ -55,7 +56,7 @@ class Some:
         return self.of.labels(self.rows[rows])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Judge:
     """`drop` of a net against `original`, over `samples`; `metric` names what is lost."""
 
@@ -65,6 +66,7 @@ class Judge:
     by_labels: bool
     folder: Path
     threads: int
+    before: float | None = field(default=None, init=False)  # the original's score
 
     @property
     def metric(self) -> str:
@@ -78,30 +80,32 @@ class Judge:
     def drop(self, coded: onnx.ModelProto) -> float:
         """What `coded` loses; 0 and less is no loss."""
         if self.by_labels:
-            return self._score(self.original, self.task) - self._score(coded, self.task)
+            if self.before is None:
+                self.before = self._score(self.original, self.task)
+            return self.before - self._score(coded, self.task)
         if self.task.kind in {"classification", "none"}:
             return 1.0 - self._score(coded, BY_ANSWER)
         before, after = self._answers(self.original), self._answers(coded)
         if self.task.kind == "similarity":
             return 1.0 - spearman(_pairs(before), _pairs(after))
-        energy = float(np.square(before - before.mean(axis=0)).sum())
+        centre = before.mean(axis=0) if len(before) > 1 else 0.0
+        energy = float(np.square(before - centre).sum())
         error = float(np.square(before - after).sum())
         return error / energy if energy else float(error > 0)
 
     def _score(self, model: onnx.ModelProto, task: Task) -> float:
-        file, reference = self.folder / "judged.onnx", self.folder / "original.onnx"
-        file.unlink(missing_ok=True)
-        write_model(model, file)
-        if not reference.exists():
+        with TemporaryDirectory(dir=self.folder) as scratch:
+            file, reference = Path(scratch) / "judged.onnx", Path(scratch) / "original.onnx"
+            write_model(model, file)
             write_model(self.original, reference)
-        found = evaluate(
-            file,
-            self.samples,
-            task,
-            reference=reference,
-            batch_size=BATCH,
-            threads=self.threads,
-        )
+            found = evaluate(
+                file,
+                self.samples,
+                task,
+                reference=reference,
+                batch_size=BATCH,
+                threads=self.threads,
+            )
         return found.scores[task.measured[0]]
 
     def _answers(self, model: onnx.ModelProto) -> Floats:

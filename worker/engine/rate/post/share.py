@@ -8,6 +8,8 @@ Without any: steps from the weights' spread and the nearest codes.
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnx
@@ -220,10 +222,11 @@ class _Run:
 
     def _rest_bytes(self) -> float:
         """Of the packed file, all but the codes."""
-        source, packed = self.context.folder / "rest.onnx", self.context.folder / "rest.packed"
-        write_model(zeroed(self.model, self.net.tensors), source)
-        pack(source, packed, hints={}, profile="fast")
-        return float(packed.stat().st_size)
+        with TemporaryDirectory(dir=self.context.folder) as scratch:
+            source, packed = Path(scratch) / "rest.onnx", Path(scratch) / "rest.packed"
+            write_model(zeroed(self.model, self.net.tensors), source)
+            pack(source, packed, hints={}, profile="fast")
+            return float(packed.stat().st_size)
 
 
 def _kept_bytes(stages: Stages, batch: Arrays, net: Net) -> int:

@@ -58,8 +58,11 @@ def with_feedback(
     masks = [words(batch) for batch in batches]
     for stage in stages.stages:
         before = [stages.run(stage, values, net.tensors) for values in before]
-        coded = [stages.run(stage, values, sweep.present) for values in coded]
-        sweep.code(stage, before, coded, masks)
+        reached = [stages.run(stage, values, sweep.present) for values in coded]
+        sweep.code(stage, before, reached, masks)
+        if any(site.first < stage.end for site in stage.sites):  # a state that it reads itself
+            reached = [stages.run(stage, values, sweep.present) for values in coded]
+        coded = reached
         tick()
     vectors = _vectors(net, sweep.shifted)
     floats = {name: b for name, b in sweep.shifted.items() if name not in vectors}

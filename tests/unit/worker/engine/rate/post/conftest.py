@@ -21,7 +21,7 @@ def mixed() -> onnx.ModelProto:
     tensors: Arrays = {
         "conv": some(4, 1, 3, 2),
         "conv_bias": some(4),
-        "gemm": some(3, 80),
+        "gemm": some(3, 64),
         "gemm_bias": some(3),
         "table": some(11, 5),
         "w": some(2, 24, 5),

@@ -1,5 +1,7 @@
 """Rows times matrices must be what the layer computes."""
 
+from typing import Any
+
 import numpy as np
 import onnx
 import pytest
@@ -36,7 +38,7 @@ def layer(
     ],
 )
 def test_a_convolution_is_its_patches_times_its_rows(
-    attributes: dict[str, object], kernel: tuple[int, int]
+    attributes: dict[str, Any], kernel: tuple[int, int]
 ) -> None:
     draw = np.random.default_rng(1)
     x = draw.normal(size=(2, 4, 9, 7)).astype(np.float32)

@@ -30,7 +30,7 @@ def test_every_weight_of_a_layer_is_found_with_its_form(mixed: onnx.ModelProto) 
     ("name", "shape"),
     [
         ("conv", (2, 2, 6)),
-        ("gemm", (1, 3, 80)),
+        ("gemm", (1, 3, 64)),
         ("table", (1, 11, 5)),
         ("w", (2, 24, 5)),
         ("matmul", (1, 3, 48)),

@@ -1,0 +1,58 @@
+"""What outputs feel, where it can be worked out."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from lathe.errors import StepImpossible
+from tests.unit.worker.engine.rate.post.graphs import made
+from worker.engine.graph.initializers import initializers
+from worker.engine.onnx_file.array import array
+from worker.engine.rate.post.rows import inputs_of
+from worker.engine.rate.post.sensitivity import sensitivities
+from worker.engine.rate.post.site import sites
+from worker.engine.rate.post.stages import Stages
+
+X = np.array([[1.0, 0.0], [-1.0, 0.0]], np.float32)
+
+
+def felt(model: onnx.ModelProto) -> dict[str, float]:
+    found = sites(model)
+    there = initializers(model)
+    weights = {site.name: array(there[site.name]).astype(np.float32) for site in found}
+    stages = Stages(model, found, weights, inputs_of, threads=1)
+    ticks: list[None] = []
+    said = sensitivities(stages, found, weights, [{"x": X}], 3, lambda: ticks.append(None))
+    assert len(ticks) == len(found)
+    return said
+
+
+def net(node: str, **tensors: object) -> onnx.ModelProto:
+    arrays = {name: np.asarray(value, np.float32) for name, value in tensors.items()}
+    nodes = [
+        helper.make_node("MatMul", ["x", "first"], ["h"]),
+        helper.make_node("MatMul", ["h", "second"], ["z"]),
+        helper.make_node(node, ["z"], ["y"]),
+    ]
+    kind = (TensorProto.FLOAT, ["n", None])
+    return made(nodes, arrays, {"x": kind}, {"y": kind})
+
+
+def test_a_weight_counts_by_what_follows_it_relative_to_the_outputs() -> None:
+    said = felt(net("Identity", first=np.full((2, 100), 0.5), second=np.eye(100)))
+    # y is 0.5 or -0.5 a hundred times, so its energy is 50; one of the two inputs is never
+    # there, so on average a unit change of a first weight adds 1 / 2 in both examples
+    assert said["first"] == pytest.approx(2 * 0.5 / 50, rel=0.4)
+    # a unit change of a second weight: 0.5 in both
+    assert said["second"] == pytest.approx(2 * 0.25 / 50, rel=0.4)
+
+
+def test_outputs_that_feel_nothing_say_so() -> None:
+    said = felt(net("Sign", first=np.ones((2, 3)), second=np.ones((3, 1))))
+    assert said == {"first": 0.0, "second": 0.0}
+
+
+def test_answers_that_are_no_numbers_are_refused() -> None:
+    with pytest.raises(StepImpossible, match="NaN or infinite"):
+        felt(net("Log", first=np.ones((2, 3)), second=np.ones((3, 1))))
