@@ -30,8 +30,8 @@ def sparse(seed: int, rows: int, columns: int) -> Codes:
     rng = np.random.default_rng(seed)
     busy = rng.pareto(1.2, rows)[:, None] * rng.pareto(1.2, columns)
     there = rng.random((rows, columns)) < np.minimum(0.002 * busy, 0.6)
-    codes: Codes = there * rng.choice([-3, -2, -1, 1, 1, 2], (rows, columns)).astype(np.int32)
-    return codes
+    values = rng.choice([-3, -2, -1, 1, 1, 2], (rows, columns)).astype(np.int32)
+    return np.where(there, values, 0).astype(np.int32)
 
 
 def round_trip(codes: Codes, profile: Literal["fast", "small"]) -> bytes:
