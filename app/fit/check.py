@@ -1,5 +1,6 @@
 """Every check of a spec against facts, in the order of its fields."""
 
+from app.fit.augment import augment_refusals
 from app.fit.inputs import input_refusals
 from app.fit.io import io_refusals
 from app.fit.known import KnownFacts
@@ -21,4 +22,5 @@ def refusals(spec: JobSpec, known: KnownFacts) -> list[Refused]:
         *task_refusals(spec, model.io),
         *label_refusals(spec, known, model.io),
         *pipeline_refusals(spec, model),
+        *augment_refusals(spec, model.io),
     ]
