@@ -7,6 +7,7 @@ stores: all of the tensor, its squeezed bytes, its stored planes, its codebook.
 from collections.abc import Iterator, Sequence
 
 from lathe.errors import CorruptPacked
+from lathe.packed.binary import Work
 from lathe.packed.elements import (
     Bytes,
     Codes,
@@ -47,12 +48,15 @@ class Body:
         self._at = 0
         self._shapes = _streams(cuts)
         self._matrices: list[Codes] = []
+        self._work = Work()
 
     def parts(self, cut: Cut) -> Iterator[Part]:  # noqa: C901 - one case a coding
         """The bytes of the next cut, which is no `Same`; raises CorruptPacked."""
         if cut.stream_bytes is not None:
             shapes = self._shapes.pop(0)
-            self._matrices = decode_matrices(self._take(cut.stream_bytes), shapes)[::-1]
+            self._matrices = decode_matrices(self._take(cut.stream_bytes), shapes, self._work)[
+                ::-1
+            ]
         match cut.plan:
             case Stored():
                 yield self._take(cut.size_bytes)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from lathe.errors import CorruptPacked
 from lathe.packed import dtypes
 from lathe.packed.dtypes import element_bytes
-from lathe.packed.head.plan import Codebook, Cut, Grid, Integers, Layout, Plane, Planes
+from lathe.packed.head.plan import Codebook, Cut, Grid, Integers, Plane, Planes
 
 Codes = NDArray[np.int32]
 Bytes = NDArray[np.uint8]
@@ -20,7 +20,7 @@ def on_grid(plan: Grid, cut: Cut, codes: Codes, coded_steps: Codes | None) -> By
     """Codes times steps, in float32: exact wherever the encoder found it exact."""
     if cut.data_type not in _GRID_TYPES:
         raise CorruptPacked(f"a grid of element type {cut.data_type}")
-    values = _laid_out(plan.layout, cut.dims, codes).astype("<f4").reshape(cut.dims)
+    values = codes.astype("<f4").reshape(cut.dims)
     with np.errstate(all="ignore"):  # a hostile step may be anything
         values *= _steps(plan, cut, coded_steps)
         return _bytes(values.astype(_GRID_TYPES[cut.data_type], copy=False))
@@ -50,7 +50,7 @@ def from_table(plan: Codebook, cut: Cut, codes: Codes, table: memoryview) -> Byt
     entries = np.zeros((plan.entries, width), np.uint8)
     kept = np.frombuffer(table, np.uint8).reshape(plan.entries, plan.kept)
     entries[:, width - plan.kept :] = kept
-    places = _laid_out(plan.layout, cut.dims, codes).astype(np.int64)
+    places = codes.astype(np.int64)
     places += plan.zero
     if places.size and not 0 <= places.min() <= places.max() < plan.entries:
         raise CorruptPacked("a symbol points behind the end of its codebook")
@@ -67,7 +67,7 @@ def table_bytes(plan: Codebook, cut: Cut) -> int:
 def integers(plan: Integers, cut: Cut, codes: Codes) -> Bytes:
     """Codes plus the offset; those of less than a byte packed, the first in the low bits."""
     bits = dtypes.bits_of(cut.data_type) or 0
-    values = _laid_out(plan.layout, cut.dims, codes).astype(np.int64).ravel()
+    values = codes.astype(np.int64).ravel()
     values += plan.offset
     if bits >= 8:  # noqa: PLR2004 - a byte
         return _bytes(values.astype(f"<u{element_bytes(cut.data_type)}"))
@@ -90,7 +90,7 @@ def from_planes(plan: Planes, cut: Cut, planes: list[Codes | memoryview | None])
         elif isinstance(plane, memoryview):
             column = np.frombuffer(plane, np.uint8)
         else:
-            column = (_laid_out(plan.layout, cut.dims, plane).ravel() + value).astype(np.uint8)
+            column = (plane.ravel() + value).astype(np.uint8)
         elements[:, width - 1 - place] = column
     patterns = elements.view(f"<u{width}").ravel()
     if cut.data_type in dtypes.FLOATS:
@@ -102,24 +102,16 @@ def symbol_shapes(cut: Cut) -> list[tuple[int, int]]:
     """Rows and columns of each matrix of symbols that the cut's plan asks for, in order."""
     match cut.plan:
         case Grid(layout=layout, axis=axis, steps=steps):
-            shapes = [layout.coded(cut.dims)]
+            shapes = [layout.shape(cut.dims)]
             if steps is None:
                 shapes.append((1, cut.dims[axis] if axis is not None else 1))
             return shapes
         case Codebook(layout=layout) | Integers(layout=layout):
-            return [layout.coded(cut.dims)]
+            return [layout.shape(cut.dims)]
         case Planes(layout=layout, planes=planes):
-            return [layout.coded(cut.dims) for mode, _ in planes if mode is Plane.SYMBOLS]
+            return [layout.shape(cut.dims) for mode, _ in planes if mode is Plane.SYMBOLS]
         case _:
             return []
-
-
-def _laid_out(layout: Layout, dims: tuple[int, ...], codes: Codes) -> Codes:
-    """The codes in the order of the tensor's elements, as (rows, columns)."""
-    shape = layout.coded(dims)
-    if codes.shape != shape:
-        raise CorruptPacked(f"symbols of shape {codes.shape}, not {shape}")
-    return np.ascontiguousarray(codes.T) if layout.turned else codes
 
 
 def _bytes(values: NDArray[np.generic]) -> Bytes:

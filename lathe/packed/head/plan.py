@@ -29,20 +29,13 @@ class Plane(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A tensor of `dims` as a matrix of symbols: the first `split` axes are the rows; the
-    symbols are those of the transposed matrix where `turned`."""
+    """A tensor as a matrix of symbols: its first `split` axes are the rows."""
 
     split: int = 1
-    turned: bool = False
 
     def shape(self, dims: tuple[int, ...]) -> tuple[int, int]:
-        """Rows and columns, before any turning."""
+        """Rows and columns of a tensor of `dims`."""
         return prod(dims[: self.split]), prod(dims[self.split :])
-
-    def coded(self, dims: tuple[int, ...]) -> tuple[int, int]:
-        """Rows and columns of the symbols."""
-        rows, columns = self.shape(dims)
-        return (columns, rows) if self.turned else (rows, columns)
 
 
 @dataclass(frozen=True, slots=True)

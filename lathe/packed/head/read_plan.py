@@ -140,10 +140,10 @@ class PlanReader:
         return Codebook(layout, entries, zero, kept)
 
     def _layout(self, about: _About) -> Layout:
-        split, turned = divmod(self._token(about, 13), 2)
+        split = self._token(about, 13)
         if split > len(about.dims):
             raise CorruptPacked("rows of more axes than the tensor has")
-        return Layout(split, turned=bool(turned))
+        return Layout(split)
 
     def _token(self, about: _About, part: int, detail: int = 0) -> int:
         known = part, about.context

@@ -31,12 +31,12 @@ def as_planes(patterns: NDArray[np.unsignedinteger], data_type: int) -> Iterator
         plane = np.ascontiguousarray(table[:, place])
         counts = np.bincount(plane, minlength=256)
         common = int(np.argmax(counts))
-        codes = plane.astype(np.int32) - common
+        codes = (plane.astype(np.int32) - common).reshape(rows, columns)
         if counts[common] == count:
             planes.append((Plane.CONSTANT, common))
         elif (coded := symbol_bytes(codes)) < _PAYS * count:
             planes.append((Plane.SYMBOLS, common))
-            matrices.append(codes.reshape(rows, columns))
+            matrices.append(codes)
             size_bytes += coded
         else:
             planes.append((Plane.STORED, 0))

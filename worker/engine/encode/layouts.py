@@ -1,34 +1,29 @@
-"""Which way round the symbols of a tensor cost least."""
+"""Which axes of a tensor are the rows of its symbols."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lathe.packed.head.plan import Layout
 from worker.engine.encode.symbol_bytes import symbol_bytes
+from worker.engine.encode.symbols import encode_symbols
 
+_TRIED = 1 << 17  # symbols; a larger tensor is split behind its first axis that counts
 Codes = NDArray[np.int32]
 
 
 def best_layout(codes: Codes) -> tuple[Layout, Codes, float]:
     """The layout of a tensor's codes, of any shape, that costs least: the layout, the matrix
-    as it is coded, and about how many bytes it takes."""
-    dims = codes.shape
-    if len(dims) < 2:  # noqa: PLR2004 - rows and columns
-        flat = codes.reshape(1, -1)
-        return Layout(0), flat, symbol_bytes(flat)
-    split = 1
-    while split < len(dims) - 1 and dims[split - 1] == 1:
-        split += 1  # recurrent weights begin with an axis of directions
-    best: tuple[Layout, Codes, float] | None = None
-    for turned in (False, True):
-        layout = Layout(split, turned=turned)
-        rows = codes.reshape(layout.shape(dims))
-        matrix = np.ascontiguousarray(rows.T) if turned else rows
-        size = symbol_bytes(matrix)
-        if best is None or size < best[2]:
-            best = layout, matrix, size
-        if 1 in matrix.shape:
-            break  # the same either way
-    if best is None:
-        raise AssertionError("there are two ways round")
-    return best
+    of symbols, and about how many bytes it takes. Rows before columns or columns before rows
+    is all the same to the symbols' coder."""
+    wide = [axis for axis, size in enumerate(codes.shape) if size > 1]
+    splits = [axis + 1 for axis in wide[:-1]] or [0]
+    if codes.size > _TRIED:
+        del splits[1:]
+    matrices = [codes.reshape(Layout(split).shape(codes.shape)) for split in splits]
+    sizes = [_tried(matrix) for matrix in matrices] if len(splits) > 1 else [0]
+    best = int(np.argmin(sizes))
+    return Layout(splits[best]), matrices[best], symbol_bytes(matrices[best])
+
+
+def _tried(codes: Codes) -> int:
+    return len(encode_symbols(codes, profile="fast"))

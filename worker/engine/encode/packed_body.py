@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
+from lathe.packed.binary import Work
 from lathe.packed.body import MOST_SHARED
 from lathe.packed.head.plan import Cut, Planes, Stored
 from worker.engine.encode.choice import Choice
@@ -34,6 +35,7 @@ class PackedBody:
         self.tensors: list[PackedTensor] = []
         self._file = file
         self._profile = profile
+        self._work = Work()
         self._waiting: list[_Waiting] = []
         self._symbols = self._held_bytes = 0
         self._seen: dict[bytes, int] = {}
@@ -66,7 +68,9 @@ class PackedBody:
         """Write the stream that the waiting cuts share, then what each stores besides."""
         sharing = [waiting for waiting in self._waiting if waiting.choice.matrices]
         matrices = [matrix for waiting in sharing for matrix in waiting.choice.matrices]
-        stream = encode_matrices(matrices, profile=self._profile) if matrices else b""
+        stream = b""
+        if matrices:
+            stream = encode_matrices(matrices, profile=self._profile, work=self._work)
         expected = sum(_expected(waiting.choice) for waiting in sharing)
         for waiting in self._waiting:
             size_bytes = 0.0

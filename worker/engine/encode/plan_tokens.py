@@ -60,7 +60,7 @@ def plan_tokens(cut: Cut) -> bytes:  # noqa: PLR0911 - one a coding
 
 
 def _layout(layout: Layout) -> bytes:
-    return bytes([2 * layout.split + layout.turned])
+    return bytes([layout.split])
 
 
 def _steps(grid: Grid) -> bytes:
