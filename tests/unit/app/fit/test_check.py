@@ -313,6 +313,13 @@ def test_labels_are_asked_of_train_only_where_a_step_learns_from_them() -> None:
     assert "there is no task" in only(spec(taught | {"loss": {}}, purposes="train"), bare)[2]
 
 
+def test_a_step_that_trains_for_no_epoch_asks_for_no_labels_and_no_task() -> None:
+    bare = data(split("s", image=GOOD["image"]))
+    mask = {"technique": "prune.weights", "sparsity": 0.9}
+    assert found(spec(mask, purposes="train", task=None), bare) == []
+    assert "there is no task" in only(spec(mask | {"epochs": 1}, purposes="train"), bare)[2]
+
+
 def test_a_similarity_task_cannot_be_trained_on() -> None:
     pair = {"a__image": GOOD["image"], "b__image": GOOD["image"], "label": ("float32", ())}
     body = spec(RECOVER, purposes="train evaluation", task={"kind": "similarity"})
