@@ -1,0 +1,166 @@
+"""Packed files over HTTP: a recipe by name, its files, and what is refused.
+
+The files' sizes are measured in `make bench-deep-compression`; this net is too small for them.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from examples.service import embedded
+from lathe import packed
+from lathe.client import Client
+from lathe.errors import InvalidSpec
+from lathe.states import JobState
+
+INPUTS, HIDDEN, CLASSES = 24, 48, 3
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Stand:
+    """A service with a model and labelled data."""
+
+    lathe: Client
+    model: str
+    data: str
+
+    def spec(self, pipeline: object, *purposes: str, **more: Any) -> dict[str, Any]:
+        data = {purpose: {"dataset": self.data, "split": "train"} for purpose in purposes}
+        data["evaluation"] = {"dataset": self.data, "split": "test"}
+        return {
+            "model": self.model,
+            "data": data,
+            "task": {"kind": "classification"},
+            "pipeline": pipeline,
+            "benchmark": {"runs": 10},
+            **more,
+        }
+
+
+def net(rng: np.random.Generator) -> onnx.ModelProto:
+    shapes = {
+        "w1": (INPUTS, HIDDEN),
+        "b1": (HIDDEN,),
+        "w2": (HIDDEN, CLASSES),
+        "b2": (CLASSES,),
+    }
+    weights = {
+        name: (rng.standard_normal(shape) * shape[0] ** -0.5).astype(np.float32)
+        for name, shape in shapes.items()
+    }
+    graph = helper.make_graph(
+        [
+            helper.make_node("Gemm", ["x", "w1", "b1"], ["h"]),
+            helper.make_node("Relu", ["h"], ["r"]),
+            helper.make_node("Gemm", ["r", "w2", "b2"], ["y"]),
+        ],
+        "net",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", INPUTS])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", CLASSES])],
+        [numpy_helper.from_array(value, name) for name, value in weights.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+
+
+def answers(model: onnx.ModelProto, x: Floats) -> NDArray[np.int64]:
+    w1, b1, w2, b2 = (numpy_helper.to_array(each) for each in model.graph.initializer)
+    return (np.maximum(x @ w1 + b1, 0) @ w2 + b2).argmax(axis=1).astype(np.int64)
+
+
+@pytest.fixture(scope="module")
+def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+    folder = tmp_path_factory.mktemp("packed")
+    rng = np.random.default_rng(2)
+    model = net(rng)
+    onnx.save(model, folder / "net.onnx")
+    arrays: dict[str, Any] = {}
+    for split, count in (("train", 600), ("test", 200)):
+        x = rng.standard_normal((count, INPUTS)).astype(np.float32)
+        arrays |= {f"{split}/x": x, f"{split}/label": answers(model, x)}
+    np.savez(folder / "data.npz", **arrays)
+    with (
+        embedded(folder / "data") as service,
+        Client(service.url, service.key) as lathe,
+    ):
+        yield Stand(
+            lathe,
+            lathe.upload_model(folder / "net.onnx").id,
+            lathe.upload_dataset(folder / "data.npz").id,
+        )
+
+
+def test_a_recipe_by_name_ends_with_a_packed_file_that_is_the_onnx_file(
+    stand: Stand, tmp_path: Path
+) -> None:
+    recipe = {"recipe": "deep-compression", "target": {"max_drop": 0.5}, "epochs": 2}
+    queued = stand.lathe.submit(stand.spec(recipe, "train"))
+    assert queued.spec is not None
+    assert queued.spec.pipeline[0].technique == "train.rate_distortion"
+    assert queued.spec.pipeline[-1].technique == "encode.entropy"
+    job = stand.lathe.wait(queued.id, timeout_s=240)
+    assert job.state is JobState.SUCCEEDED, job.failure
+    files = {file.kind: file for file in stand.lathe.artifacts(job.id)}
+    assert set(files) == {"onnx", "packed", "report.json", "report.html"}
+    assert files["packed"].name.endswith(".packed")
+    assert files["packed"].media_type == "application/vnd.lathe.packed"
+    small = stand.lathe.download(files["packed"], tmp_path)
+    packed.unpack(small, tmp_path / "net.onnx")
+    unpacked = (tmp_path / "net.onnx").read_bytes()
+    assert hashlib.sha256(unpacked).hexdigest() == files["onnx"].sha256
+    report = stand.lathe.report(job.id)
+    best = report.candidates[-1]
+    assert best.packed is not None
+    assert best.packed.size_bytes == files["packed"].size_bytes == small.stat().st_size
+    assert {(m.of, m.value) for m in best.measurements if m.metric == "size_bytes"} == {
+        ("onnx", files["onnx"].size_bytes),
+        ("packed", small.stat().st_size),
+    }
+    assert report.verdict.constraints_met
+    assert "smaller packed" in report.verdict.sentence
+
+
+def test_a_target_out_of_reach_gives_the_best_that_was_found_and_says_so(stand: Stand) -> None:
+    recipe = {"recipe": "deep-compression", "target": {"max_bytes": 30}}
+    job = stand.lathe.wait(stand.lathe.submit(stand.spec(recipe)).id, timeout_s=240)
+    assert job.state is JobState.SUCCEEDED, job.failure
+    assert job.verdict is not None
+    assert job.verdict.constraints_met is False
+    assert "packed size_bytes is" in job.verdict.sentence
+    assert "at most 30 allowed" in job.verdict.sentence
+    assert "packed" in {file.kind for file in stand.lathe.artifacts(job.id)}
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "more", "param", "told"),
+    [
+        ("deep-compresion", {}, "pipeline", "there are deep-compression, int8, slim-50"),
+        (
+            {"recipe": "deep-compression", "target": {"max_drop": -1}},
+            {},
+            "pipeline.target.max_drop",
+            "greater than or equal to 0",
+        ),
+        (
+            [{"technique": "quantize.dynamic"}],
+            {"outputs": [{"kind": "packed"}]},
+            "outputs",
+            "put it at the end of the pipeline",
+        ),
+    ],
+)
+def test_a_wrong_recipe_target_or_output_is_refused_where_it_stands(
+    stand: Stand, pipeline: object, more: dict[str, Any], param: str, told: str
+) -> None:
+    with pytest.raises(InvalidSpec) as caught:
+        stand.lathe.submit(stand.spec(pipeline, **more))
+    assert caught.value.param == param
+    assert told in caught.value.detail
