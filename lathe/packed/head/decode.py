@@ -5,7 +5,7 @@ from enum import IntEnum
 from functools import cache
 
 from lathe.errors import CorruptPacked, ModelTooLarge
-from lathe.packed.binary import BinaryDecoder
+from lathe.packed.binary import BinaryDecoder, Work
 from lathe.packed.head.mixer import Mixer
 from lathe.packed.head.plan import Skeleton
 from lathe.packed.head.preset import PRESET
@@ -37,7 +37,7 @@ def decode_head(coding: int, data: memoryview, onnx_bytes: int, limits: Limits) 
             _bounded(count, limits)
             skeleton = _plain(unsqueeze(data[at:], count), onnx_bytes, limits)
         case HeadCoding.MIXED:
-            bits = BinaryDecoder(data)
+            bits = BinaryDecoder(data, Work(8 * MOST_MIXED))
             skeleton = read_skeleton(MixedTokens(primed(), bits, MOST_MIXED), onnx_bytes)
             bits.close()
         case _:
