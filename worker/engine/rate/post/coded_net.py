@@ -14,15 +14,21 @@ from worker.engine.graph.initializers import initializers
 
 STEP_BYTES = 2
 
-Codes = NDArray[np.int32]
+Codes = NDArray[np.signedinteger]
 
 
 @dataclass(frozen=True, slots=True)
 class CodedTensor:
-    """`codes` in the tensor's shape; its values are codes * step in float32."""
+    """`codes` in the tensor's shape, kept in the smallest integers that hold them; its values
+    are codes * step in float32."""
 
     codes: Codes
     step: float
+
+    def __post_init__(self) -> None:
+        most = int(np.abs(self.codes).max(initial=0))
+        narrow = np.int8 if most <= np.iinfo(np.int8).max else np.int32
+        object.__setattr__(self, "codes", self.codes.astype(narrow))
 
     @property
     def values(self) -> NDArray[np.float32]:
@@ -32,8 +38,8 @@ class CodedTensor:
     @property
     def multiples(self) -> Multiples:
         """What the trait says of it."""
-        most = int(np.abs(self.codes).max(initial=0))
-        return Multiples(steps=(self.step,), axis=None, most=max(most, 1))
+        most = max(int(self.codes.max(initial=1)), -int(self.codes.min(initial=-1)))
+        return Multiples(steps=(self.step,), axis=None, most=most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,8 @@ class CodedNet:
 
     def __post_init__(self) -> None:
         size = sum(
-            symbol_bytes(tensor.codes.reshape(len(tensor.codes), -1)) + STEP_BYTES
+            symbol_bytes(tensor.codes.reshape(len(tensor.codes), -1).astype(np.int32))
+            + STEP_BYTES
             for tensor in self.tensors.values()
         )
         object.__setattr__(self, "size_bytes", size)

@@ -21,7 +21,8 @@ SIZE_CLOSE = 0.97  # of the size asked for
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """The net at one distortion, its estimated packed size, and its judged loss."""
+    """The net at one distortion, its estimated size (of the packed file where a size is
+    limited, else of the codes), and its judged loss."""
 
     distortion: float
     net: CodedNet

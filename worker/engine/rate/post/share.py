@@ -6,7 +6,6 @@ Without any: steps from the weights' spread and the nearest codes.
 """
 
 import math
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,14 +13,11 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import onnx
 
-from lathe.errors import StepImpossible, UnknownLayer
 from lathe.techniques.rate import RateTarget, ShareRateDistortion
 from worker.engine.checkpoint import Checkpoint
 from worker.engine.context import Arrays, Context
 from worker.engine.encode.pack import pack
-from worker.engine.graph.initializers import initializers
-from worker.engine.graph.layers import layers
-from worker.engine.onnx_file.array import array
+from worker.engine.graph.io_spec import io_spec
 from worker.engine.onnx_file.write import write_model
 from worker.engine.outcome import FactValue, Outcome
 from worker.engine.pace import Pace
@@ -29,13 +25,12 @@ from worker.engine.progress import part_of
 from worker.engine.rate.post.calibration import as_many_as_fit, batched, unlabelled
 from worker.engine.rate.post.coded_net import CodedNet, zeroed
 from worker.engine.rate.post.judge import Judge, Some, judge
+from worker.engine.rate.post.net import Net, net_of
 from worker.engine.rate.post.rows import inputs_of
 from worker.engine.rate.post.search import MOST_SWEEPS, Attempt, search
 from worker.engine.rate.post.sensitivity import BATCHES, sensitivities
-from worker.engine.rate.post.site import sites
 from worker.engine.rate.post.stages import Stages
-from worker.engine.rate.post.sweep import Net, from_weights, with_feedback
-from worker.engine.rate.post.vectors import biases, vectors
+from worker.engine.rate.post.sweep import from_weights, with_feedback
 from worker.engine.run.examples import fixed_batch_of
 
 DISTORTION, DISTORTION_UNSEEN = 0.03, 0.002  # with examples, without
@@ -51,38 +46,14 @@ def share_without_training(
 
     Weights that earlier steps put on a grid or a codebook stay as they are, and so do zeros
     that an earlier step made. A target that cannot be met gives the best net found, and the
-    facts say so. Raises UnknownLayer, and StepImpossible where no weight is left or a loss
-    cannot be judged.
+    facts say so; without any example no loss can be judged, and `target_met` is null. Raises
+    UnknownLayer, and StepImpossible where no weight is left.
     """
-    net = _net(checkpoint, spec.protect)
+    net = net_of(checkpoint, spec.protect)
     run = _Run(checkpoint.model, net, spec, context)
     tried = run.attempts()
     kept = tried[0]
     return Outcome(kept.net.checkpoint(checkpoint), facts=run.facts(tried))
-
-
-def _net(checkpoint: Checkpoint, protect: Collection[str]) -> Net:
-    known = {layer.id for layer in layers(checkpoint.model)}
-    for name in protect:
-        if name not in known:
-            raise UnknownLayer(
-                f"there is no layer {name!r}; the model's layers are listed in its facts",
-                param="protect",
-            )
-    traits, constants = checkpoint.traits, initializers(checkpoint.model)
-    held = {n for n, t in traits.items() if t.codebook is not None or t.multiples is not None}
-    free = tuple(s for s in sites(checkpoint.model) if s.name not in held | set(protect))
-    if not free:
-        raise StepImpossible(
-            "the model has no layer left with float32 weights that could be put on a grid"
-        )
-    added = {w: b for w, b in biases(checkpoint.model, free).items() if b not in held}
-    fine = tuple(name for name in vectors(checkpoint.model) if name not in held)
-    names = {*(site.name for site in free), *fine, *added.values()}
-    tensors = {n: np.ascontiguousarray(array(constants[n]), np.float32) for n in sorted(names)}
-    sparse = {name for name, trait in traits.items() if trait.sparse}
-    fixed = {site.name: tensors[site.name] == 0 for site in free if site.name in sparse}
-    return Net(free, fine, added, tensors, fixed)
 
 
 @dataclass
@@ -109,10 +80,10 @@ class _Run:
         context: Context,
     ) -> None:
         self.model, self.net, self.spec, self.context = model, net, spec, context
-        self.weights = sum(site.elements for site in net.sites)
         self.judge, rows = self._parted()
         self.seen = None if rows is None else self._look(rows)
-        self.rest_bytes = self._rest_bytes() if spec.target else 0.0
+        sized = spec.target is not None and spec.target.max_bytes is not None
+        self.rest_bytes = self._rest_bytes() if sized else None
         self.sweeps = 0
 
     def attempts(self) -> list[Attempt]:
@@ -124,12 +95,12 @@ class _Run:
         if target is None or (target.max_bytes is None and not judged):
             return [self._attempt(start, None)]
         return search(
-            target, start, self.weights, lambda d: self._attempt(d, target), judged=judged
+            target, start, self.net.weights, lambda d: self._attempt(d, target), judged=judged
         )
 
     def facts(self, tried: list[Attempt]) -> dict[str, FactValue]:
         """What was done, and whether the target was met."""
-        kept, target = tried[0], self.spec.target
+        kept = tried[0]
         codes = sum(tensor.codes.size for tensor in kept.net.tensors.values())
         zeros = sum(int((t.codes == 0).sum()) for t in kept.net.tensors.values())
         return {
@@ -143,7 +114,9 @@ class _Run:
             "nonzero_weights": codes - zeros,
             "float_bytes": FLOAT_BYTES * codes,
             "estimated_coded_bytes": round(kept.net.size_bytes),
-            "estimated_packed_bytes": round(kept.size_bytes) if target else None,
+            "estimated_packed_bytes": None
+            if self.rest_bytes is None
+            else round(kept.size_bytes),
             "bits_a_weight": round(8 * kept.net.size_bytes / max(codes, 1), 3),
             "layers_rounded_to_nearest": "; ".join(kept.net.nearest),
             "judged_by": self.judge.metric if self.judge else None,
@@ -171,7 +144,7 @@ class _Run:
         if rows is not None:
             cut = math.ceil(rows.count * JUDGED_SHARE)
             apart = Some(rows.of, rows.rows[:cut])
-        chosen = judge(self.model, self.context, self.spec.hold_out, apart)
+        chosen = judge(self._original(), self.context, self.spec.hold_out, apart)
         if rows is None or chosen is None:
             return chosen, rows
         if chosen.samples.of is rows.of:
@@ -179,7 +152,17 @@ class _Run:
             rows = Some(rows.of, seen if len(seen) else rows.rows)
         return chosen, rows
 
-    def _look(self, some: Some) -> "_Seen | None":
+    def _original(self) -> onnx.ModelProto:
+        """What a loss is counted from: the first teacher, where the job has it at hand and it
+        answers in the same form, else the model as it came."""
+        ours = io_spec(self.model)
+        for teacher in self.spec.teachers:
+            model = self.context.teachers.get(teacher.model)
+            if model is not None and io_spec(model) == ours:
+                return model
+        return self.model
+
+    def _look(self, some: Some) -> _Seen | None:
         """Open the model in stages and measure what its outputs feel."""
         net = self.net
         fed = dict.fromkeys((*(site.name for site in net.sites), *net.tensors))
@@ -200,7 +183,7 @@ class _Run:
         drop = None
         if self.judge is not None:
             drop = self.judge.drop(net.model(self.model))
-        return Attempt(distortion, net, net.size_bytes + self.rest_bytes, drop)
+        return Attempt(distortion, net, net.size_bytes + (self.rest_bytes or 0.0), drop)
 
     def _coded(self, distortion: float, sweeps: int) -> CodedNet:
         if self.seen is None:
@@ -210,7 +193,7 @@ class _Run:
         self.sweeps += 1
         part = part_of(self.context, first, first + share)
         pace = Pace(part.progress, len(self.seen.stages.stages), "layers")
-        level = 12 * distortion / self.weights
+        level = 12 * distortion / self.net.weights
         return with_feedback(
             self.net,
             self.seen.stages,

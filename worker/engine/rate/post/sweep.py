@@ -11,6 +11,7 @@ from worker.engine.rate.post.calibration import words
 from worker.engine.rate.post.coded_net import CodedNet, CodedTensor
 from worker.engine.rate.post.layer import code_layer
 from worker.engine.rate.post.moments import Moments
+from worker.engine.rate.post.net import Net
 from worker.engine.rate.post.rows import inputs_of, rows
 from worker.engine.rate.post.site import Floats, Site
 from worker.engine.rate.post.stages import Stage, Stages
@@ -19,18 +20,6 @@ from worker.engine.rate.post.vectors import on_fine_grid
 
 ROWS = 32_768  # of a layer's inputs, about, over all examples
 FEWEST_ROWS = 64  # of a batch
-
-
-@dataclass(frozen=True, slots=True)
-class Net:
-    """What is to be coded: weights and vectors by name, with the bias of each weight; `fixed`
-    marks the zeros that have to stay."""
-
-    sites: Sequence[Site]
-    vectors: Sequence[str]
-    biases: Mapping[str, str]
-    tensors: dict[str, Floats]
-    fixed: Mapping[str, NDArray[np.bool_]]
 
 
 def from_weights(net: Net, distortion: float) -> CodedNet:

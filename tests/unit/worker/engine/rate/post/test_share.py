@@ -129,6 +129,22 @@ def test_a_target_that_cannot_be_met_gives_the_best_found(
     assert least < usual
 
 
+def test_a_loss_is_counted_from_the_first_teacher(
+    dense: onnx.ModelProto, context: Context
+) -> None:
+    worse = onnx.ModelProto()
+    worse.CopyFrom(dense)
+    bias = initializers(worse)["b_bias"]
+    bias.raw_data = np.array([9, 0, 0], np.float32).tobytes()  # one answer for all
+    spec = {"assignment": "feedback", "target": {"max_drop": 0.1}}
+    assert shared(worse, context, **spec).facts["target_met"] is True
+    context.teachers["baseline"] = dense
+    lost = shared(worse, context, **spec).facts
+    assert lost["target_met"] is False
+    assert isinstance(lost["judged_drop"], float)
+    assert lost["judged_drop"] > 0.4
+
+
 def test_a_loss_that_nobody_can_judge_is_left_open(
     mixed: onnx.ModelProto, light: Context
 ) -> None:
