@@ -17,6 +17,8 @@ and the logits of column, row and around (densities.py); weights begin at 0.16, 
 each of 0 1 2 3 (and 4) close. A bit of the column mask, with near, close and wide of the mask
 itself: counters under near, hint, [close + wide, hint] (alive.py), whose weights begin at 0.4.
 A bit of the row mask: one counter under hint, of weight 1 at first.
+
+A row that is not masked counts as 10 + places // 64 bits of work beside its own (field.py).
 """
 
 import numpy as np

@@ -14,7 +14,9 @@ The shapes are the caller's to know; the stream says the rest. Byte by byte:
                of method 3, that of them all, one after the other (adaptive.py, binary.py)
 
 Every count is checked against what is there before anything is allocated by it, so memory
-stays within a small multiple of the codes asked for, and time is linear in them.
+stays within a small multiple of the codes asked for, and time is linear in them. A bit of an
+adaptive matrix takes microseconds, so those of a whole file may together be as much work as
+786,432 bits: each bit is one, a row that is not masked as many more as adaptive.py says.
 """
 
 from collections.abc import Sequence
@@ -25,7 +27,7 @@ from numpy.typing import NDArray
 
 from lathe.errors import CorruptPacked
 from lathe.packed.adaptive import AdaptiveReader
-from lathe.packed.binary import BinaryDecoder
+from lathe.packed.binary import BinaryDecoder, Work
 from lathe.packed.fixed_width import decode_fixed_width
 from lathe.packed.ranged import decode_ranged
 from lathe.packed.varint import read_varint
@@ -50,9 +52,12 @@ def decode_symbols(data: memoryview, rows: int, columns: int) -> NDArray[np.int3
 
 
 def decode_matrices(
-    data: memoryview, shapes: Sequence[tuple[int, int]]
+    data: memoryview, shapes: Sequence[tuple[int, int]], work: Work | None = None
 ) -> list[NDArray[np.int32]]:
-    """The matrices of these (rows, columns) of `encode_matrices`; raises CorruptPacked."""
+    """The matrices of these (rows, columns) of `encode_matrices`; raises CorruptPacked.
+
+    `work` is what the streams of one file share; without it this stream is alone.
+    """
     matrices = [np.zeros(shape, np.int32) for shape in shapes]
     present = [index for index, matrix in enumerate(matrices) if matrix.size]
     methods = dict(zip(present, _methods(data, len(present)), strict=True))
@@ -63,7 +68,7 @@ def decode_matrices(
         decode = decode_ranged if methods[index] is Method.RANGED else decode_fixed_width
         matrices[index] = decode(section, *shapes[index])
     if shared:
-        bits = BinaryDecoder(sections[-1])
+        bits = BinaryDecoder(sections[-1], work)
         reader = AdaptiveReader(bits)
         for index in shared:
             matrices[index] = reader.read(*shapes[index])

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from lathe.packed import settings as scale
 from lathe.packed.adaptive import LONGEST, AdaptiveReader
-from lathe.packed.binary import MOST_WORK
 from lathe.packed.logistic import UNIT
 from lathe.packed.settings import Settings
 from worker.engine.encode.binary import BinaryEncoder
@@ -34,14 +33,14 @@ class Adaptive:
     work: int
 
 
-def best_adaptive(codes: Codes) -> Adaptive | None:
-    """What suits `codes` (rows, columns), not all zeros, best; None where no stream has so
-    much work or so long a side."""
+def best_adaptive(codes: Codes, most_work: int) -> Adaptive | None:
+    """What suits `codes` (rows, columns), not all zeros, best; None where that is more
+    than `most_work` or a side is too long."""
     live = codes[codes.any(1)][:, codes.any(0)]
-    if max(codes.shape) > LONGEST or live.size > MOST_WORK:
+    if max(codes.shape) > LONGEST or live.size > most_work:
         return None
     found = _tried(codes, _likely(codes, live))
-    return found if found.work <= MOST_WORK else None
+    return found if found.work <= most_work else None
 
 
 def write_adaptive(matrices: Sequence[tuple[Codes, Settings]]) -> bytes:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lathe.packed import lanes
-from lathe.packed.binary import MOST_WORK
+from lathe.packed.binary import Work
 from lathe.packed.settings import Settings
 from lathe.packed.symbols import OWN_SECTION, PER_BYTE, Method
 from worker.engine.encode.adaptive import best_adaptive, write_adaptive
@@ -27,13 +27,16 @@ def encode_symbols(codes: Codes, *, profile: Profile) -> bytes:
     return encode_matrices([codes], profile=profile)
 
 
-def encode_matrices(matrices: Sequence[Codes], *, profile: Profile) -> bytes:
+def encode_matrices(
+    matrices: Sequence[Codes], *, profile: Profile, work: Work | None = None
+) -> bytes:
     """Several matrices in one stream, which costs less than one stream each.
 
     "fast" decodes as vectors; "small" takes whatever method is smallest for each matrix.
+    `work` is what the streams of one file share, and is spent here as their reader will.
     """
     parts = [_vectors(matrix, MOST_STEPS[profile]) for matrix in matrices if matrix.size]
-    adaptive = _adaptive(parts) if profile == "small" else {}
+    adaptive = _adaptive(parts, work or Work()) if profile == "small" else {}
     tags = bytearray(-(-len(parts) // PER_BYTE))
     for index, part in enumerate(parts):
         method = Method.ADAPTIVE if index in adaptive else part.method
@@ -68,20 +71,20 @@ def _vectors(codes: Codes, most_steps: int) -> _Part:
     return _Part(codes, Method.RANGED, ranged)
 
 
-def _adaptive(parts: Sequence[_Part]) -> dict[int, Settings]:
+def _adaptive(parts: Sequence[_Part], work: Work) -> dict[int, Settings]:
     """The matrices that are smaller bit by bit, by index: those first that gain most for the
-    work, as long as all of them together are not more than a stream may be."""
+    work, as long as there is work left."""
     found = {
         index: best
         for index, part in enumerate(parts)
-        if part.section and (best := best_adaptive(part.codes)) is not None
+        if part.section and (best := best_adaptive(part.codes, work.left)) is not None
     }
     gains = {
         index: len(parts[index].section) - best.size_bytes for index, best in found.items()
     }
-    chosen, left = set[int](), MOST_WORK
+    chosen = set[int]()
     for index in sorted(found, key=lambda index: -gains[index] / found[index].work):
-        if gains[index] > 0 and found[index].work <= left:
+        if gains[index] > 0 and found[index].work <= work.left:
             chosen.add(index)
-            left -= found[index].work
+            work.left -= found[index].work
     return {index: found[index].settings for index in sorted(chosen)}

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-import lathe.packed.binary
 from lathe.errors import CorruptPacked
-from lathe.packed.symbols import decode_matrices, decode_symbols
+from lathe.packed.binary import Work
+from lathe.packed.symbols import Method, decode_matrices, decode_symbols
 from worker.engine.encode.symbols import Profile, encode_matrices
 
 RNG = np.random.default_rng(0)
@@ -60,10 +60,19 @@ def test_a_flipped_byte_or_a_lost_one_does_no_harm(profile: Profile) -> None:
     assert refused >= len(stream) // 5  # every lost one at least
 
 
-def test_a_stream_is_only_so_much_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lathe.packed.binary, "MOST_WORK", 5000)
-    with pytest.raises(CorruptPacked, match=r"many|work"):
-        decode_symbols(memoryview(b"\3\x55" + bytes(range(256)) * 40), 2000, 2000)
+def test_the_streams_of_a_file_are_only_so_much_work() -> None:
+    codes = [GROUP[0].astype(np.int32)]
+    writing, reading = Work(1500), Work(1500)
+    streams = [encode_matrices(codes, profile="small", work=writing) for _ in range(3)]
+    assert [stream[0] for stream in streams] == [Method.ADAPTIVE, Method.RANGED, Method.RANGED]
+    for stream in streams:
+        decode_matrices(memoryview(stream), SHAPES[:1], reading)
+    assert reading.left == writing.left < 800
+    with pytest.raises(CorruptPacked, match="many"):
+        decode_matrices(memoryview(streams[0]), SHAPES[:1], reading)
+    endless = b"\3\x55" + bytes(range(256)) * 40
+    with pytest.raises(CorruptPacked, match="many"):
+        decode_matrices(memoryview(endless), [(2000, 2000)], Work(5000))
 
 
 def test_no_adaptive_matrix_has_a_long_side() -> None:
