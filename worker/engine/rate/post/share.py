@@ -34,7 +34,8 @@ from worker.engine.rate.post.sweep import from_weights, with_feedback
 from worker.engine.run.examples import fixed_batch_of
 
 DISTORTION, DISTORTION_UNSEEN = 0.03, 0.002  # with examples, without
-JUDGED_SHARE = 0.25  # of unlabelled examples, where a loss is judged by them
+FEWEST_LOOKED_AT = 256  # of unlabelled examples that a loss is judged by as well
+LEAST_JUDGED, MOST_JUDGED = 0.25, 0.5  # shares of them
 FLOAT_BYTES = 4
 LOOKING = 0.1  # of the step: sensitivities
 
@@ -142,8 +143,9 @@ class _Run:
             return None, rows
         apart = None
         if rows is not None:
-            cut = math.ceil(rows.count * JUDGED_SHARE)
-            apart = Some(rows.of, rows.rows[:cut])
+            spare = (rows.count - FEWEST_LOOKED_AT) / rows.count
+            share = min(max(spare, LEAST_JUDGED), MOST_JUDGED)
+            apart = Some(rows.of, rows.rows[: math.ceil(rows.count * share)])
         chosen = judge(self._original(), self.context, self.spec.hold_out, apart)
         if rows is None or chosen is None:
             return chosen, rows
