@@ -138,7 +138,8 @@ class _Reader:
             raise _NotCuttable(f"{path} is used in several places")
         length = getattr(module, along[0].name).shape[along[0].axis]
         unit = np.full(length, ELSEWHERE, np.int64)
-        if any(root is None for root in item.root_idxs):
+        strayed = max(item.idxs, default=0) >= length  # a shortcut that pads channels
+        if strayed or any(root is None for root in item.root_idxs):
             raise _NotCuttable(f"the channels of {path} cannot be traced to their layer")
         unit[np.asarray(item.idxs, np.int64)] = np.asarray(item.root_idxs, np.int64)
         if unit.max() >= units:

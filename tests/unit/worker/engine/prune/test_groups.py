@@ -56,6 +56,30 @@ def test_a_residual_sum_couples_both_branches_and_every_reader(net: Build) -> No
     assert cuts_cleanly(view, group, inputs, 0)
 
 
+def test_a_shortcut_that_pads_channels_leaves_what_it_sums_alone(net: Build) -> None:
+    """He et al. 2016, option A: four channels become six, one of zeros at either side."""
+    nodes = [
+        make_node("Conv", ["x", "a"], ["h"]),
+        make_node("Conv", ["h", "inner"], ["i"]),
+        make_node("Relu", ["i"], ["r"]),
+        make_node("Conv", ["r", "outer"], ["o"]),
+        make_node("Pad", ["h", "sides"], ["wide"]),
+        make_node("Add", ["o", "wide"], ["last"]),
+        *HEAD,
+    ]
+    model = net(
+        nodes, [2, 4, 4], [3],
+        a=(4, 2, 1, 1), inner=(5, 4, 1, 1), outer=(6, 5, 1, 1), fc=(3, 6),
+        sides=np.array([0, 1, 0, 0, 0, 1, 0, 0]),
+    )  # fmt: skip
+    view, groups, alone, inputs = found(model, 2, 4, 4)
+    (group,) = [g for g in groups if cuts_cleanly(view, g, inputs, 0)]
+    five = list(range(5))
+    assert by_layer(view, group) == {("inner", "out"): five, ("outer", "in"): five}
+    reasons = {layer.path: layer.reason for layer in alone}
+    assert "cannot be traced" in reasons[view.layers["outer"]]
+
+
 def test_a_depthwise_convolution_goes_with_the_channels_it_filters(net: Build) -> None:
     nodes = [
         make_node("Conv", ["x", "a"], ["h"]),
