@@ -52,6 +52,11 @@ class RateDistortion(Taught):
     drop_dead: bool = Field(
         True, description="Cut out channels and neurons that no weight reads or feeds any more."
     )
+    sort_units: bool = Field(
+        True,
+        description="Put channels and neurons with most nonzero weights first, which codes "
+        "better; not where an earlier step's zeros or codebooks have to stay in place.",
+    )
 
 
 class RateTarget(Spec):

@@ -10,6 +10,7 @@ from worker.engine.hold.by_traits import held_by_traits
 from worker.engine.hold.held import Together
 from worker.engine.outcome import Outcome
 from worker.engine.progress import part_of
+from worker.engine.prune.busiest_first import busiest_first
 from worker.engine.prune.dead import Buried, without_dead
 from worker.engine.rate.alive import Alive
 from worker.engine.rate.grid import codes
@@ -44,6 +45,9 @@ def train_rate_distortion(
     model = hand_back(taught.view, checkpoint.model, context.seed)
     done = with_multiples(replace(checkpoint, model=model), coded)
     buried = without_dead(done, context) if spec.drop_dead else Buried(done, 0)
+    placed = any(t.sparse or t.codebook is not None for t in checkpoint.traits.values())
+    if spec.sort_units and not placed:
+        buried = Buried(busiest_first(buried.checkpoint, context), buried.units)
     last = settled or fitted
     return Outcome(
         buried.checkpoint,

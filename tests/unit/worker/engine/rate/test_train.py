@@ -102,6 +102,9 @@ def test_units_without_use_are_cut_out(dense: onnx.ModelProto, taught: Context) 
     whole = train_rate_distortion(Checkpoint(dense), spec(rate=3e-3), taught)
     cut = train_rate_distortion(Checkpoint(dense), spec(rate=3e-3, drop_dead=True), taught)
     check_kept(Checkpoint(dense), cut.checkpoint)
+    counts = np.count_nonzero(weight(cut.checkpoint.model, "a"), axis=1)
+    counts += np.count_nonzero(weight(cut.checkpoint.model, "b"), axis=1)
+    assert counts.tolist() == sorted(counts, reverse=True)
     units = cut.facts["dead_units_cut"]
     assert isinstance(units, int)
     assert units > 0
