@@ -36,10 +36,7 @@ def uploaded(client: Client, case: Case) -> Uploaded:
 
 
 def compressed(client: Client, there: Uploaded, job: Job, folder: Path) -> Result:
-    """Submit, wait, download; the result says why where the job failed.
-
-    What a job may choose among it judges on the held-out part of train.
-    """
+    """Submit, wait, download; the result says why where the job failed."""
     case = there.case
     result = Result(case.name, job.name, ours=True)
     with Peak(os.getpid()) as peak:
@@ -65,16 +62,17 @@ _KINDS = ("onnx", "packed")
 
 
 def _spec(there: Uploaded, job: Job) -> dict[str, object]:
-    case = there.case
-    splits = (*job.splits, "held_out")
-    names = {"held_out": "evaluation"}
-    data = {
-        names.get(split, split): {"dataset": there.dataset, "split": split} for split in splits
-    }
+    parts = {split: split for split in job.splits}
+    task = None
+    if job.judged:
+        parts["evaluation"] = "held_out"
+        task = {"kind": there.case.task, "metrics": [there.case.metric]}
     return {
         "model": there.model,
-        "data": data,
-        "task": {"kind": case.task, "metrics": [case.metric]},
+        "data": {
+            name: {"dataset": there.dataset, "split": split} for name, split in parts.items()
+        },
+        "task": task,
         "pipeline": job.pipeline,
         "benchmark": None,
     }
