@@ -98,6 +98,14 @@ services: .venv/.test  ## Tests on real processes, PostgreSQL, Valkey and S3.
 chaos: .venv/.test  ## 200 real jobs while everything they need is killed or taken away.
 	PYTHONPATH=tests/services OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.chaos
 
+.venv/.fuzz: .venv/.test requirements/fuzz.txt
+	@$(PIP) -r requirements/fuzz.txt
+	@touch $@
+
+.PHONY: fuzz-packed
+fuzz-packed: .venv/.fuzz  ## Fuzz the parser of packed files (RUNS=1000000).
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.fuzz -runs=$(or $(RUNS),1000000) -print_final_stats=1
+
 .PHONY: test-upgrade
 test-upgrade: .venv/.test  ## Run an older release (OLD=<ref>, default HEAD~1) and this one together.
 	OLD="$(or $(OLD),HEAD~1)" $(BIN)/pytest tests/upgrade
@@ -132,6 +140,10 @@ bench-overhead: .venv/.bench  ## Quantizing through the service against the bare
 .PHONY: bench-memory
 bench-memory: .venv/.test  ## A 2.1 GB model through the service, and the memory of every process (12 GB of disk).
 	$(BIN)/python -m benchmarks.memory $(ARGS)
+
+.PHONY: bench-packed
+bench-packed: .venv/.test  ## Packed files: 1,000 random graphs, size of a graph, speed, memory.
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.packed $(ARGS)
 
 .PHONY: bench-transfer
 bench-transfer: .venv/.test  ## 1 GiB in and out, against the bare server underneath (S3=1: on S3 too).

@@ -50,5 +50,5 @@ def _choices(
         on_grid = list(as_grid(patterns, data_type, hint)) if is_float else []
         yield from on_grid
         yield from as_codebook(patterns)
-        if not on_grid:
+        if not on_grid and bits > 8:  # noqa: PLR2004 - a single plane is integers
             yield from as_planes(patterns, data_type)
