@@ -111,7 +111,7 @@ class ShareRateDistortion(Taught):
     loss: DistillLoss = Field(default_factory=_loss)
     epochs: int = Field(8, ge=0, le=10_000, description="Fine-tuning epochs of each round.")
     rate: float = Field(
-        5e-7, gt=0, le=1, description="Price of one bit of the file in units of the loss."
+        1e-6, gt=0, le=1, description="Price of one bit of the file in units of the loss."
     )
     rounds: int = Field(3, ge=1, le=100)
     growth: float = Field(
