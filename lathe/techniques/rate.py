@@ -66,7 +66,8 @@ class RateTarget(Spec):
         None,
         ge=0,
         le=1e6,
-        description="Most that the held-out score may lose against the first teacher.",
+        description="Most that the held-out score may lose against the original; against the "
+        "first teacher where the original is none, and the model as it came without any.",
     )
     max_bytes: int | None = Field(
         None,

@@ -110,8 +110,10 @@ class _Rounds:
         came = self.judge()
         self.reference = came
         if lesson.teachers:
+            original = (one for one in lesson.teachers if one.name == "baseline")
+            asked = next(original, lesson.teachers[0])
             self.reference = held_out_score(
-                lesson.teachers[0], lesson, self.samples, self.rows.held, self.context
+                asked, lesson, self.samples, self.rows.held, self.context
             )
         latent = [[p.data.clone() for p in grid.tensor.parameters] for grid in self.grids]
         for grid, values in zip(self.grids, latent, strict=True):

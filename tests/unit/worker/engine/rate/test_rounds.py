@@ -111,6 +111,24 @@ def test_rounds_end_at_the_size_asked_for(gridded: Checkpoint, taught: Context) 
     assert list(taught.folder.iterdir()) == []
 
 
+def test_a_drop_is_counted_from_the_original_whoever_else_teaches(
+    gridded: Checkpoint, untrained: onnx.ModelProto, taught: Context
+) -> None:
+    other = "mdl_01k3b8e0q0f3zv3x5m8b2k7y9d"
+    taught.teachers[other] = untrained
+    quick = {"rounds": 1, "epochs": 0}
+    alone = share_by_rounds(gridded, spec(**quick), taught).facts
+    second = [{"model": other}, {"model": "baseline"}]
+    both = share_by_rounds(gridded, spec(teachers=second, **quick), taught).facts
+    first = share_by_rounds(gridded, spec(teachers=second[:1], **quick), taught).facts
+    none = share_by_rounds(
+        gridded, spec(teachers=[], loss={"hard": 1.0}, **quick), taught
+    ).facts
+    reference = "held_out_score_of_reference"
+    assert both[reference] == alone[reference] != first[reference]
+    assert none[reference] == none["held_out_score_before"]
+
+
 def test_a_target_that_cannot_be_met_gives_the_best_found(
     gridded: Checkpoint, taught: Context
 ) -> None:
