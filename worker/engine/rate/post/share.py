@@ -14,6 +14,7 @@ import numpy as np
 import onnx
 
 from lathe.techniques.rate import RateTarget, ShareRateDistortion
+from lathe.views import Progress
 from worker.engine.checkpoint import Checkpoint
 from worker.engine.context import Arrays, Context
 from worker.engine.encode.pack import pack
@@ -54,6 +55,7 @@ def share_without_training(
     run = _Run(checkpoint.model, net, spec, context)
     tried = run.attempts()
     kept = tried[0]
+    context.progress(Progress(fraction=1.0))
     return Outcome(kept.net.checkpoint(checkpoint), facts=run.facts(tried))
 
 
