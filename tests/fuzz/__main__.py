@@ -17,7 +17,8 @@ import atheris
 
 # the mixer has one way through, and instrumented it would be all that is seen
 with atheris.instrument_imports(
-    include=["lathe.packed"], exclude=["lathe.packed.head.mixer", "lathe.packed.head.preset"]
+    include=["lathe.packed"],
+    exclude=["lathe.packed.head.mixer", "lathe.packed.head.preset", "lathe.packed.mixer"],
 ):
     from lathe.errors import CorruptPacked, ModelTooLarge, UnknownPackedVersion
     from lathe.packed.head.read import read_skeleton

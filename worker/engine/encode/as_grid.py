@@ -10,7 +10,7 @@ from lathe.packed.head.plan import Grid
 from lathe.packed.head.read_plan import STEPS_IN_HEAD
 from worker.engine.checkpoint import Multiples
 from worker.engine.encode.choice import Choice
-from worker.engine.encode.grids import find_grid
+from worker.engine.encode.grids import OnGrid, find_grids
 from worker.engine.encode.layouts import best_layout
 from worker.engine.encode.symbol_bytes import symbol_bytes
 
@@ -21,12 +21,14 @@ _HEADER_BYTES = 4
 def as_grid(
     patterns: NDArray[np.unsignedinteger], data_type: int, hint: Multiples | None
 ) -> Iterator[Choice]:
-    """The tensor of these bit patterns on a grid, where it lies on one."""
+    """The tensor of these bit patterns on the grids that it lies on."""
     if data_type not in _FLOATS:
         return
-    grid = find_grid(patterns.view(_FLOATS[data_type]), hint)
-    if grid is None:
-        return
+    for grid in find_grids(patterns.view(_FLOATS[data_type]), hint):
+        yield from _coded(grid)
+
+
+def _coded(grid: OnGrid) -> Iterator[Choice]:
     layout, matrix, size_bytes = best_layout(grid.codes)
     steps = grid.steps.view(np.uint32).astype(np.int64)
     kept = _kept(steps)

@@ -1,5 +1,6 @@
 """Float tensors that are whole multiples of steps, found exactly or not at all."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from worker.engine.checkpoint import Multiples
 
 MOST_CODE = 1 << 15
+_SMALL_CODE = 31
 _STEPS_TRIED = 6
 _FEW_VALUES = 1 << 16
 Floats = NDArray[np.floating]
@@ -23,26 +25,29 @@ class OnGrid:
     axis: int | None
 
 
-def find_grid(values: Floats, hint: Multiples | None) -> OnGrid | None:
-    """The grid that `values` lie on: the hinted one, one of one step, one along an axis."""
+def find_grids(values: Floats, hint: Multiples | None) -> Iterator[OnGrid]:
+    """Grids that `values` lie on: the hinted one alone; else the first of one step and, unless
+    its codes are small, those along the first and the last axis."""
     if hint is not None and hint.fit(values.shape):
         found = _on(values, np.array(hint.steps, np.float32), hint.axis)
         if found is not None:
-            return found
+            yield found
+            return
     with np.errstate(all="ignore"):
         magnitudes = np.abs(values.astype(np.float32))
     if not np.isfinite(magnitudes).all():
-        return None
+        return
     for step in _likely_steps(magnitudes):
         found = _on(values, np.array([step], np.float32), None)
         if found is not None:
-            return found
-    for axis in {0, values.ndim - 1} if values.ndim > 1 else ():
-        steps = _steps_along(magnitudes, axis)
-        found = _on(values, steps, axis)
+            yield found
+            if np.abs(found.codes).max() <= _SMALL_CODE:
+                return
+            break
+    for axis in sorted({0, values.ndim - 1}) if values.ndim > 1 else ():
+        found = _on(values, _steps_along(magnitudes, axis), axis)
         if found is not None:
-            return found
-    return None
+            yield found
 
 
 def _on(values: Floats, steps: NDArray[np.float32], axis: int | None) -> OnGrid | None:
