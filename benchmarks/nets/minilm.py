@@ -52,6 +52,7 @@ def save(model: nn.Module, path: Path) -> None:
         model.eval(),
         (ids, mask, torch.zeros_like(ids)),
         dynamo=True,
+        verbose=False,
         opset_version=18,
         input_names=list(INPUTS),
         output_names=["sentence"],

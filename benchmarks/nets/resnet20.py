@@ -62,6 +62,7 @@ def save(model: nn.Module, path: Path) -> None:
         model.eval(),
         (torch.zeros(2, 3, 32, 32),),
         dynamo=True,
+        verbose=False,
         opset_version=18,
         input_names=["image"],
         output_names=["logits"],
