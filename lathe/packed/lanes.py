@@ -18,7 +18,7 @@ from lathe.errors import CorruptPacked
 from lathe.packed.frequencies import PRECISION, TOTAL
 
 LOWEST = 1 << 16  # of a state
-MOST_STEPS = 1 << 16  # of a lane in one matrix: bounds the time that few lanes take
+MOST_STEPS = 1 << 16  # beyond one for each run: bounds the time that few lanes take
 BLOCK = 64  # steps looked up at once
 
 
@@ -36,6 +36,11 @@ def lookup(tables: NDArray[np.int64]) -> NDArray[np.uint32]:
     return entries.ravel()
 
 
+def further_steps(tokens: int, lanes: int) -> int:
+    """How many steps beyond the first a run of `tokens` takes."""
+    return max(-(-tokens // lanes) - 1, 0)
+
+
 class Lanes:
     """The states of the lanes and the words still to come."""
 
@@ -47,11 +52,13 @@ class Lanes:
         rest = data[4 * lanes :]
         self.words = np.frombuffer(rest[: len(rest) // 2 * 2], "<u2").astype(np.uint32)
         self.used = 0
+        self._steps = 0
 
     def admit(self, tokens: int) -> None:
-        """Refuse more tokens than so few lanes carry in reasonable time."""
-        if tokens > len(self.states) * MOST_STEPS:
-            raise CorruptPacked(f"{tokens} tokens in {len(self.states)} lanes")
+        """A run of so many tokens begins: more than few lanes carry in time are refused."""
+        self._steps += further_steps(tokens, len(self.states))
+        if self._steps > MOST_STEPS:
+            raise CorruptPacked(f"too many tokens for {len(self.states)} lanes")
 
     def take(
         self, contexts: NDArray[np.uint8], entries: NDArray[np.uint32]

@@ -7,11 +7,12 @@ The shapes are the caller's to know; the stream says the rest. Byte by byte:
               in the lowest bits, unused bits zero: its method
                 0  every code is zero          no section
                 1  fixed width                 a section (fixed_width.py)
-                2  ranged                      a section (ranged.py)
+                2  ranged                      all such matrices share one section
                 3  adaptive                    all such matrices share one section
     lengths = the byte count of each section but the last, as a varint (varint.py)
-    sections = one for each matrix of methods 1 and 2, in order; then, where there are matrices
-               of method 3, that of them all, one after the other (adaptive.py, binary.py)
+    sections = one for each matrix of method 1, in order; then, where there are any, that of all
+               of method 2 (ranged.py); then that of all of method 3, one matrix after the
+               other (adaptive.py, binary.py)
 
 Every count is checked against what is there before anything is allocated by it, so memory
 stays within a small multiple of the codes asked for, and time is linear in them. A bit of an
@@ -42,7 +43,6 @@ class Method(IntEnum):
     ADAPTIVE = 3
 
 
-OWN_SECTION = (Method.FIXED_WIDTH, Method.RANGED)
 PER_BYTE = 4  # tags
 
 
@@ -61,16 +61,22 @@ def decode_matrices(
     matrices = [np.zeros(shape, np.int32) for shape in shapes]
     present = [index for index, matrix in enumerate(matrices) if matrix.size]
     methods = dict(zip(present, _methods(data, len(present)), strict=True))
-    own = [index for index in present if methods[index] in OWN_SECTION]
-    shared = [index for index in present if methods[index] is Method.ADAPTIVE]
-    sections = _sections(data, -(-len(present) // PER_BYTE), len(own) + bool(shared))
-    for index, section in zip(own, sections, strict=False):
-        decode = decode_ranged if methods[index] is Method.RANGED else decode_fixed_width
-        matrices[index] = decode(section, *shapes[index])
-    if shared:
-        bits = BinaryDecoder(sections[-1], work)
+    fixed, ranged, adaptive = (
+        [index for index in present if methods[index] is method]
+        for method in (Method.FIXED_WIDTH, Method.RANGED, Method.ADAPTIVE)
+    )
+    count = len(fixed) + bool(ranged) + bool(adaptive)
+    sections = iter(_sections(data, -(-len(present) // PER_BYTE), count))
+    for index in fixed:
+        matrices[index] = decode_fixed_width(next(sections), *shapes[index])
+    if ranged:
+        found = decode_ranged(next(sections), [shapes[index] for index in ranged])
+        for index, matrix in zip(ranged, found, strict=True):
+            matrices[index] = matrix
+    if adaptive:
+        bits = BinaryDecoder(next(sections), work)
         reader = AdaptiveReader(bits)
-        for index in shared:
+        for index in adaptive:
             matrices[index] = reader.read(*shapes[index])
         bits.close()
     return matrices

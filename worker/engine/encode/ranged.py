@@ -1,11 +1,13 @@
 """The writing half of lathe.packed.ranged: tries a few layouts, writes the smallest."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lathe.packed.ranged import COLUMN_CLASSES, ROW_CLASSES, SHARED
+from lathe.packed.lanes import further_steps
+from lathe.packed.ranged import COLUMN_CLASSES, ROW_CLASSES, SHARED, WIDEST
 from lathe.packed.tokens import MOST_DIRECT, raw_widths
 from lathe.packed.zigzag import zigzag
 from worker.engine.encode.activity import Activity, classes, spread
@@ -21,9 +23,6 @@ DIRECT = (4, 16, 64, MOST_DIRECT)
 COUNTS = (1, 3, 6, 12)  # classes of rows and columns that are tried
 WORTH_CLASSES = 256  # codes: fewer are not tried with classes
 SAMPLE = 1 << 20  # codes by which a layout is chosen
-LANE_BYTES = 4
-LANE_SHARE = 200  # bytes of words for each byte of lanes, about
-WIDEST = 15  # log2 of the lanes
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,12 +39,35 @@ class Layout:
         return _most(self.rows) + _most(self.columns) - 1
 
 
-def encode_ranged(codes: Codes, most_steps: int) -> bytes:
-    """The section of `codes` (rows, columns), at least one of them not zero.
+@dataclass(frozen=True)
+class Pace:
+    """How many lanes: many decode faster, few take fewer bytes (some 3 each).
 
-    There are lanes enough that none has more than `most_steps` codes: fewer steps decode
-    faster, fewer lanes take fewer bytes.
+    A section takes no more than `most_steps`, and has a lane for about `lane_bytes`.
     """
+
+    most_steps: int
+    lane_bytes: int
+
+
+@dataclass(frozen=True, eq=False)
+class Ranged:
+    """A matrix ready for the lanes: its head, its runs of tokens, its raw bits."""
+
+    head: bytes
+    runs: tuple[Run, ...]
+    raw: NDArray[np.int64]
+    raw_widths: NDArray[np.uint8]
+    bits: float  # of the runs and of the raw bits
+
+    @property
+    def size_bytes(self) -> float:
+        """What it takes in a section, the lanes apart."""
+        return len(self.head) + self.bits / 8
+
+
+def ranged(codes: Codes) -> Ranged:
+    """`codes` (rows, columns), at least one of them not zero, in the layout that suits them."""
     naturals = zigzag(codes)
     layout = _smallest(codes, naturals)
     live = _live(layout, naturals)
@@ -55,17 +77,31 @@ def encode_ranged(codes: Codes, most_steps: int) -> bytes:
     tables = _tables(counts)
     runs, written = list[Run](), b""
     flags = SHARED if tables.shared else 0
+    bits = tables.bits(counts) - 8 * len(tables.written)
     for part, flag in ((layout.rows, ROW_CLASSES), (layout.columns, COLUMN_CLASSES)):
         if part is not None:
             flags |= flag
-            table = own_tables(np.bincount(part)[None])
+            sizes = np.bincount(part)[None]
+            table = own_tables(sizes)
+            bits += table.bits(sizes) - 8 * len(table.written)
             runs.append(Run(part, np.zeros(len(part), np.uint8), table.frequencies))
             written += bytes([table.frequencies.shape[1]]) + table.written[1:]
     runs.append(Run(tokens, contexts, tables.frequencies))
-    exponent = _lanes(tables.bits(counts), max(len(run.tokens) for run in runs) / most_steps)
     widths = raw_widths(tokens[tokens >= layout.direct], layout.direct)
-    head = bytes([flags | exponent, layout.direct]) + written + tables.written
-    return head + write_lanes(runs, 1 << exponent) + pack_bits(raw, widths)
+    head = bytes([flags, layout.direct]) + written + tables.written
+    return Ranged(head, tuple(runs), raw, widths, bits + int(widths.sum(dtype=np.int64)))
+
+
+def write_ranged(matrices: Sequence[Ranged], pace: Pace) -> bytes:
+    """The section of all `matrices`, which share the lanes."""
+    runs = [run for matrix in matrices for run in matrix.runs]
+    exponent = _exponent(sum(matrix.bits for matrix in matrices), runs, pace)
+    heads = b"".join(matrix.head for matrix in matrices)
+    raw = pack_bits(
+        np.concatenate([matrix.raw for matrix in matrices]),
+        np.concatenate([matrix.raw_widths for matrix in matrices]),
+    )
+    return bytes([exponent]) + heads + write_lanes(runs, 1 << exponent) + raw
 
 
 def _smallest(codes: Codes, naturals: NDArray[np.int64]) -> Layout:
@@ -157,7 +193,13 @@ def _tables(counts: NDArray[np.int64]) -> Tables:
     return min(both, key=lambda tables: tables.bits(counts))
 
 
-def _lanes(bits: float, least: float) -> int:
-    """log2 of the lanes: few for few bytes, but at least `least` of them."""
-    share = bits / 8 / LANE_BYTES / LANE_SHARE
-    return min(WIDEST, int(np.ceil(np.log2(max(share, least, 1.0)))))
+def _exponent(bits: float, runs: Sequence[Run], pace: Pace) -> int:
+    """log2 of the lanes for so many `bits` in `runs`."""
+    exponent = round(float(np.log2(max(bits / 8 / pace.lane_bytes, 1.0))))
+    while _steps(runs, 1 << exponent) > pace.most_steps:
+        exponent += 1
+    return min(exponent, WIDEST)
+
+
+def _steps(runs: Sequence[Run], lanes: int) -> int:
+    return sum(further_steps(len(run.tokens), lanes) for run in runs)

@@ -1,7 +1,7 @@
 """The writing half of lathe.packed.symbols."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -10,16 +10,20 @@ from numpy.typing import NDArray
 from lathe.packed import lanes
 from lathe.packed.binary import Work
 from lathe.packed.settings import Settings
-from lathe.packed.symbols import OWN_SECTION, PER_BYTE, Method
+from lathe.packed.symbols import PER_BYTE, Method
 from worker.engine.encode.adaptive import best_adaptive, write_adaptive
 from worker.engine.encode.fixed_width import encode_fixed_width, fixed_width_bytes
-from worker.engine.encode.ranged import encode_ranged
+from worker.engine.encode.ranged import Pace, Ranged, ranged, write_ranged
 from worker.engine.encode.varint import varint
 
 Codes = NDArray[np.int32]
 Profile = Literal["fast", "small"]
 
-MOST_STEPS: dict[Profile, int] = {"fast": 1 << 13, "small": lanes.MOST_STEPS}
+LEAST_LANE_BYTES = 6  # one lane, how many there are, and the length of a section
+PACES: dict[Profile, Pace] = {
+    "fast": Pace(most_steps=1 << 13, lane_bytes=512),
+    "small": Pace(lanes.MOST_STEPS, lane_bytes=800),
+}
 
 
 def encode_symbols(codes: Codes, *, profile: Profile) -> bytes:
@@ -35,17 +39,28 @@ def encode_matrices(
     "fast" decodes as vectors; "small" takes whatever method is smallest for each matrix.
     `work` is what the streams of one file share, and is spent here as their reader will.
     """
-    parts = [_vectors(matrix, MOST_STEPS[profile]) for matrix in matrices if matrix.size]
+    parts = [_Part.of(matrix) for matrix in matrices if matrix.size]
     adaptive = _adaptive(parts, work or Work()) if profile == "small" else {}
+    parts = _worth_lanes(parts, adaptive)
+    methods = [
+        Method.ADAPTIVE if index in adaptive else part.method
+        for index, part in enumerate(parts)
+    ]
     tags = bytearray(-(-len(parts) // PER_BYTE))
-    for index, part in enumerate(parts):
-        method = Method.ADAPTIVE if index in adaptive else part.method
+    for index, method in enumerate(methods):
         tags[index // PER_BYTE] |= method << 2 * (index % PER_BYTE)
     sections = [
-        part.section
-        for index, part in enumerate(parts)
-        if index not in adaptive and part.method in OWN_SECTION
+        encode_fixed_width(part.codes)
+        for part, method in zip(parts, methods, strict=True)
+        if method is Method.FIXED_WIDTH
     ]
+    laned = [
+        part.ranged
+        for part, method in zip(parts, methods, strict=True)
+        if method is Method.RANGED and part.ranged
+    ]
+    if laned:
+        sections.append(write_ranged(laned, PACES[profile]))
     if adaptive:
         shared = [(parts[index].codes, settings) for index, settings in adaptive.items()]
         sections.append(write_adaptive(shared))
@@ -55,20 +70,34 @@ def encode_matrices(
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """A matrix and its smallest section that decodes as vectors."""
+    """A matrix and how it is smallest as vectors."""
 
     codes: Codes
     method: Method
-    section: bytes
+    size_bytes: float = 0.0
+    ranged: Ranged | None = None
+
+    @classmethod
+    def of(cls, codes: Codes) -> "_Part":
+        """Without any lanes, which are shared."""
+        if not codes.any():
+            return cls(codes, Method.ZERO)
+        found, fixed_bytes = ranged(codes), fixed_width_bytes(codes)
+        if fixed_bytes <= found.size_bytes:
+            return cls(codes, Method.FIXED_WIDTH, fixed_bytes)
+        return cls(codes, Method.RANGED, found.size_bytes, found)
 
 
-def _vectors(codes: Codes, most_steps: int) -> _Part:
-    if not codes.any():
-        return _Part(codes, Method.ZERO, b"")
-    ranged = encode_ranged(codes, most_steps)
-    if fixed_width_bytes(codes) <= len(ranged):
-        return _Part(codes, Method.FIXED_WIDTH, encode_fixed_width(codes))
-    return _Part(codes, Method.RANGED, ranged)
+def _worth_lanes(parts: Sequence[_Part], adaptive: Collection[int]) -> list[_Part]:
+    """`parts`, at a fixed width if those that are not adaptive gain less than lanes take."""
+    gain = sum(
+        fixed_width_bytes(part.codes) - part.size_bytes
+        for index, part in enumerate(parts)
+        if part.ranged and index not in adaptive
+    )
+    if gain > LEAST_LANE_BYTES:
+        return list(parts)
+    return [replace(part, method=Method.FIXED_WIDTH) if part.ranged else part for part in parts]
 
 
 def _adaptive(parts: Sequence[_Part], work: Work) -> dict[int, Settings]:
@@ -77,11 +106,9 @@ def _adaptive(parts: Sequence[_Part], work: Work) -> dict[int, Settings]:
     found = {
         index: best
         for index, part in enumerate(parts)
-        if part.section and (best := best_adaptive(part.codes, work.left)) is not None
+        if part.size_bytes and (best := best_adaptive(part.codes, work.left)) is not None
     }
-    gains = {
-        index: len(parts[index].section) - best.size_bytes for index, best in found.items()
-    }
+    gains = {index: parts[index].size_bytes - best.size_bytes for index, best in found.items()}
     chosen = set[int]()
     for index in sorted(found, key=lambda index: -gains[index] / found[index].work):
         if gains[index] > 0 and found[index].work <= work.left:
