@@ -75,7 +75,8 @@ def unpack(
         typer.echo(f"{file}: {refusal.detail}", err=True)
         raise typer.Exit(1) from refusal
     except OSError as error:
-        typer.echo(f"{error.filename or target}: {error.strerror or error}", err=True)
+        about = file if error.filename == str(file) else target
+        typer.echo(f"{about}: {error.strerror or error}", err=True)
         raise typer.Exit(1) from error
     times = size_bytes / file.stat().st_size
     typer.echo(f"{target}: {size_bytes:,} bytes, {times:.1f} times the packed file")
