@@ -62,6 +62,19 @@ def test_biases_keep_the_means_of_what_layers_make() -> None:
     assert off < done.tensors["b"].step
 
 
+def test_what_a_recurrent_layer_feeds_back_is_coded_when_later_layers_look(
+    mixed: onnx.ModelProto, mixed_inputs: Arrays
+) -> None:
+    net = net_of(Checkpoint(mixed), ())
+    stages = Stages(mixed, net.sites, net.tensors, inputs_of, threads=1)
+    felt = {site.name: 10.0 for site in net.sites}
+    done = with_feedback(net, stages, [mixed_inputs], 1.0, felt, lambda: None)
+    before = run(open_session(mixed), mixed_inputs)["y"]
+    after = run(open_session(done.model(mixed)), mixed_inputs)["y"]
+    assert np.abs(before - after).max() > 0.1
+    assert np.allclose(before.mean(axis=0), after.mean(axis=0), atol=1e-5)
+
+
 def test_a_bias_too_small_for_a_grid_is_still_corrected() -> None:
     tensors = {"w": np.full((1, 3), 0.4, np.float32), "b": np.zeros(3, np.float32)}
     node = helper.make_node("Gemm", ["x", "w", "b"], ["y"])
