@@ -31,6 +31,10 @@ def coded(
     return done
 
 
+def said(model: onnx.ModelProto, inputs: Arrays) -> NDArray[np.float64]:
+    return run(open_session(model), inputs)["y"].astype(np.float64)
+
+
 def test_a_layer_reads_what_the_coded_layers_before_it_make() -> None:
     nodes = [
         helper.make_node("MatMul", ["x", "one"], ["h"]),
@@ -55,8 +59,8 @@ def test_biases_keep_the_means_of_what_layers_make() -> None:
     model = made([node], tensors, {"x": DOOR}, {"y": DOOR})
     x = (5 + draw.normal(size=(64, 6))).astype(np.float32)
     done = coded(model, x, {"w": 2.0})
-    before = run(open_session(model), {"x": x})["y"]
-    after = run(open_session(done.model(model)), {"x": x})["y"]
+    before = said(model, {"x": x})
+    after = said(done.model(model), {"x": x})
     assert np.abs(before - after).max() > 0.3  # a coarse step
     off = np.abs(before.mean(axis=0) - after.mean(axis=0)).max()
     assert off < done.tensors["b"].step
@@ -69,8 +73,8 @@ def test_what_a_recurrent_layer_feeds_back_is_coded_when_later_layers_look(
     stages = Stages(mixed, net.sites, net.tensors, inputs_of, threads=1)
     felt = {site.name: 10.0 for site in net.sites}
     done = with_feedback(net, stages, [mixed_inputs], 1.0, felt, lambda: None)
-    before = run(open_session(mixed), mixed_inputs)["y"]
-    after = run(open_session(done.model(mixed)), mixed_inputs)["y"]
+    before = said(mixed, mixed_inputs)
+    after = said(done.model(mixed), mixed_inputs)
     assert np.abs(before - after).max() > 0.1
     assert np.allclose(before.mean(axis=0), after.mean(axis=0), atol=1e-5)
 
