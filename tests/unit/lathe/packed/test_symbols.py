@@ -81,3 +81,35 @@ def test_the_streams_of_a_file_are_only_so_much_work() -> None:
 def test_no_adaptive_matrix_has_a_long_side() -> None:
     with pytest.raises(CorruptPacked, match="65537"):
         decode_symbols(memoryview(b"\3" + bytes(50)), 1, 65537)
+
+
+RANGED_AND_FIXED = (
+    "060c07000320000040010000400000000404ffb6adb0ad4cef10007a2331c35b4b20b3e4ad10b77e12e14f58"
+    "591a34d093"
+)
+ADAPTIVE = "0f95922dabdd42c613877ba4447c89652327ad48058ae823ec5a421588e584195360"
+ON_A_MAP = (
+    "03fcaf2fa7ffffdc3dfc1bf567aa686d0ca233d8195133a8c30142f2017ea46fcefad6b2dba2d182c759df2c"
+    "51360d0a7144bb15bbba00c1298981378722a68b45712144e9be086fdb6dfbb9900c9f53c70ae08fda2c7804"
+    "6c4477f177867fefcc47b7dc4511bff5b0a73144b19fa239e4011211acb9567a57f2bc4c4f65ecd2df25eff0"
+    "232a84810ce2457d4fd712159e3fc014965c51dd1947f710ad3edffd40474440777c"
+)
+
+
+@pytest.mark.parametrize("stream", [RANGED_AND_FIXED, ADAPTIVE])
+def test_what_was_written_once_stays_readable(stream: str) -> None:
+    i, j = np.mgrid[:12, :20]
+    layer = np.where((i * j * 7 + i + 3 * j) % 11 < 2, (i + j) % 5 - 2, 0)
+    layer[5] = layer[:, 3] = 0
+    bias = [[0, 3, 0, -1, 0, 0, 40, 0, 0, 0, 0, 1]]
+    found = decode_matrices(memoryview(bytes.fromhex(stream)), [(12, 20), (1, 12)])
+    np.testing.assert_array_equal(found[0], layer)
+    np.testing.assert_array_equal(found[1], bias)
+
+
+def test_a_map_that_was_written_once_stays_readable() -> None:
+    i, j = np.mgrid[:9, :72]
+    codes = np.where((i + j) % 7, (i // 3 + j // 36) * (1 - 2 * ((i * j) % 5 < 3)), 0)
+    codes[8] = np.arange(72) % 20
+    found = decode_symbols(memoryview(bytes.fromhex(ON_A_MAP)), 9, 72)
+    np.testing.assert_array_equal(found, codes)
