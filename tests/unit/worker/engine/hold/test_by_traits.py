@@ -66,7 +66,7 @@ def arrays(model: onnx.ModelProto) -> dict[str, Floats]:
 
 @pytest.mark.parametrize(
     ("form", "optimizer"),
-    [(masked, SGD), (shared, SGD), (shared, ADAMW), (stepped, ADAMW), (stepped_mask, ADAMW)],
+    [(masked, SGD), (shared, ADAMW), (stepped, ADAMW), (stepped_mask, ADAMW)],
 )
 def test_every_layer_learns_and_keeps_its_form(
     every_layer: Build,
@@ -76,7 +76,7 @@ def test_every_layer_learns_and_keeps_its_form(
 ) -> None:
     before = checkpoint(every_layer, form)
     check_kept(before, before)
-    spec = Recover(epochs=3, batch_size=16, optimizer=optimizer)
+    spec = Recover(epochs=3, batch_size=36, optimizer=optimizer)
     outcome = recover(before, spec, learning)
     after = outcome.checkpoint
     check_kept(before, after)
@@ -94,7 +94,7 @@ def test_a_student_keeps_every_form_beside_each_other(
     chosen = {name: parts[k % 4] for k, name in enumerate(SHAPES)}
     model = every_layer(**{name: arrays(part.model)[name] for name, part in chosen.items()})
     before = Checkpoint(model, {name: part.traits[name] for name, part in chosen.items()})
-    spec = Distill(epochs=2, batch_size=16, optimizer=ADAMW, loss=DistillLoss(hard=0))
+    spec = Distill(epochs=2, batch_size=36, optimizer=ADAMW, loss=DistillLoss(hard=0))
     outcome = distill(before, spec, learning)
     check_kept(before, outcome.checkpoint)
     assert outcome.facts["best_epoch"] != 0
@@ -103,7 +103,7 @@ def test_a_student_keeps_every_form_beside_each_other(
 def test_without_holding_the_same_training_breaks_every_form(
     every_layer: Build, learning: Context
 ) -> None:
-    spec = Recover(epochs=1, batch_size=16, optimizer=ADAMW)
+    spec = Recover(epochs=1, batch_size=36, optimizer=ADAMW)
     for form, why in ((masked, "zero came back"), (shared, "codebook"), (stepped, "multiple")):
         before = checkpoint(every_layer, form)
         after = recover(Checkpoint(before.model), spec, learning).checkpoint.model
@@ -117,7 +117,7 @@ def test_what_shares_values_on_steps_stays_bit_by_bit(
     before = checkpoint(every_layer, shared)
     both = Trait(codebook=3, multiples=Multiples((0.5,), None, 4))
     before = Checkpoint(before.model, before.traits | {"m": both, "w": both})
-    spec = Recover(epochs=2, batch_size=16, optimizer=ADAMW)
+    spec = Recover(epochs=2, batch_size=36, optimizer=ADAMW)
     after = recover(before, spec, learning).checkpoint
     old, new = arrays(before.model), arrays(after.model)
     assert np.array_equal(old["m"], new["m"])
