@@ -42,7 +42,11 @@ class RateDistortion(Taught):
         0.75, ge=0, le=1, description="Part of `epochs` in which the rate grows 30-fold to it."
     )
     initial_step: float = Field(
-        1.0, gt=0, le=100, description="First step in standard deviations of the weight."
+        1.5,
+        gt=0,
+        le=100,
+        description="First step in standard deviations of the weight; up to 2.5 for a net with "
+        "far more weights than it needs, 0.6 after its channels were pruned.",
     )
     step_share: float = Field(
         0.15, ge=0, le=1, description="Part of `epochs` in which steps are learned."
