@@ -182,14 +182,16 @@ class _Reader:
             raise CorruptPacked("a tensor whose size its type and shape do not tell")
         self._put(frame, opening(number, size_bytes))
         self._spend(size_bytes)
-        frame.piece.cut(self._plans.cut(size_bytes, frame.data_type, dims, place))
+        for cut in self._plans.cuts(size_bytes, frame.data_type, dims, place):
+            frame.piece.cut(cut)
 
     def _run(self, frame: _Frame, number: int) -> None:
         place = mixed(frame.message, number)
         size_bytes = ask_number(self._tokens, NUMBER + 31, (place, 0, 0, 0))
         self._spend(size_bytes)
         if number == CUT:
-            frame.piece.cut(self._plans.cut(size_bytes, 0, (size_bytes,), place))
+            for cut in self._plans.cuts(size_bytes, 0, (size_bytes,), place):
+                frame.piece.cut(cut)
             return
         if size_bytes > MOST_VERBATIM:
             raise CorruptPacked(f"a run of {size_bytes} bytes in the head")

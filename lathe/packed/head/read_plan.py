@@ -1,9 +1,10 @@
 """The plan of a cut out of the tokens of a head."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lathe.errors import CorruptPacked
-from lathe.packed.dtypes import bits_of
+from lathe.packed.dtypes import bits_of, size_of
 from lathe.packed.head.ask import ask_number
 from lathe.packed.head.mixer import mixed
 from lathe.packed.head.plan import (
@@ -32,6 +33,7 @@ STEP_BYTES = 4  # of a float32
 WIDEST_BYTES = 8  # of a codebook's entry
 IN_HEAD = 8  # added to the bytes kept of each step where the steps are tokens
 CONTINUES = 0  # instead of a stream's size plus one
+PIECES = 9  # instead of a coding: a tensor comes in pieces, each with its own
 PLAN = 112  # kinds of token from here on, one for each part of a plan
 _WITH_SYMBOLS = {Coding.PLANES, Coding.GRID, Coding.CODEBOOK, Coding.INTEGERS}
 
@@ -55,10 +57,36 @@ class PlanReader:
         self._coding = 0
         self._cuts: list[int] = []  # sizes
 
-    def cut(self, size_bytes: int, data_type: int, dims: tuple[int, ...], place: int) -> Cut:
-        """The next cut of `size_bytes`; raises CorruptPacked where its plan is none."""
+    def cuts(
+        self, size_bytes: int, data_type: int, dims: tuple[int, ...], place: int
+    ) -> Iterator[Cut]:
+        """The next cuts, together of `size_bytes`: a tensor may come in pieces of so many rows.
+
+        Raises CorruptPacked where a plan is none.
+        """
         about = _About(size_bytes, data_type, dims, mixed(place, data_type, len(dims)))
-        number = self._token(about, 0, min(size_bytes, 64))
+        number = self._coded(about)
+        if number != PIECES:
+            yield self._cut(about, number)
+            return
+        rows = self._ask(about, 15)
+        row_bytes = size_of(data_type, (rows, *dims[1:]))
+        if (
+            not dims
+            or not 0 < rows < dims[0]
+            or not row_bytes
+            or row_bytes * dims[0] != size_bytes * rows
+        ):
+            raise CorruptPacked(f"a tensor of {dims} in pieces of {rows} rows")
+        for begin in range(0, dims[0], rows):
+            shape = (min(rows, dims[0] - begin), *dims[1:])
+            piece = _About(row_bytes * shape[0] // rows, data_type, shape, about.context)
+            yield self._cut(piece, self._coded(piece))
+
+    def _coded(self, about: _About) -> int:
+        return self._token(about, 0, min(about.size_bytes, 64))
+
+    def _cut(self, about: _About, number: int) -> Cut:
         try:
             coding = Coding(number)
         except ValueError:
@@ -66,13 +94,13 @@ class PlanReader:
         self._coding = number
         stream_bytes = None
         if coding in _WITH_SYMBOLS:
-            if bits_of(data_type) is None:
+            if bits_of(about.data_type) is None:
                 raise CorruptPacked("symbols for bytes that are no numbers")
             opened = self._ask(about, 1)
             stream_bytes = None if opened == CONTINUES else opened - 1
         plan = self._plan(coding, about)
-        self._cuts.append(size_bytes)
-        return Cut(size_bytes, data_type, dims, plan, stream_bytes)
+        self._cuts.append(about.size_bytes)
+        return Cut(about.size_bytes, about.data_type, about.dims, plan, stream_bytes)
 
     def _plan(self, coding: Coding, about: _About) -> Plan:  # noqa: C901, PLR0911 - one case a coding
         match coding:

@@ -6,10 +6,11 @@ way in which a reader would write it back travels as it is.
 
 import mmap
 from dataclasses import dataclass, field
+from math import prod
 
 from lathe.errors import CorruptModel
 from lathe.packed.dtypes import DOUBLE as DOUBLE_TYPE
-from lathe.packed.dtypes import FLOAT, size_of
+from lathe.packed.dtypes import FLOAT, bits_of, size_of
 from lathe.packed.head.ask import MOST_SPELLED
 from lathe.packed.head.messages import (
     DATA_TYPE,
@@ -28,9 +29,11 @@ from lathe.packed.head.messages import (
 )
 from lathe.packed.head.names import DIRECT, Names
 from lathe.packed.head.read import CUT, END, MOST_VERBATIM, VERBATIM
+from lathe.packed.head.read_plan import PIECES
 from lathe.packed.head.wire import encoded, folded, key, opening
 from worker.engine.onnx_file.wire import Field, fields, varint
 
+MOST_PIECE = 1 << 22  # elements: bounds the memory of both sides
 Source = bytes | mmap.mmap
 _WIRE_TYPE = {Scalar.NUMBER: VARINT, Scalar.FLOAT: FIXED32}
 _HOLDS = {FLOAT_DATA: FLOAT, DOUBLE_DATA: DOUBLE_TYPE}  # the one type of a typed field
@@ -49,6 +52,7 @@ class Region:
     name: str
     data_type: int
     dims: tuple[int, ...]
+    row: int = 0  # of the tensor, where the region is a piece of it
 
     @property
     def size_bytes(self) -> int:
@@ -74,6 +78,17 @@ def head_tokens(source: Source) -> HeadTokens:
     else:
         writer.message(Message.MODEL, inside, 0)
     return writer.head
+
+
+def _rows(data_type: int, dims: tuple[int, ...]) -> int | None:
+    """Rows of each piece of a large tensor; None for one that is coded whole."""
+    if prod(dims) <= MOST_PIECE or dims[0] == 1:
+        return None
+    whole_bytes = 8 // min(bits_of(data_type) or 8, 8)  # rows that end with a byte
+    rows = max(MOST_PIECE // prod(dims[1:]) // whole_bytes, 1) * whole_bytes
+    bits = bits_of(data_type) or 8
+    ends_with_a_byte = prod(dims) * bits % 8 == 0
+    return rows if rows < dims[0] and ends_with_a_byte else None
 
 
 class _Writer:
@@ -154,9 +169,15 @@ class _Writer:
             self.run(name, part.begin, part.end)
             return
         self.head.tokens.append(part.number)
-        at = len(self.head.tokens)
-        region = Region(at, part.value, part.end, name, data_type, dims)
-        self.head.regions.append(region)
+        rows = _rows(data_type, dims)
+        if rows is not None:
+            self.head.tokens += bytes([PIECES]) + encoded(rows)
+        at, begin = len(self.head.tokens), part.value
+        for row in range(0, dims[0], rows) if rows is not None else (0,):
+            shape = dims if rows is None else (min(rows, dims[0] - row), *dims[1:])
+            end = begin + (size_of(data_type, shape) or 0)
+            self.head.regions.append(Region(at, begin, end, name, data_type, shape, row))
+            begin = end
 
     def _text(self, part: Field, kind: Scalar) -> None:
         text = self._value(part)

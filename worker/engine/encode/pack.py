@@ -19,8 +19,8 @@ from worker.engine.checkpoint import Multiples
 from worker.engine.encode.choice import Choice
 from worker.engine.encode.choose import choose
 from worker.engine.encode.coded_head import coded_head
-from worker.engine.encode.head_tokens import HeadTokens, Source, head_tokens
-from worker.engine.encode.pack_report import PackReport
+from worker.engine.encode.head_tokens import HeadTokens, Region, Source, head_tokens
+from worker.engine.encode.pack_report import PackReport, merged
 from worker.engine.encode.packed_body import PackedBody
 from worker.engine.encode.plan_tokens import plan_tokens
 from worker.engine.encode.symbols import Profile
@@ -91,7 +91,7 @@ def _pack(
         header_bytes=len(header),
         head_bytes=len(head),
         head_coding=coding.name.lower(),
-        tensors=tuple(body.tensors),
+        tensors=merged(body.tensors),
         sha256=digest.hex(),
     )
 
@@ -104,12 +104,20 @@ def _choose(
         data = view[region.begin : region.end]
         back = body.same_as(data)
         if back is None:
-            hint = hints.get(region.name)
+            hint = _of_piece(hints.get(region.name), region)
             choice = choose(data, region.data_type, region.dims, hint)
         else:
             choice = Choice(Same(back), 2)
         body.add(region, choice, data)
     body.finish()
+
+
+def _of_piece(hint: Multiples | None, region: Region) -> Multiples | None:
+    """The part of a tensor's hint that is about one piece of its rows."""
+    if hint is None or hint.axis != 0 or not region.dims:
+        return hint
+    steps = hint.steps[region.row : region.row + region.dims[0]]
+    return Multiples(steps, 0, hint.most) if steps else None
 
 
 def _whole(found: HeadTokens, cuts: list[Cut]) -> bytes:

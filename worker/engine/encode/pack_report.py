@@ -1,5 +1,6 @@
 """What a packed file's bytes went to."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -31,3 +32,20 @@ class PackReport:
     head_coding: str
     tensors: tuple[PackedTensor, ...]
     sha256: str
+
+
+def merged(parts: Iterable[PackedTensor]) -> tuple[PackedTensor, ...]:
+    """The tensors, the pieces of one that follow each other put together."""
+    tensors: list[PackedTensor] = []
+    for part in parts:
+        if not tensors or not part.name or part.name != tensors[-1].name:
+            tensors.append(part)
+            continue
+        last = tensors.pop()
+        huffman = None
+        if last.huffman_bytes is not None and part.huffman_bytes is not None:
+            huffman = last.huffman_bytes + part.huffman_bytes
+        onnx_bytes = last.onnx_bytes + part.onnx_bytes
+        packed_bytes = last.packed_bytes + part.packed_bytes
+        tensors.append(PackedTensor(last.name, last.coding, onnx_bytes, packed_bytes, huffman))
+    return tuple(tensors)

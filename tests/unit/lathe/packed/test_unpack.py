@@ -105,7 +105,8 @@ def test_a_model_beyond_the_limit_is_refused_before_anything_is_made() -> None:
         (HEAD + b"\0", BODY, "tokens behind the end"),
         (b"\x13" + HEAD, BODY, "field 19"),
         (HEAD.replace(b"\x08\x02\x09", b"\x08\x04\x09"), BODY, "not there before"),
-        (HEAD.replace(b"\x09\x06\x06", b"\x09\x09\x06"), BODY, "coding 9"),
+        (HEAD.replace(b"\x09\x06\x06", b"\x09\x0a\x06"), BODY, "coding 10"),
+        (HEAD.replace(b"\x09\x06\x06", b"\x09\x09\x06"), BODY, "in pieces of 6 rows"),
         (HEAD.replace(b"\x06\x06\x01\x00\x09", b"\x06\x00\x01\x00\x09"), BODY, "no stream was"),
         (HEAD.replace(b"\x06\x06\x01\x00\x09", b"\x06\x06\x03\x00\x09"), BODY, "more axes"),
         (HEAD.replace(b"\x06\x06\x01\x00\x09", b"\x06\x06\x01\x03\x09"), BODY, "axis"),
@@ -115,7 +116,7 @@ def test_a_model_beyond_the_limit_is_refused_before_anything_is_made() -> None:
         (HEAD.replace(b"\x01\x04\x01\x06", b"\x01\x04\x01\x08"), BODY, "larger file than"),
         (HEAD.replace(b"\x01\x04\x01\x06", b"\x01\x04\x01\x04"), BODY, "makes 61 bytes"),
     ],
-    ids=range(13),
+    ids=range(14),
 )
 def test_a_lie_behind_a_right_checksum_is_found(head: bytes, body: bytes, why: str) -> None:
     assert why in refusal(crafted(head, body, ONNX_BYTES))

@@ -1,19 +1,22 @@
 """Which coding a tensor gets, and that every bit of it comes back."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper
 
-from lathe.packed import Limits
+from lathe.packed import Limits, unpack
 from lathe.packed.head.plan import Codebook, Constant, Grid, Integers, Planes, Spelled, Stored
 from lathe.packed.unpack import unpack_into
 from tests.fuzz.crafted import plainly_packed
 from worker.engine.checkpoint import Multiples
+from worker.engine.encode import head_tokens
 from worker.engine.encode.choice import Choice
 from worker.engine.encode.choose import choose
+from worker.engine.encode.pack import pack
 
 RNG = np.random.default_rng(5)
 
@@ -143,6 +146,30 @@ def test_data_that_does_not_fit_its_shape_comes_back_too() -> None:
     assert comes_back(tensor(99, (2,), bytes(8)))
     typed = helper.make_tensor("t", 1, (400,), RNG.standard_normal(400))
     assert comes_back(typed)
+
+
+def test_a_large_tensor_comes_in_pieces_with_the_steps_of_each(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(head_tokens, "MOST_PIECE", 100)
+    codes = grid(25, 30, 2)
+    steps = (RNG.integers(1, 99, 25) / np.float32(64)).astype(np.float32)
+    model = ModelProto()
+    model.graph.initializer.append(tensor(1, (25, 30), (codes * steps[:, None]).tobytes()))
+    model.graph.initializer[0].name = "w"
+    model.graph.initializer.append(tensor(22, (7, 63), RNG.bytes(221)))
+    model.graph.initializer.append(tensor(22, (8, 63), RNG.bytes(252)))
+    model.graph.initializer.append(tensor(7, (450,), RNG.bytes(3600)))
+    source, packed = tmp_path / "a.onnx", tmp_path / "a.packed"
+    source.write_bytes(model.SerializeToString())
+    hints = {"w": Multiples(tuple(steps.tolist()), 0, 99)}
+    report = pack(source, packed, hints=hints, profile="fast")
+    assert [(t.name, t.coding, t.onnx_bytes) for t in report.tensors[:1]] == [
+        ("w", "grid", 3000)
+    ]
+    # 3 rows of 30 a piece; int4: 7 x 63 are no whole bytes, then 2 rows; 100 of 450
+    assert len(report.tensors) == 1 + 1 + 4 + 5
+    assert unpack(packed, tmp_path / "b.onnx") == len(source.read_bytes())
 
 
 def test_a_tensor_that_comes_again_is_stored_once() -> None:
