@@ -142,7 +142,7 @@ bench-memory: .venv/.test  ## A 2.1 GB model through the service, and the memory
 	$(BIN)/python -m benchmarks.memory $(ARGS)
 
 .PHONY: bench-packed
-bench-packed: .venv/.test  ## Packed files: 1,000 random graphs, size of a graph, speed, memory.
+bench-packed: .venv/.test  ## Packed files: 1,000 random graphs, size of a graph, speed.
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.packed $(ARGS)
 
 .PHONY: bench-transfer

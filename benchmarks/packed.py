@@ -9,7 +9,6 @@ grids of 2.5 bits, one thread, CPU seconds of the process. Exits 1 when a line i
 import argparse
 import io
 import os
-import resource
 import tempfile
 import time
 from pathlib import Path
@@ -80,7 +79,6 @@ def _speed(folder: Path) -> list[Line]:
     began = time.process_time()
     pack(source, packed, hints={}, profile="fast")
     encoded = time.process_time() - began
-    before = _peak_bytes()
     seconds = []
     for _ in range(3):
         began = time.process_time()
@@ -90,7 +88,6 @@ def _speed(folder: Path) -> list[Line]:
     print(
         f"{size_bytes / MB:.0f} MB, packed {ratio:.2f} times smaller in {encoded:.1f} s of CPU"
     )
-    print(f"decoding raised the peak of the process by {(_peak_bytes() - before) / MB:.0f} MB")
     return [
         Line("decoding, fast: MB/s of fp32", size_bytes / MB / min(seconds), 20, at_least=True),
         Line("2.5-bit weights: times smaller", ratio, 9.5, at_least=True),
@@ -124,10 +121,6 @@ def _on_grid(
         shape[axis] = count
     values = codes * steps.astype(np.uint32).view(np.float32).reshape(shape)
     return numpy_helper.from_array(values + np.float32(0), name)
-
-
-def _peak_bytes() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 if __name__ == "__main__":
