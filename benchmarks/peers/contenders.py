@@ -13,6 +13,7 @@ from typing import Any
 from benchmarks.peers.case import Case
 
 SHIFTS_AND_MIRRORS = {"shift_pixels": 4, "flip": True}
+PRUNING_ROUNDS = 4
 STORED = {"technique": "encode.entropy"}
 
 
@@ -79,16 +80,14 @@ def jobs(case: Case, epochs: int) -> list[Job]:
             Job("Lathe dynamic int8", [{"technique": "quantize.dynamic"}, STORED], ()),
             coded,
         ]
-    recover = {
-        "technique": "train.recover",
-        "epochs": epochs,
-        "batch_size": 128,
-        "optimizer": {"kind": "sgd", "lr": 0.02},
-        "augment": SHIFTS_AND_MIRRORS,
-    }
     half: list[dict[str, Any]] = [
-        {"technique": "prune.channels", "keep_macs": 0.5},
-        recover,
+        {
+            "technique": "prune.channels",
+            "criterion": "taylor",
+            "keep_macs": 0.5,
+            "rounds": PRUNING_ROUNDS,
+        },
+        {"technique": "train.distill", "epochs": epochs, "augment": SHIFTS_AND_MIRRORS},
         STORED,
     ]
     return [
