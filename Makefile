@@ -33,11 +33,11 @@ help:  ## Show what can be made.
 	@touch $@
 
 # The peers that Lathe is compared with live apart: they bring packages of their own.
-.venv-peers/.made: requirements/torch.txt requirements/peers.txt
+.venv-peers/.made: requirements/torch.txt benchmarks/peers/requirements.txt
 	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
 	@echo "setting up .venv-peers: torch first and alone, then the peers (2 GB)"
 	@.venv-peers/bin/pip install --quiet --disable-pip-version-check -r requirements/torch.txt
-	@.venv-peers/bin/pip install --quiet --disable-pip-version-check -r requirements/peers.txt
+	@.venv-peers/bin/pip install --quiet --disable-pip-version-check -r benchmarks/peers/requirements.txt
 	@touch $@
 
 .PHONY: setup
