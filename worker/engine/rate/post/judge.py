@@ -1,6 +1,7 @@
 """How much a coded net has lost, judged before anybody looks at the evaluation split.
 
-With labels: the task's first metric on the held-out part of train, original minus coded.
+With labels: the task's first metric on the held-out part of train, original minus coded; of
+pairs training sees one side only, so that their labels judge nothing.
 Without: how far the coded net's answers are from the original's, on examples that no layer
 was fitted to, in the unit of the metric. For a classification that is the fraction of other
 answers, which bounds the accuracy lost; for a similarity 1 - rank correlation of all pairs'
@@ -26,7 +27,7 @@ from worker.engine.session import open_session
 from worker.engine.train.hold_out import hold_out
 
 BATCH = 64
-LABELLED = {"classification", "regression", "similarity", "reconstruction"}
+LABELLED = {"classification", "regression", "reconstruction"}  # one side has no similarity
 BY_ANSWER = Task(kind="none", metrics=("agreement",))
 
 

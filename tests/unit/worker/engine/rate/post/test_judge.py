@@ -87,7 +87,7 @@ def test_a_similarity_is_judged_by_the_order_of_all_pairs(
         def inputs(self, rows: NDArray[np.int64]) -> Arrays:
             return {"x": points[rows]}
 
-    task = replace(context, task=Task(kind="similarity"))
+    task = replace(context, task=Task(kind="similarity"), train=Four())  # one side of pairs
     found = judge(same, task, 0.5, Some(Four(), np.arange(4)))
     assert found is not None
     turned = np.array([[0, 5], [-5, 0]], np.float32)  # angles stay
