@@ -18,8 +18,8 @@ class Case:
     """One model. All of its files lie in `folder`.
 
     `examples` holds what peers calibrate on as the model's inputs; `dataset` the same and all
-    else that Lathe is given, as its data set, with the splits train, calibration and held_out;
-    nothing of the test part is in any. `one` is one example for timing.
+    else that Lathe is given, as its data set, with the splits calibration, held_out and, where
+    somebody trains, train; nothing of the test part is in any. `one` is one example for timing.
     """
 
     name: str

@@ -14,7 +14,7 @@ from benchmarks.peers.case import Case
 
 SHIFTS_AND_MIRRORS = {"shift_pixels": 4, "flip": True}
 PRUNING_ROUNDS = 4
-STORED = {"technique": "encode.entropy"}
+LARGE_BYTES = 20 << 20  # above it everything is coded by the vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +64,19 @@ def peers(case: Case, data: Path, epochs: int) -> list[Peer]:
 
 def jobs(case: Case, epochs: int) -> list[Job]:
     """Lathe's jobs for this case."""
+    profile = "fast" if case.model.stat().st_size > LARGE_BYTES else "small"
+    stored = {"technique": "encode.entropy", "profile": profile}
     shared = {
         "technique": "share.rate_distortion",
         "assignment": "feedback",
-        "target": {"max_drop": case.most_lost},
+        "target": {"max_drop": case.most_lost, "profile": profile},
     }
-    coded = Job(
-        "Lathe rate-distortion, no training",
-        [shared, STORED],
-        ("calibration", "train"),
-        judged=True,
-    )
+    coded = "Lathe rate-distortion, no training"
+    steps: list[dict[str, Any]] = [shared, stored]
     if case.task == "similarity":
         return [
-            Job("Lathe dynamic int8", [{"technique": "quantize.dynamic"}, STORED], ()),
-            coded,
+            Job("Lathe dynamic int8", [{"technique": "quantize.dynamic"}, stored], ()),
+            Job(coded, steps, ("calibration",), judged=True),
         ]
     half: list[dict[str, Any]] = [
         {
@@ -88,10 +86,10 @@ def jobs(case: Case, epochs: int) -> list[Job]:
             "rounds": PRUNING_ROUNDS,
         },
         {"technique": "train.distill", "epochs": epochs, "augment": SHIFTS_AND_MIRRORS},
-        STORED,
+        stored,
     ]
     return [
-        Job("Lathe static int8", [{"technique": "quantize.static"}, STORED], ("calibration",)),
+        Job("Lathe static int8", [{"technique": "quantize.static"}, stored], ("calibration",)),
         Job(f"Lathe half the work, {epochs} epochs", half, ("train",), judged=True),
-        coded,
+        Job(coded, steps, ("calibration", "train"), judged=True),
     ]

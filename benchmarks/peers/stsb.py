@@ -1,4 +1,4 @@
-"""MiniLM on STS-B: 256 pairs to calibrate on, of 5,749; judged on the 1,379 test pairs."""
+"""MiniLM on STS-B: the sentences of 256 pairs to calibrate on, judged on 1,379 pairs."""
 
 from pathlib import Path
 
@@ -22,8 +22,9 @@ def stsb(data: Path, folder: Path) -> Case:
     folder.mkdir()
     known, held_out, test = (_sides(pairs(data, part), part) for part in _PARTS)
     first = {name: array[:CALIBRATION] for name, array in known.items()}
-    np.savez(folder / "examples.npz", allow_pickle=False, **_sentences(first))
-    parts = {"train": known, "calibration": first, "held_out": held_out}
+    sentences = _sentences(first)
+    np.savez(folder / "examples.npz", allow_pickle=False, **sentences)
+    parts = {"calibration": sentences, "held_out": held_out}
     flat = {f"{part}/{name}": a for part, arrays in parts.items() for name, a in arrays.items()}
     np.savez(folder / "dataset.npz", allow_pickle=False, **flat)
 
