@@ -1,5 +1,6 @@
 """What every named recipe shares: what it looks at, and what it becomes."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from lathe.limits import Constraint
@@ -31,9 +32,9 @@ class Plan:
     limits: tuple[Constraint, ...] = ()
 
 
-class Recipe(Spec):
+class Recipe(Spec, ABC):
     """A pipeline by name. Nothing of it is stored: the job shows the steps it stands for."""
 
+    @abstractmethod
     def plan(self, given: Given) -> Plan:
         """The steps for this job; raises ValueError that names the field and the remedy."""
-        raise NotImplementedError

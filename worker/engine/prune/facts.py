@@ -20,6 +20,19 @@ def pruning_facts(
     narrowed_layers: int,
 ) -> dict[str, FactValue]:
     """Counted on the ONNX graphs, not on the view. Channels are those of all groups."""
+    return {
+        **what_is_left(before, done),
+        "channels_before": sum(group.units for group in groups),
+        "channels_after": int(sum(units.sum() for units in kept)),
+        "groups": len(groups),
+        "layers_narrowed": narrowed_layers,
+        "layers_left_alone": len({layer.path for layer in alone}),
+        "left_alone": named(alone) or None,
+    }
+
+
+def what_is_left(before: Checkpoint, done: Checkpoint) -> dict[str, FactValue]:
+    """Multiply-accumulates and parameters, counted on the ONNX graphs."""
     macs_before, macs_after = macs(before.model), macs(done.model)
     held, left = parameters(before.model), parameters(done.model)
     return {
@@ -29,12 +42,6 @@ def pruning_facts(
         "parameters_before": held,
         "parameters_after": left,
         "parameters_left": left / held,
-        "channels_before": sum(group.units for group in groups),
-        "channels_after": int(sum(units.sum() for units in kept)),
-        "groups": len(groups),
-        "layers_narrowed": narrowed_layers,
-        "layers_left_alone": len({layer.path for layer in alone}),
-        "left_alone": named(alone) or None,
     }
 
 

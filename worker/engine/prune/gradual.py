@@ -18,6 +18,7 @@ from worker.engine.graph.parameters import parameters
 from worker.engine.outcome import FactValue, Outcome
 from worker.engine.progress import part_of
 from worker.engine.prune.channels import prune_channels, require_reachable
+from worker.engine.prune.facts import what_is_left
 from worker.engine.train.distill import distill
 from worker.engine.train.recover import recover
 
@@ -44,7 +45,7 @@ def prune_gradually(checkpoint: Checkpoint, spec: PruneChannels, context: Contex
         facts, done = facts | trained.facts, trained.checkpoint
         begun = curve[-1][0] + 1 if curve else 0.0
         curve += [(begun + row[0], *row[1:]) for row in trained.curve]
-    return Outcome(done, facts=facts | _totals(checkpoint, done), curve=tuple(curve))
+    return Outcome(done, facts=facts | what_is_left(checkpoint, done), curve=tuple(curve))
 
 
 def _narrowed(
@@ -75,20 +76,6 @@ def _cost(checkpoint: Checkpoint, spec: PruneChannels) -> int:
     if spec.keep_parameters is not None:
         return parameters(checkpoint.model)
     return macs(checkpoint.model) or 1
-
-
-def _totals(before: Checkpoint, after: Checkpoint) -> dict[str, FactValue]:
-    """Of all rounds together."""
-    held, left = parameters(before.model), parameters(after.model)
-    macs_before, macs_after = macs(before.model), macs(after.model)
-    return {
-        "macs_before": macs_before,
-        "macs_after": macs_after,
-        "macs_left": macs_after / macs_before if macs_before and macs_after else None,
-        "parameters_before": held,
-        "parameters_after": left,
-        "parameters_left": left / held,
-    }
 
 
 def _nobody(progress: Progress) -> None:
