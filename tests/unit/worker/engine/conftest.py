@@ -1,7 +1,6 @@
 """A net with a layer of every kind that training may have to hold, and points to learn."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.helper import make_node
 
 from lathe.job import Task
+from tests.unit.worker.engine.points import Points
 from worker.engine.context import Arrays, Context
 from worker.engine.graph.io_spec import io_spec
 
@@ -49,25 +49,6 @@ NODES = [
 ]
 
 
-@dataclass(frozen=True)
-class Points:
-    """Points around three centres, labelled by their centre."""
-
-    x: Floats
-    y: NDArray[np.int64]
-    has_labels = True
-
-    @property
-    def count(self) -> int:
-        return len(self.x)
-
-    def inputs(self, rows: NDArray[np.int64]) -> Arrays:
-        return {"x": self.x[rows]}
-
-    def labels(self, rows: NDArray[np.int64]) -> NDArray[np.generic]:
-        return self.y[rows]
-
-
 @pytest.fixture
 def every_layer() -> Callable[..., onnx.ModelProto]:
     """`every_layer(m=array, ...)`: x (n, 2) -> y (n, 3), tensors random or as given."""
@@ -95,15 +76,11 @@ def every_layer() -> Callable[..., onnx.ModelProto]:
 @pytest.fixture
 def learning(tmp_path: Path, every_layer: Callable[..., onnx.ModelProto]) -> Context:
     """A classification of points that the net can learn, taught by another such net."""
-    draw = np.random.default_rng(3)
-    labels = draw.integers(0, 3, 120)
-    centres = np.float32([[2, 0], [-1, 2], [-1, -2]])
-    x = centres[labels] + draw.normal(size=(120, 2)).astype(np.float32) * 0.4
     return Context(
         io=io_spec(every_layer()),
         folder=tmp_path,
         seed=7,
         task=Task(kind="classification"),
-        train=Points(x.astype(np.float32), labels),
+        train=Points.around_centres(120),
         teachers={"baseline": every_layer()},
     )

@@ -12,34 +12,21 @@ from onnx import TensorProto, helper, numpy_helper
 from lathe.errors import DataMismatch, StepImpossible
 from lathe.job import Task
 from lathe.views import Progress
+from tests.unit.worker.engine.points import Points
 from worker.engine.context import Arrays
 from worker.engine.measure.evaluate import Pair, evaluate
 from worker.engine.measure.judgement import Classified
 
 
-@dataclass
-class Held:
-    """Samples from arrays."""
+@dataclass(frozen=True)
+class Held(Points):
+    """Points that remember how many of them were asked for at once."""
 
-    x: NDArray[np.float32]
-    y: NDArray[np.generic] | None = None
     sizes: list[int] = field(default_factory=list)
-
-    @property
-    def count(self) -> int:
-        return len(self.x)
-
-    @property
-    def has_labels(self) -> bool:
-        return self.y is not None
 
     def inputs(self, rows: NDArray[np.int64]) -> Arrays:
         self.sizes.append(len(rows))
-        return {"x": self.x[rows]}
-
-    def labels(self, rows: NDArray[np.int64]) -> NDArray[np.generic]:
-        assert self.y is not None
-        return self.y[rows]
+        return super().inputs(rows)
 
 
 def linear(path: Path, weight: list[list[float]], batch: str | int = "n") -> Path:

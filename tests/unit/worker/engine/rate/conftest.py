@@ -1,17 +1,16 @@
 """A tiny net, and points in the plane that it can learn to tell apart."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
-from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from lathe.job import Task
 from lathe.techniques.train import Adam, Recover
+from tests.unit.worker.engine.points import Points
 from worker.engine.checkpoint import Checkpoint
 from worker.engine.context import Arrays, Context
 from worker.engine.graph.io_spec import io_spec
@@ -26,38 +25,10 @@ def one_thread() -> Iterator[None]:
         yield
 
 
-@dataclass(frozen=True)
-class Points:
-    """Points around three centres, labelled by their centre."""
-
-    x: NDArray[np.float32]
-    y: NDArray[np.int64] | None
-
-    @property
-    def count(self) -> int:
-        return len(self.x)
-
-    @property
-    def has_labels(self) -> bool:
-        return self.y is not None
-
-    def inputs(self, rows: NDArray[np.int64]) -> Arrays:
-        return {"x": self.x[rows]}
-
-    def labels(self, rows: NDArray[np.int64]) -> NDArray[np.generic]:
-        assert self.y is not None
-        return self.y[rows]
-
-
 @pytest.fixture
 def points() -> Points:
     """Six numbers an example, of which only the first two tell anything."""
-    draw = np.random.default_rng(3)
-    labels = draw.integers(0, 3, 128)
-    centres = np.zeros((3, 6), np.float32)
-    centres[:, :2] = [[2, 0], [-1, 2], [-1, -2]]
-    x = centres[labels] + draw.normal(size=(128, 6)).astype(np.float32) * 0.4
-    return Points(x.astype(np.float32), labels)
+    return Points.around_centres(128, 6)
 
 
 @pytest.fixture

@@ -1,52 +1,24 @@
 """Tiny nets, and points in the plane that they can learn to tell apart."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
-from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from lathe.job import Task
+from tests.unit.worker.engine.points import Points
 from worker.engine.context import Arrays, Context
 from worker.engine.graph.io_spec import io_spec
 
 Build = Callable[..., onnx.ModelProto]
 
 
-@dataclass(frozen=True)
-class Points:
-    """Points around three centres, labelled by their centre, or by `labels_by_hand`."""
-
-    x: NDArray[np.float32]
-    y: NDArray[np.generic] | None
-
-    @property
-    def count(self) -> int:
-        return len(self.x)
-
-    @property
-    def has_labels(self) -> bool:
-        return self.y is not None
-
-    def inputs(self, rows: NDArray[np.int64]) -> Arrays:
-        return {"x": self.x[rows]}
-
-    def labels(self, rows: NDArray[np.int64]) -> NDArray[np.generic]:
-        assert self.y is not None
-        return self.y[rows]
-
-
 @pytest.fixture
 def points() -> Points:
-    draw = np.random.default_rng(3)
-    labels = draw.integers(0, 3, 200)
-    centres = np.float32([[2, 0], [-1, 2], [-1, -2]])
-    x = centres[labels] + draw.normal(size=(200, 2)).astype(np.float32) * 0.4
-    return Points(x.astype(np.float32), labels)
+    return Points.around_centres(200)
 
 
 @pytest.fixture
