@@ -109,7 +109,10 @@ def kill_a_child(crew: Crew, shop: Shop) -> int:
         for name in crew.names:
             found = crew.child_of(name)
             if found is not None and shop.job(found[1]).crashes == 0:
-                os.kill(found[0], signal.SIGKILL)
+                try:
+                    os.kill(found[0], signal.SIGKILL)
+                except ProcessLookupError:  # it has just ended
+                    continue
                 return 1
         time.sleep(0.01)
     return 0
