@@ -14,3 +14,13 @@ def read_varint(data: memoryview, at: int) -> tuple[int, int]:
         if byte < MORE:
             return number, at + place + 1
     raise CorruptPacked("a number has no end")
+
+
+def varint(number: int) -> bytes:
+    """`number` >= 0 in as few bytes as hold it."""
+    parts = bytearray()
+    while number >= MORE:
+        parts.append(number % MORE | MORE)
+        number >>= 7
+    parts.append(number)
+    return bytes(parts)

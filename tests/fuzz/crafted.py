@@ -5,9 +5,9 @@ import zlib
 
 from lathe.packed.head.decode import HeadCoding
 from lathe.packed.header import CHECKED_FROM, DIGEST_BYTES, MAGIC, VERSION
+from lathe.packed.varint import varint
 from worker.engine.encode.pack import tokens_and_body
 from worker.engine.encode.symbols import Profile
-from worker.engine.encode.varint import varint
 
 
 def checked(packed: bytes) -> bytes:

@@ -3,7 +3,8 @@
 from lathe.errors import CorruptPacked
 from lathe.packed.head.mixer import mixed
 from lathe.packed.head.tokens import Tokens
-from lathe.packed.head.wire import MOST_VARINT_BYTES, encoded
+from lathe.packed.head.wire import MOST_VARINT_BYTES
+from lathe.packed.varint import varint
 
 MOST_SPELLED = 4096  # bytes of a text
 NUMBERS, TEXTS = 1, 2  # kinds of token that a whole field of contexts may share
@@ -18,7 +19,7 @@ def ask_number(
     `likely` is what it may well be. Raises CorruptPacked where it does not end.
     """
     a, b, c, d = contexts
-    guess = b"" if likely is None else encoded(likely)
+    guess = b"" if likely is None else varint(likely)
     number, before = 0, mixed(kind)
     for place in range(MOST_VARINT_BYTES):
         expected = guess[place] if place < len(guess) else _NO_GUESS

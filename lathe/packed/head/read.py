@@ -27,7 +27,8 @@ from lathe.packed.head.names import DIRECT, Names
 from lathe.packed.head.plan import Skeleton
 from lathe.packed.head.read_plan import PlanReader
 from lathe.packed.head.tokens import Tokens
-from lathe.packed.head.wire import encoded, key, opening, unfolded
+from lathe.packed.head.wire import key, opening, unfolded
+from lathe.packed.varint import varint
 
 END, CUT, VERBATIM = 0, 254, 255
 MOST_VERBATIM = 1024  # bytes of one run
@@ -149,7 +150,7 @@ class _Reader:
             raise CorruptPacked("a number in the head is beyond 64 bits")
         value = unfolded(folded)
         frame.value = folded
-        self._put(frame, key(number, VARINT) + encoded(value))
+        self._put(frame, key(number, VARINT) + varint(value))
         if frame.message is Message.TENSOR and number == DIMS:
             frame.dims.append(value)
         elif frame.message is Message.TENSOR and number == DATA_TYPE:

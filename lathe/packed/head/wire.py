@@ -1,29 +1,20 @@
-"""Protobuf's wire format, written: varints, keys and lengths in as few bytes as they take."""
+"""Protobuf's wire format, written: keys and lengths in as few bytes as they take."""
 
 from lathe.packed.head.messages import DELIMITED
+from lathe.packed.varint import varint
 
 MOST_VARINT_BYTES = 10
 _WHOLE = 1 << 64
 
 
-def encoded(number: int) -> bytes:
-    """`number`, 0 <= number < 2**64, as a varint."""
-    out = bytearray()
-    while number > 0x7F:  # noqa: PLR2004 - seven bits a byte
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
 def key(number: int, wire_type: int) -> bytes:
     """What stands before the value of field `number`."""
-    return encoded(number << 3 | wire_type)
+    return varint(number << 3 | wire_type)
 
 
 def opening(number: int, size_bytes: int) -> bytes:
     """What stands before a length-delimited value."""
-    return key(number, DELIMITED) + encoded(size_bytes)
+    return key(number, DELIMITED) + varint(size_bytes)
 
 
 def folded(number: int) -> int:

@@ -3,9 +3,9 @@
 from lathe.packed.head.decode import MOST_MIXED, HeadCoding, bits_of, primed
 from lathe.packed.head.read import read_skeleton
 from lathe.packed.head.tokens import MixedTokens
+from lathe.packed.varint import varint
 from worker.engine.encode.binary import BinaryEncoder
 from worker.engine.encode.squeeze import squeeze
-from worker.engine.encode.varint import varint
 
 
 def coded_head(tokens: bytes, onnx_bytes: int) -> tuple[HeadCoding, bytes]:

@@ -30,8 +30,9 @@ from lathe.packed.head.messages import (
 from lathe.packed.head.names import DIRECT, Names
 from lathe.packed.head.read import CUT, END, MOST_VERBATIM, VERBATIM
 from lathe.packed.head.read_plan import PIECES
-from lathe.packed.head.wire import encoded, folded, key, opening
-from worker.engine.onnx_file.wire import Field, fields, varint
+from lathe.packed.head.wire import folded, key, opening
+from lathe.packed.varint import varint
+from worker.engine.onnx_file.wire import Field, fields, read_varint
 
 MOST_PIECE = 1 << 22  # elements: bounds the memory of both sides
 Source = bytes | mmap.mmap
@@ -116,8 +117,8 @@ class _Writer:
             elif isinstance(kind, Message):
                 self._inner(part, kind, depth)
             elif kind is Scalar.NUMBER:
-                number, _ = varint(self._source, part.value, part.end)
-                self._tell(part, encoded(folded(number)))
+                number, _ = read_varint(self._source, part.value, part.end)
+                self._tell(part, varint(folded(number)))
                 if message is Message.TENSOR and part.number == DIMS:
                     dims.append(number)
                 elif message is Message.TENSOR and part.number == DATA_TYPE:
@@ -135,11 +136,11 @@ class _Writer:
         tokens = self.head.tokens
         if end - begin > MOST_VERBATIM:
             tokens.append(CUT)
-            tokens += encoded(end - begin)
+            tokens += varint(end - begin)
             self.head.regions.append(Region(len(tokens), begin, end, name, 0, (end - begin,)))
         else:
             tokens.append(VERBATIM)
-            tokens += encoded(end - begin) + self._source[begin:end]
+            tokens += varint(end - begin) + self._source[begin:end]
 
     def _usual(self, part: Field, kind: Message | Scalar) -> bool:
         """Whether the field is written as a reader would write it back."""
@@ -150,8 +151,8 @@ class _Writer:
         if wire_type == DELIMITED:
             return written == opening(part.number, part.size_bytes)
         if wire_type == VARINT:
-            number, _ = varint(self._source, part.value, part.end)
-            if number >> 64 or self._value(part) != encoded(number):
+            number, _ = read_varint(self._source, part.value, part.end)
+            if number >> 64 or self._value(part) != varint(number):
                 return False
         return written == key(part.number, wire_type)
 
@@ -171,7 +172,7 @@ class _Writer:
         self.head.tokens.append(part.number)
         rows = _rows(data_type, dims)
         if rows is not None:
-            self.head.tokens += bytes([PIECES]) + encoded(rows)
+            self.head.tokens += bytes([PIECES]) + varint(rows)
         at, begin = len(self.head.tokens), part.value
         for row in range(0, dims[0], rows) if rows is not None else (0,):
             shape = dims if rows is None else (min(rows, dims[0] - row), *dims[1:])

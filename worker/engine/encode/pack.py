@@ -15,6 +15,7 @@ from lathe.packed.head.plan import Cut, Same
 from lathe.packed.header import CHECKED_FROM, DIGEST_BYTES, MAGIC, VERSION
 from lathe.packed.limits import Limits
 from lathe.packed.unpack import unpack
+from lathe.packed.varint import varint
 from worker.engine.checkpoint import Multiples
 from worker.engine.encode.choice import Choice
 from worker.engine.encode.choose import choose
@@ -24,7 +25,6 @@ from worker.engine.encode.pack_report import PackReport, merged
 from worker.engine.encode.packed_body import PackedBody
 from worker.engine.encode.plan_tokens import plan_tokens
 from worker.engine.encode.symbols import Profile
-from worker.engine.encode.varint import varint
 
 _CHUNK_BYTES = 1 << 20
 _NO_LIMITS = Limits(max_bytes=1 << 62, max_head_bytes=1 << 62)

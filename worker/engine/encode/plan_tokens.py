@@ -16,7 +16,8 @@ from lathe.packed.head.plan import (
     Stored,
 )
 from lathe.packed.head.read_plan import CONTINUES, IN_HEAD
-from lathe.packed.head.wire import encoded, folded
+from lathe.packed.head.wire import folded
+from lathe.packed.varint import varint
 
 _CODINGS = {
     Stored: Coding.STORED,
@@ -34,16 +35,16 @@ _CODINGS = {
 def plan_tokens(cut: Cut) -> bytes:  # noqa: PLR0911 - one a coding
     """The tokens of the cut's plan."""
     opening = bytes([_CODINGS[type(cut.plan)]])
-    stream = encoded(CONTINUES if cut.stream_bytes is None else cut.stream_bytes + 1)
+    stream = varint(CONTINUES if cut.stream_bytes is None else cut.stream_bytes + 1)
     match cut.plan:
         case Stored():
             return opening
         case Squeezed(size_bytes=size_bytes):
-            return opening + encoded(size_bytes)
+            return opening + varint(size_bytes)
         case Spelled(data=data) | Constant(element=data):
             return opening + data
         case Same(back=back):
-            return opening + encoded(back - 1)
+            return opening + varint(back - 1)
         case Planes(layout=layout, planes=planes):
             modes = b"".join(
                 bytes([mode]) if mode is Plane.STORED else bytes([mode, value])
@@ -53,10 +54,10 @@ def plan_tokens(cut: Cut) -> bytes:  # noqa: PLR0911 - one a coding
         case Grid() as grid:
             return opening + stream + _layout(grid.layout) + _steps(grid)
         case Codebook(layout=layout, entries=entries, zero=zero, kept=kept):
-            table = encoded(entries) + encoded(zero) + bytes([kept])
+            table = varint(entries) + varint(zero) + bytes([kept])
             return opening + stream + _layout(layout) + table
         case Integers(layout=layout, offset=offset):
-            return opening + stream + _layout(layout) + encoded(folded(offset % (1 << 64)))
+            return opening + stream + _layout(layout) + varint(folded(offset % (1 << 64)))
 
 
 def _layout(layout: Layout) -> bytes:

@@ -11,10 +11,10 @@ from lathe.packed import lanes
 from lathe.packed.binary import Work
 from lathe.packed.settings import Settings
 from lathe.packed.symbols import PER_BYTE, Method
+from lathe.packed.varint import varint
 from worker.engine.encode.adaptive import best_adaptive, write_adaptive
 from worker.engine.encode.fixed_width import encode_fixed_width, fixed_width_bytes
 from worker.engine.encode.ranged import Pace, Ranged, ranged, write_ranged
-from worker.engine.encode.varint import varint
 
 Codes = NDArray[np.int32]
 Profile = Literal["fast", "small"]

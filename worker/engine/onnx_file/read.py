@@ -18,6 +18,7 @@ from google.protobuf.message import (  # type: ignore[import-untyped] # no stubs
 )
 
 from lathe.errors import ModelTooLarge
+from lathe.packed.head.wire import opening
 from worker.engine.onnx_file.place import Place, put, whole
 from worker.engine.onnx_file.wire import (
     LENGTH_DELIMITED,
@@ -25,7 +26,6 @@ from worker.engine.onnx_file.wire import (
     Source,
     damaged,
     fields,
-    opening,
 )
 
 LARGE_BYTES = 64 << 10

@@ -40,15 +40,15 @@ def fields(source: Source, begin: int, end: int) -> Iterator[Field]:
     for _ in range(MOST_FIELDS):
         if at >= end:
             return
-        key, value = varint(source, at, end)
+        key, value = read_varint(source, at, end)
         wire_type = key & 7
         match wire_type:
             case 0:
-                _, after = varint(source, value, end)
+                _, after = read_varint(source, value, end)
             case 1:
                 after = value + 8
             case 2:
-                length, value = varint(source, value, end)
+                length, value = read_varint(source, value, end)
                 after = value + length
             case 5:
                 after = value + 4
@@ -61,7 +61,7 @@ def fields(source: Source, begin: int, end: int) -> Iterator[Field]:
     raise damaged()
 
 
-def varint(source: Source, at: int, end: int) -> tuple[int, int]:
+def read_varint(source: Source, at: int, end: int) -> tuple[int, int]:
     """The number at `at`, and where the next thing begins; raises CorruptModel."""
     number = 0
     for place in range(_MOST_VARINT_BYTES):
@@ -72,21 +72,6 @@ def varint(source: Source, at: int, end: int) -> tuple[int, int]:
         if byte < 0x80:  # noqa: PLR2004 - the bit that says: more follows
             return number, at + place + 1
     raise damaged()
-
-
-def encoded(number: int) -> bytes:
-    """A varint, in as few bytes as it takes."""
-    out = bytearray()
-    while number > 0x7F:  # noqa: PLR2004 - seven bits a byte
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
-def opening(number: int, size_bytes: int) -> bytes:
-    """What stands before the value of a length-delimited field."""
-    return encoded(number << 3 | LENGTH_DELIMITED) + encoded(size_bytes)
 
 
 def damaged() -> CorruptModel:

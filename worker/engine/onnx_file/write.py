@@ -10,9 +10,10 @@ from pathlib import Path
 
 import onnx
 
+from lathe.packed.head.wire import opening
 from worker.engine.onnx_file.place import Place, is_mapped, place_of
 from worker.engine.onnx_file.read import GRAPH, INITIALIZER, LARGE_BYTES, RAW_DATA
-from worker.engine.onnx_file.wire import LENGTH_DELIMITED, fields, opening
+from worker.engine.onnx_file.wire import LENGTH_DELIMITED, fields
 
 ALIGNMENT_BYTES = 64
 CHUNK_BYTES = 4 << 20
