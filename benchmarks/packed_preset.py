@@ -1,4 +1,4 @@
-"""Makes lathe/packed/head/preset.py: heads of typical nets that the packed format knows.
+"""Makes lathe/packed/head/preset_data.py: heads of typical nets that the packed format knows.
 
     python -m benchmarks.packed_preset
 
@@ -31,32 +31,15 @@ from worker.engine.onnx_file.read import read_model
 from worker.engine.onnx_file.spill import Spill
 from worker.engine.run.artifact import write_artifact
 
-TARGET = Path(__file__).parent.parent / "lathe" / "packed" / "head" / "preset.py"
+TARGET = Path(__file__).parent.parent / "lathe" / "packed" / "head" / "preset_data.py"
 _SMALL = 256  # tensors of fewer elements get few values
-_TEMPLATE = '''"""The heads of typical models, from which a mixer learns before the first token.
+_TEMPLATE = '''\
+"""Made by benchmarks/packed_preset.py: a part of the format, changed only with its version."""
 
-Made by benchmarks/packed_preset.py; a part of the format, which changes only with its version.
-"""
-
-import base64
-
-from lathe.packed.squeeze import unsqueeze
-
-_SIZES = ({sizes})
-_DATA = """
+SIZES = ({sizes})
+DATA = """
 {data}
 """
-
-
-def _heads() -> tuple[bytes, ...]:
-    data, heads, at = unsqueeze(base64.b85decode("".join(_DATA.split())), sum(_SIZES)), [], 0
-    for size in _SIZES:
-        heads.append(data[at : at + size])
-        at += size
-    return tuple(heads)
-
-
-PRESET = _heads()
 '''
 
 
