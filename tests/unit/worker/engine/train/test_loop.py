@@ -62,13 +62,20 @@ def spec(**changes: object) -> Recover:
     return Recover.model_validate(usual | changes)
 
 
-def run(module: nn.Module, scores: list[float], context: Context, **changes: object) -> Fitted:
+def run(
+    module: nn.Module,
+    scores: list[float],
+    context: Context,
+    held: Held | None = None,
+    **changes: object,
+) -> Fitted:
     return fit(
         module,
         lambda inputs: {"y": module(inputs["x"])},
         spec(**changes),
         Scripted(scores, module),
         context,
+        held or Held(),
     )
 
 
@@ -263,26 +270,13 @@ class Doubled(Held):
         self.finished_with = self.w.item()
 
 
-def hold(
-    held: Held, module: nn.Module, scores: list[float], context: Context, **changes: object
-) -> Fitted:
-    return fit(
-        module,
-        lambda inputs: {"y": module(inputs["x"])},
-        spec(**changes),
-        Scripted(scores, module),
-        context,
-        held,
-    )
-
-
 def test_effective_weights_are_judged_and_kept_while_latent_ones_learn(
     context: Context,
 ) -> None:
     # latent 10, 9, 8; the model computes with 20, 18, 16, and the second epoch is the best
     module = Constant()
     held = Doubled(module)
-    fitted = hold(held, module, [0.1, 0.5, 0.9, 0.2], context, epochs=3)
+    fitted = run(module, [0.1, 0.5, 0.9, 0.2], context, held, epochs=3)
     assert held.heard == [(0, 3), (1, 3), (2, 3)]
     assert held.settled == [9, 8, 7]
     assert [row[1] for row in fitted.curve] == [20, 20, 18, 16]
@@ -294,15 +288,13 @@ def test_effective_weights_are_judged_and_kept_while_latent_ones_learn(
 def test_an_epoch_that_the_holder_is_not_ready_for_is_never_the_best(context: Context) -> None:
     module = Constant()
     held = Doubled(module, ready_at=2)
-    fitted = hold(held, module, [0.9, 0.8, 0.1, 0.2], context, epochs=3)
+    fitted = run(module, [0.9, 0.8, 0.1, 0.2], context, held, epochs=3)
     assert fitted.best_epoch == 3
     assert held.kept == [16, 14]
     module = Constant()
     patience = EarlyStopping(patience=1)
     held = Doubled(module, ready_at=2)
-    fitted = hold(
-        held, module, [0.9, 0.8, 0.2, 0.1], context, epochs=9, early_stopping=patience
-    )
+    fitted = run(module, [0.9, 0.8, 0.2, 0.1], context, held, epochs=9, early_stopping=patience)
     assert (fitted.best_epoch, len(fitted.curve)) == (2, 4)
 
 
@@ -310,7 +302,7 @@ def test_a_run_that_ends_before_the_holder_is_ready_has_diverged(context: Contex
     module = Constant()
     rising = Sgd(lr=10, momentum=0, weight_decay=0.999_999)  # w -> -9 w - 10
     with pytest.raises(TrainingDiverged, match="before the schedule had ended"):
-        hold(Doubled(module, 99), module, [0.5] * 99, context, epochs=60, optimizer=rising)
+        run(module, [0.5] * 99, context, Doubled(module, 99), epochs=60, optimizer=rising)
 
 
 class Taken(Held):
@@ -337,6 +329,6 @@ def test_a_holder_s_own_parameters_learn_at_their_own_rate(context: Context) -> 
     module = Constant()
     held = Taken(module, 0.25)
     decays = Sgd(lr=1, momentum=0, weight_decay=0.5)  # not the holder's own parameters
-    hold(held, module, [0.1, 0.2, 0.3], context, epochs=2, optimizer=decays)
+    run(module, [0.1, 0.2, 0.3], context, held, epochs=2, optimizer=decays)
     assert held.value.item() == 4 - 2 * 0.25
     assert module.w.item() == 3.5
