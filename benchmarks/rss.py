@@ -1,6 +1,7 @@
 """The memory of a process tree while something happens, by what each process is for."""
 
 import threading
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Self
 
@@ -21,17 +22,15 @@ ROLES = (  # a part of the command line, and what runs under it
 )
 
 
-class Watch:
-    """Peaks in bytes by role, anonymous (RssAnon) and mapped from files (RssFile), of every
-    process below `root`; each process counts for itself. Looks every 50 ms while entered."""
+class Lookout(ABC):
+    """Looks at the processes below `root` every `every_s` seconds while entered."""
 
-    def __init__(self, root: int) -> None:
+    def __init__(self, root: int, every_s: float) -> None:
         self.root = root
-        self.anonymous: dict[str, int] = {}
-        self.mapped: dict[str, int] = {}
         self.looks = 0
+        self._every_s = every_s
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread = threading.Thread(target=self._keep_looking, daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -41,12 +40,30 @@ class Watch:
         self._done.set()
         self._thread.join()
 
-    def _look(self) -> None:
-        while not self._done.wait(EVERY_S):
+    @abstractmethod
+    def look(self) -> None:
+        """Once."""
+
+    def _keep_looking(self) -> None:
+        while not self._done.wait(self._every_s):
             self.looks += 1
-            for role, status in _tree(self.root):
-                for peaks, name in ((self.anonymous, "RssAnon"), (self.mapped, "RssFile")):
-                    peaks[role] = max(peaks.get(role, 0), _bytes(status, name))
+            self.look()
+
+
+class Watch(Lookout):
+    """Peaks in bytes by role, anonymous (RssAnon) and mapped from files (RssFile), of every
+    process below `root`; each process counts for itself."""
+
+    def __init__(self, root: int) -> None:
+        super().__init__(root, EVERY_S)
+        self.anonymous: dict[str, int] = {}
+        self.mapped: dict[str, int] = {}
+
+    def look(self) -> None:
+        """At every process that lives now."""
+        for role, status in _tree(self.root):
+            for peaks, name in ((self.anonymous, "RssAnon"), (self.mapped, "RssFile")):
+                peaks[role] = max(peaks.get(role, 0), _bytes(status, name))
 
 
 def children(pid: int) -> list[int]:

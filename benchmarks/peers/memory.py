@@ -1,15 +1,11 @@
 """The most memory that any one process of some work took."""
 
-import threading
-from typing import Self
-
-from benchmarks.rss import PROC, children
+from benchmarks.rss import KIB, PROC, Lookout, children
 
 EVERY_S = 0.01
-KIB = 1024
 
 
-class Peak:
+class Peak(Lookout):
     """While entered: VmHWM of every process below `root` that was not there before.
 
     `size_bytes` is the largest of them. The kernel keeps a process's peak, so that looking
@@ -18,26 +14,16 @@ class Peak:
     """
 
     def __init__(self, root: int) -> None:
-        self.root = root
-        self._program = _program(root)
+        super().__init__(root, EVERY_S)
         self.size_bytes = 0
+        self._program = _program(root)
         self._before = set(_below(root))
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        self._thread.join()
-
-    def _look(self) -> None:
-        while not self._done.wait(EVERY_S):
-            for pid in _below(self.root):
-                if pid not in self._before and _program(pid) != self._program:
-                    self.size_bytes = max(self.size_bytes, _peak_bytes(pid))
+    def look(self) -> None:
+        """At every process that was born since."""
+        for pid in _below(self.root):
+            if pid not in self._before and _program(pid) != self._program:
+                self.size_bytes = max(self.size_bytes, _peak_bytes(pid))
 
 
 def _below(root: int) -> list[int]:
