@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lathe.packed import settings as scale
 from lathe.packed.adaptive import LONGEST, AdaptiveReader
+from lathe.packed.binary import Work
 from lathe.packed.logistic import UNIT
 from lathe.packed.settings import Settings
 from worker.engine.encode.binary import BinaryEncoder
@@ -33,13 +34,21 @@ class Adaptive:
     work: int
 
 
-def best_adaptive(codes: Codes, most_work: int) -> Adaptive | None:
+def least_work(codes: Codes) -> int:
+    """The fewest bits that `codes` (rows, columns) can be: one a live element, two more for
+    the sign and the end of each that is not zero."""
+    live_rows, live_columns = codes.any(1).sum(), codes.any(0).sum()
+    return int(live_rows * live_columns + 2 * np.count_nonzero(codes))
+
+
+def best_adaptive(codes: Codes, most_work: int, search: Work) -> Adaptive | None:
     """What suits `codes` (rows, columns), not all zeros, best; None where that is more
-    than `most_work` or a side is too long."""
-    live = codes[codes.any(1)][:, codes.any(0)]
-    if max(codes.shape) > LONGEST or live.size > most_work:
+    than `most_work` or than is left of `search`, or a side is too long. Every try is spent
+    from `search`."""
+    if max(codes.shape) > LONGEST or least_work(codes) > min(most_work, search.left):
         return None
-    found = _tried(codes, _likely(codes, live))
+    live = codes[codes.any(1)][:, codes.any(0)]
+    found = _tried(codes, _likely(codes, live, search), search)
     return found if found.work <= most_work else None
 
 
@@ -48,7 +57,7 @@ def write_adaptive(matrices: Sequence[tuple[Codes, Settings]]) -> bytes:
     return _encoded(matrices).finish()
 
 
-def _likely(codes: Codes, live: Codes) -> Settings:
+def _likely(codes: Codes, live: Codes, search: Work) -> Settings:
     """The settings that suit a sample best: read by rows or by columns, on which map."""
     rows = Settings(
         density=_density(live),
@@ -60,26 +69,27 @@ def _likely(codes: Codes, live: Codes) -> Settings:
     columns = replace(rows, row_mask=rows.column_mask, column_mask=rows.row_mask)
     found = []
     if codes.shape[1] > 1:
-        found.append(_with_map(codes, rows))
+        found.append(_with_map(codes, rows, search))
     if codes.shape[0] > 1 or not found:
-        share, settings = _with_map(codes.T, columns)
+        share, settings = _with_map(codes.T, columns, search)
         found.append((share, replace(settings, transposed=True)))
     return min(found, key=lambda tried: tried[0])[1]
 
 
-def _with_map(codes: Codes, plain: Settings) -> tuple[float, Settings]:
+def _with_map(codes: Codes, plain: Settings, search: Work) -> tuple[float, Settings]:
     """`plain` with the map that makes a sample of the rows smallest, and its size as a share
     of what the sample is thought to cost."""
     sample = codes[codes.any(1)][: max(2, SAMPLE // codes.shape[1])]
     maps = likely_maps(codes, MAPS)
     tries = [plain, *(replace(plain, height=height, width=width) for height, width in maps)]
-    sizes = [_tried(sample, settings).size_bytes for settings in tries]
+    sizes = [_tried(sample, settings, search).size_bytes for settings in tries]
     best = int(np.argmin(sizes))
     return sizes[best] / coded_bits(sample), tries[best]
 
 
-def _tried(codes: Codes, settings: Settings) -> Adaptive:
+def _tried(codes: Codes, settings: Settings, search: Work) -> Adaptive:
     encoder = _encoded([(codes, settings)])
+    search.left -= encoder.work
     return Adaptive(settings, len(encoder.finish()), encoder.work)
 
 

@@ -4,14 +4,13 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from lathe.packed.binary import Work
 from lathe.packed.body import MOST_SHARED
 from lathe.packed.head.plan import Cut, Planes, Stored
 from worker.engine.encode.choice import Choice
 from worker.engine.encode.head_tokens import Region
 from worker.engine.encode.huffman import huffman_bytes
 from worker.engine.encode.pack_report import PackedTensor
-from worker.engine.encode.symbols import Profile, encode_matrices
+from worker.engine.encode.symbols import Effort, Profile, encode_matrices
 
 _HELD_BYTES = 4 << 20  # stored bytes that wait for the stream before them
 _REPEATED_BYTES = 32  # a smaller tensor is not worth looking for its twin
@@ -35,7 +34,7 @@ class PackedBody:
         self.tensors: list[PackedTensor] = []
         self._file = file
         self._profile = profile
-        self._work = Work()
+        self._effort = Effort()
         self._waiting: list[_Waiting] = []
         self._symbols = self._held_bytes = 0
         self._seen: dict[bytes, int] = {}
@@ -70,7 +69,7 @@ class PackedBody:
         matrices = [matrix for waiting in sharing for matrix in waiting.choice.matrices]
         stream = b""
         if matrices:
-            stream = encode_matrices(matrices, profile=self._profile, work=self._work)
+            stream = encode_matrices(matrices, profile=self._profile, effort=self._effort)
         expected = sum(_expected(waiting.choice) for waiting in sharing)
         for waiting in self._waiting:
             size_bytes = 0.0

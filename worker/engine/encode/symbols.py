@@ -1,29 +1,39 @@
 """The writing half of lathe.packed.symbols."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lathe.packed import lanes
-from lathe.packed.binary import Work
+from lathe.packed.binary import MOST_WORK, Work
 from lathe.packed.settings import Settings
 from lathe.packed.symbols import PER_BYTE, Method
 from lathe.packed.varint import varint
-from worker.engine.encode.adaptive import best_adaptive, write_adaptive
+from worker.engine.encode.adaptive import best_adaptive, least_work, write_adaptive
 from worker.engine.encode.fixed_width import encode_fixed_width, fixed_width_bytes
 from worker.engine.encode.ranged import Pace, Ranged, ranged, write_ranged
 
 Codes = NDArray[np.int32]
 Profile = Literal["fast", "small"]
 
+MOST_SEARCH = 8 * MOST_WORK  # bits that are tried for one file
 LEAST_LANE_BYTES = 6  # one lane, how many there are, and the length of a section
 PACES: dict[Profile, Pace] = {
     "fast": Pace(most_steps=1 << 13, lane_bytes=512),
     "small": Pace(lanes.MOST_STEPS, lane_bytes=800),
 }
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What may be done bit by bit for one file: by its reader, and here in looking for the
+    best way."""
+
+    work: Work = field(default_factory=Work)
+    search: Work = field(default_factory=lambda: Work(MOST_SEARCH))
 
 
 def encode_symbols(codes: Codes, *, profile: Profile) -> bytes:
@@ -32,15 +42,15 @@ def encode_symbols(codes: Codes, *, profile: Profile) -> bytes:
 
 
 def encode_matrices(
-    matrices: Sequence[Codes], *, profile: Profile, work: Work | None = None
+    matrices: Sequence[Codes], *, profile: Profile, effort: Effort | None = None
 ) -> bytes:
     """Several matrices in one stream, which costs less than one stream each.
 
-    "fast" decodes as vectors; "small" takes whatever method is smallest for each matrix.
-    `work` is what the streams of one file share, and is spent here as their reader will.
+    "fast" decodes as vectors; "small" takes whatever method is smallest for each matrix,
+    as far as `effort` goes, which the streams of one file share.
     """
     parts = [_Part.of(matrix) for matrix in matrices if matrix.size]
-    adaptive = _adaptive(parts, work or Work()) if profile == "small" else {}
+    adaptive = _adaptive(parts, effort or Effort()) if profile == "small" else {}
     parts = _worth_lanes(parts, adaptive)
     methods = [
         Method.ADAPTIVE if index in adaptive else part.method
@@ -100,14 +110,16 @@ def _worth_lanes(parts: Sequence[_Part], adaptive: Collection[int]) -> list[_Par
     return [replace(part, method=Method.FIXED_WIDTH) if part.ranged else part for part in parts]
 
 
-def _adaptive(parts: Sequence[_Part], work: Work) -> dict[int, Settings]:
+def _adaptive(parts: Sequence[_Part], effort: Effort) -> dict[int, Settings]:
     """The matrices that are smaller bit by bit, by index: those first that gain most for the
-    work, as long as there is work left."""
-    found = {
-        index: best
-        for index, part in enumerate(parts)
-        if part.size_bytes and (best := best_adaptive(part.codes, work.left)) is not None
-    }
+    work, as long as there is work left. The least work is tried first."""
+    work = effort.work
+    found = {}
+    for index in sorted(range(len(parts)), key=lambda index: least_work(parts[index].codes)):
+        part = parts[index]
+        best = best_adaptive(part.codes, work.left, effort.search) if part.size_bytes else None
+        if best is not None:
+            found[index] = best
     gains = {index: parts[index].size_bytes - best.size_bytes for index, best in found.items()}
     chosen = set[int]()
     for index in sorted(found, key=lambda index: -gains[index] / found[index].work):

@@ -6,7 +6,7 @@ import pytest
 from lathe.errors import CorruptPacked
 from lathe.packed.binary import Work
 from lathe.packed.symbols import Method, decode_matrices, decode_symbols
-from worker.engine.encode.symbols import Profile, encode_matrices
+from worker.engine.encode.symbols import Effort, Profile, encode_matrices
 
 RNG = np.random.default_rng(0)
 GROUP = [
@@ -66,7 +66,8 @@ def test_a_flipped_byte_or_a_lost_one_does_no_harm(profile: Profile) -> None:
 def test_the_streams_of_a_file_are_only_so_much_work() -> None:
     codes = [GROUP[0].astype(np.int32)]
     writing, reading = Work(1500), Work(1500)
-    streams = [encode_matrices(codes, profile="small", work=writing) for _ in range(3)]
+    effort = Effort(work=writing)
+    streams = [encode_matrices(codes, profile="small", effort=effort) for _ in range(3)]
     assert [stream[0] for stream in streams] == [Method.ADAPTIVE, Method.RANGED, Method.RANGED]
     for stream in streams:
         decode_matrices(memoryview(stream), SHAPES[:1], reading)
@@ -76,6 +77,19 @@ def test_the_streams_of_a_file_are_only_so_much_work() -> None:
     endless = b"\3\x55" + bytes(range(256)) * 40
     with pytest.raises(CorruptPacked, match="many"):
         decode_matrices(memoryview(endless), [(2000, 2000)], Work(5000))
+
+
+def test_a_file_is_searched_for_only_so_long() -> None:
+    codes = GROUP[0].astype(np.int32)
+    effort = Effort(search=Work(4000))
+    streams = [encode_matrices([codes], profile="small", effort=effort) for _ in range(9)]
+    methods = [stream[0] for stream in streams]
+    assert methods == sorted(methods, key=lambda method: method != Method.ADAPTIVE)
+    assert {Method.ADAPTIVE, Method.RANGED} == set(methods)
+    assert -6 * codes.size * 4 < effort.search.left < 2 * codes.size
+    for stream in streams:
+        (back,) = decode_matrices(memoryview(stream), SHAPES[:1])
+        assert (back == codes).all()
 
 
 def test_no_adaptive_matrix_has_a_long_side() -> None:
