@@ -22,6 +22,7 @@ from lathe.facts import Transform
 PIXELS = Transform(
     scale=1 / 255, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), layout="nhwc"
 )
+BATCH, TRAIN_BATCHES = 10_000, 5
 SMALLER, FASTER, POINTS_LOST = 3.0, 1.8, 0.5
 
 
@@ -31,12 +32,27 @@ def export(data: Path, path: Path) -> None:
 
 
 def images(data: Path, part: str, labels: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """(10000, 32, 32, 3) pixels and (10000,) labels of one batch file."""
+    """(10000, 32, 32, 3) pixels and (10000,) labels of the first or only batch file."""
+    answers = json.loads((data / "cifar10" / labels).read_text())[:BATCH]
+    return _pixels(data / "cifar10" / part), np.asarray(answers, np.int64)
+
+
+def train_images(data: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Pixels and labels of data_batch_1.png and as many after it as are there."""
+    batches = []
+    for number in range(1, TRAIN_BATCHES + 1):
+        path = data / "cifar10" / f"data_batch_{number}.png"
+        if not path.exists():
+            break
+        batches.append(_pixels(path))
+    answers = json.loads((data / "cifar10" / "train_lables.json").read_text())
+    return np.concatenate(batches), np.asarray(answers[: BATCH * len(batches)], np.int64)
+
+
+def _pixels(path: Path) -> NDArray[np.uint8]:
     Image.MAX_IMAGE_PIXELS = None
-    with Image.open(data / "cifar10" / part) as picture:
-        pixels = np.asarray(picture.convert("RGB")).reshape(10_000, 32, 32, 3)
-    answers = json.loads((data / "cifar10" / labels).read_text())[:10_000]
-    return pixels, np.asarray(answers, np.int64)
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB")).reshape(BATCH, 32, 32, 3)
 
 
 def main() -> int:

@@ -88,13 +88,6 @@ class Stages:
             made[name] = value
         return made
 
-    def through(self, inputs: Arrays, weights: Weights) -> Arrays:
-        """The model's outputs for one batch."""
-        values = inputs
-        for stage in self.stages:
-            values = self.run(stage, values, weights)
-        return {name: values[name] for name in self.outputs}
-
     def reading(self, site: Site) -> int:
         """The index of the stage whose nodes read `site` first."""
         return next(k for k, s in enumerate(self.stages) if s.start <= site.first < s.end)

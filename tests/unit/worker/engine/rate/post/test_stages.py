@@ -28,7 +28,10 @@ def test_the_pieces_make_the_outputs_with_any_weights(
     for factor in (1, -2):
         changed = {name: weight * factor for name, weight in weights.items()}
         whole = run(open_session(with_tensors(mixed, changed)), mixed_inputs)
-        assert np.allclose(stages.through(mixed_inputs, changed)["y"], whole["y"], atol=1e-5)
+        values = mixed_inputs
+        for stage in stages.stages:
+            values = stages.run(stage, values, changed)
+        assert np.allclose(values["y"], whole["y"], atol=1e-5)
 
 
 def test_what_a_layer_reads_is_there_before_anything_reads_the_layer(
