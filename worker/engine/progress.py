@@ -7,7 +7,9 @@ from worker.engine.context import Context
 
 
 def part_of(context: Context, first: float, last: float) -> Context:
-    """`context` whose reports count from the fraction `first` of the step to `last`."""
+    """`context` whose reports count from the fraction `first` of the step to `last`, which
+    is 1 where sums of shares went a rounding beyond it."""
+    last = min(last, 1.0)
 
     def report(progress: Progress) -> None:
         fraction = first + (last - first) * progress.fraction

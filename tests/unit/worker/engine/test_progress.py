@@ -21,3 +21,13 @@ def test_a_part_reports_its_fraction_of_the_whole_and_no_end_of_its_own() -> Non
     assert (seen[0].current, seen[0].unit, seen[0].eta_s) == (3, "examples", None)
     assert seen[1].fraction == pytest.approx(0.75)
     assert part.seed == whole.seed
+
+
+@pytest.mark.parametrize("parts", range(1, 30))
+def test_the_last_of_many_parts_ends_at_one_and_not_a_rounding_beyond(parts: int) -> None:
+    seen: list[Progress] = []
+    whole = Context(io=IoSpec(inputs=(), outputs=()), folder=Path(), progress=seen.append)
+    share = 0.9 / parts
+    first = 0.1 + share * (parts - 1)
+    part_of(whole, first, first + share).progress(Progress(fraction=1.0))
+    assert 1 - 1e-12 < seen[0].fraction <= 1
