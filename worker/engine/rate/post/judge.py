@@ -4,8 +4,10 @@ With labels: the task's first metric on the held-out part of train, original min
 pairs training sees one side only, so that their labels judge nothing.
 Without: how far the coded net's answers are from the original's, on examples that no layer
 was fitted to, in the unit of the metric. For a classification that is the fraction of other
-answers, which bounds the accuracy lost; for a similarity 1 - rank correlation of all pairs'
-similarities; else the squared error over what the answers vary by.
+answers, which bounds the accuracy lost; for a similarity 1 - rank correlation of the
+similarities of pairs; else the squared error over what the answers vary by. The pairs are
+spread evenly over the similarities that occur: of examples paired at random nearly all are
+unlike, and how those few degrees are ordered says little about a task.
 """
 
 from dataclasses import dataclass, field
@@ -27,6 +29,7 @@ from worker.engine.session import open_session
 from worker.engine.train.hold_out import hold_out
 
 BATCH = 64
+BINS, PAIRS_A_BIN = 20, 25
 LABELLED = {"classification", "regression", "reconstruction"}  # one side has no similarity
 BY_ANSWER = Task(kind="none", metrics=("agreement",))
 
@@ -88,7 +91,10 @@ class Judge:
             return 1.0 - self._score(coded, BY_ANSWER)
         before, after = self._answers(self.original), self._answers(coded)
         if self.task.kind == "similarity":
-            return 1.0 - spearman(_pairs(before), _pairs(after))
+            first, second = _spread_pairs(before)
+            return 1.0 - spearman(
+                cosine(before[first], before[second]), cosine(after[first], after[second])
+            )
         centre = before.mean(axis=0) if len(before) > 1 else 0.0
         energy = float(np.square(before - centre).sum())
         error = float(np.square(before - after).sum())
@@ -131,7 +137,17 @@ def judge(
     return Judge(original, apart, task, by_labels, context.folder, context.threads)
 
 
-def _pairs(outputs: Floats) -> Floats:
-    """Cosine similarity of each example with each later one."""
+def _spread_pairs(outputs: Floats) -> tuple[Rows, Rows]:
+    """Pairs of examples, at most PAIRS_A_BIN of those whose cosine similarity lies in each of
+    BINS equal parts of the range."""
     first, second = np.triu_indices(len(outputs), 1)
-    return cosine(outputs[first], outputs[second])
+    alike = cosine(outputs[first], outputs[second])
+    edges = np.linspace(alike.min(initial=1), alike.max(initial=-1), BINS + 1)[1:-1]
+    part_of_range = np.searchsorted(edges, alike, side="right")
+    chosen = []
+    for part in range(BINS):
+        found = np.flatnonzero(part_of_range == part)
+        places = np.linspace(0, len(found) - 1, min(len(found), PAIRS_A_BIN))
+        chosen.append(found[np.rint(places).astype(np.int64)])
+    kept = np.concatenate(chosen)
+    return first[kept], second[kept]

@@ -13,6 +13,7 @@ from lathe.job import Task
 from tests.unit.worker.engine.rate.post.graphs import Door, made
 from worker.engine.context import Arrays, Context
 from worker.engine.graph.io_spec import io_spec
+from worker.engine.measure.metrics import spearman
 from worker.engine.rate.post.coded_net import with_tensors
 from worker.engine.rate.post.judge import Some, judge
 
@@ -75,7 +76,7 @@ def test_without_labels_every_other_answer_counts(
     assert found.drop(other) == pytest.approx(0.2)
 
 
-def test_a_similarity_is_judged_by_the_order_of_all_pairs(
+def test_a_similarity_is_judged_by_the_order_of_its_pairs(
     context: Context, same: onnx.ModelProto
 ) -> None:
     angles = np.array([0, 0.1, 0.4, 1.0])  # six pairs, all cosines different
@@ -94,6 +95,39 @@ def test_a_similarity_is_judged_by_the_order_of_all_pairs(
     assert found.drop(with_tensors(same, {"w": turned})) == pytest.approx(0)
     flat = np.array([[1, 0], [0, 0]], np.float32)  # all the same direction
     assert found.drop(with_tensors(same, {"w": flat})) == pytest.approx(1)
+
+
+def test_many_pairs_that_are_about_as_alike_count_no_more_than_a_few(
+    context: Context,
+) -> None:
+    """40 of 48 examples lie together, and only their order among each other changes."""
+    kind: Door = (TensorProto.FLOAT, ["n", 48])
+    said: Door = (TensorProto.FLOAT, ["n", 2])
+    node = helper.make_node("MatMul", ["x", "w"], ["y"])
+    together, apart = np.linspace(0, 0.1, 40), np.linspace(0.3, 1.5, 8)
+    shuffled = np.random.default_rng(2).permutation(together)
+
+    def around(angles: NDArray[np.float64]) -> onnx.ModelProto:
+        points = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+        return made([node], {"w": points}, {"x": kind}, {"y": said})
+
+    class OneOf48(Table):
+        count = 48
+
+        def inputs(self, rows: NDArray[np.int64]) -> Arrays:
+            return {"x": np.eye(48, dtype=np.float32)[rows]}
+
+    before, after = np.append(together, apart), np.append(shuffled, apart)
+    original = around(before)
+    task = replace(context, io=io_spec(original), task=Task(kind="similarity"))
+    found = judge(original, task, 0.5, Some(OneOf48(), np.arange(48)))
+    assert found is not None
+    first, second = np.triu_indices(48, 1)
+    among_all = spearman(
+        -abs(before[first] - before[second]), -abs(after[first] - after[second])
+    )
+    assert 1 - among_all > 0.25
+    assert 0 < found.drop(around(after)) < 0.05
 
 
 def test_a_regression_is_judged_by_the_variance_that_is_lost(
