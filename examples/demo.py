@@ -35,6 +35,7 @@ PIXELS = Transform(scale=1 / 255, mean=(0.1307,), std=(0.3081,))
 SMALLER = 10.0
 POINTS_LOST = 0.5
 FASTER = 2.0
+FIRST = "0.weight"  # of one input channel: onnxruntime's float kernel is the faster one there
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,11 @@ def spec(model: str, dataset: str) -> dict[str, object]:
                 "round_to": 4,
             },
             {"id": "distill", "technique": "train.distill", "epochs": 8, "batch_size": 64},
-            {"id": "int8", "technique": "quantize.static"},
+            {
+                "id": "int8",
+                "technique": "quantize.static",
+                "exclude": [FIRST],
+            },
         ],
         "constraints": [{"metric": "accuracy", "max_drop": POINTS_LOST / 100}],
         "benchmark": {"batch_sizes": [1, 32], "runs": 200},
