@@ -4,7 +4,8 @@
 
 The nets are made here, in the ways people write them, exported and brought into the form in
 which Lathe hands over its artifacts, their weights random and on a grid. The preset is a part
-of the format: making another one means another version of it.
+of the format: making another one means another version of it. Run again it gives other bytes,
+because heads tell how long their streams are and the encoder has learnt since.
 """
 
 import base64

@@ -9,6 +9,7 @@ this repository.
 import argparse
 import json
 import sys
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -39,12 +40,8 @@ def images(data: Path, part: str, labels: str) -> tuple[NDArray[np.uint8], NDArr
 
 def train_images(data: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Pixels and labels of data_batch_1.png and as many after it as are there."""
-    batches = []
-    for number in range(1, TRAIN_BATCHES + 1):
-        path = data / "cifar10" / f"data_batch_{number}.png"
-        if not path.exists():
-            break
-        batches.append(_pixels(path))
+    first, *more = (data / "cifar10" / f"data_batch_{n + 1}.png" for n in range(TRAIN_BATCHES))
+    batches = [_pixels(path) for path in (first, *takewhile(Path.exists, more))]
     answers = json.loads((data / "cifar10" / "train_lables.json").read_text())
     return np.concatenate(batches), np.asarray(answers[: BATCH * len(batches)], np.int64)
 

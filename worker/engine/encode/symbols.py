@@ -114,10 +114,10 @@ def _adaptive(parts: Sequence[_Part], effort: Effort) -> dict[int, Settings]:
     """The matrices that are smaller bit by bit, by index: those first that gain most for the
     work, as long as there is work left. The least work is tried first."""
     work = effort.work
+    there = [index for index, part in enumerate(parts) if part.size_bytes]
     found = {}
-    for index in sorted(range(len(parts)), key=lambda index: least_work(parts[index].codes)):
-        part = parts[index]
-        best = best_adaptive(part.codes, work.left, effort.search) if part.size_bytes else None
+    for index in sorted(there, key=lambda index: least_work(parts[index].codes)):
+        best = best_adaptive(parts[index].codes, work.left, effort.search)
         if best is not None:
             found[index] = best
     gains = {index: parts[index].size_bytes - best.size_bytes for index, best in found.items()}

@@ -6,7 +6,8 @@ import pytest
 from lathe.errors import CorruptPacked
 from lathe.packed.binary import Work
 from lathe.packed.symbols import Method, decode_matrices, decode_symbols
-from worker.engine.encode.symbols import Effort, Profile, encode_matrices
+from worker.engine.encode.adaptive import least_work
+from worker.engine.encode.symbols import MOST_SEARCH, Effort, Profile, encode_matrices
 
 RNG = np.random.default_rng(0)
 GROUP = [
@@ -86,7 +87,10 @@ def test_a_file_is_searched_for_only_so_long() -> None:
     methods = [stream[0] for stream in streams]
     assert methods == sorted(methods, key=lambda method: method != Method.ADAPTIVE)
     assert {Method.ADAPTIVE, Method.RANGED} == set(methods)
-    assert -6 * codes.size * 4 < effort.search.left < 2 * codes.size
+    whole = Effort()
+    encode_matrices([codes], profile="small", effort=whole)
+    once = MOST_SEARCH - whole.search.left  # what is tried for one such matrix
+    assert -once < effort.search.left < least_work(codes)
     for stream in streams:
         (back,) = decode_matrices(memoryview(stream), SHAPES[:1])
         assert (back == codes).all()

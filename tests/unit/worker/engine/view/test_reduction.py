@@ -17,16 +17,16 @@ def test_a_reduction_agrees_over_some_and_over_all_axes(
     axes = {"axes": np.array([1, -1])}
     node = make_node(f"Reduce{kind}", ["x", "axes"], ["y"], keepdims=0)
     agree(build([node], axes, ("batch", 3, 4, 2)))
-    everything = agree(build([make_node(f"Reduce{kind}", ["x"], ["y"])], {}, ("batch", 2)))
-    told = everything.outputs({"x": np.float32([[3, -4]])})["y"]
+    everything = make_node(f"Reduce{kind}", ["x"], ["y"])
+    agree(build([everything], {}, ("batch", 3, 2)))
+    small = agree(build([everything], {}, ("batch", 2)))
+    told = small.outputs({"x": np.float32([[3, -4]])})["y"]
     np.testing.assert_allclose(told, [[OF_3_AND_MINUS_4[kind]]], rtol=1e-6)
 
 
 def test_no_axes_can_mean_no_reduction(build: Any, agree: Any) -> None:
-    nothing = agree(
-        build([make_node("ReduceSum", ["x"], ["y"], noop_with_empty_axes=1)], {}, ("batch", 2))
-    )
-    x = np.float32([[3, -4], [1, 2]])
+    nothing = agree(build([make_node("ReduceSum", ["x"], ["y"], noop_with_empty_axes=1)]))
+    x = np.arange(384, dtype=np.float32).reshape(2, 3, 8, 8)
     np.testing.assert_array_equal(nothing.outputs({"x": x})["y"], x)
 
 
@@ -39,7 +39,9 @@ def test_positions_and_running_sums_agree(build: Any, agree: Any) -> None:
         make_node("CumSum", ["x", "two"], ["s"]),
         make_node("Add", ["f", "s"], ["y"]),
     ]
-    view = agree(build(nodes, {"two": np.array(2)}, ("batch", 1, 3, 2)))
-    x = np.float32([[[[1, 2], [3, 4], [5, 6]]]])  # one channel: both positions are 0
-    sums = [[[[1, 2], [4, 6], [9, 12]]]]
-    np.testing.assert_array_equal(view.outputs({"x": x})["y"], sums)
+    agree(build(nodes, {"two": np.array(2)}))
+    view = agree(build(nodes, {"two": np.array(2)}, ("batch", 2, 2, 1)))
+    x = np.float32([[[[1], [5]], [[3], [2]]]])  # the first channel is smaller, then larger
+    sums = np.float32([[[[1], [6]], [[3], [5]]]])
+    apart = np.float32([[[[1], [-1]], [[1], [-1]]]])
+    np.testing.assert_array_equal(view.outputs({"x": x})["y"], sums + apart)
