@@ -18,10 +18,10 @@ from google.protobuf.message import (  # type: ignore[import-untyped] # no stubs
 )
 
 from lathe.errors import ModelTooLarge
+from lathe.packed.head.messages import DELIMITED
 from lathe.packed.head.wire import opening
 from worker.engine.onnx_file.place import Place, put, whole
 from worker.engine.onnx_file.wire import (
-    LENGTH_DELIMITED,
     Field,
     Source,
     damaged,
@@ -207,4 +207,4 @@ def _mappable(data: Field, tensor: onnx.TensorProto) -> bool:
 
 
 def _is(part: Field, number: int) -> bool:
-    return part.number == number and part.wire_type == LENGTH_DELIMITED
+    return part.number == number and part.wire_type == DELIMITED

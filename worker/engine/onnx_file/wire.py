@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lathe.errors import CorruptModel
+from lathe.packed.head.wire import MOST_VARINT_BYTES
 
-LENGTH_DELIMITED = 2
 MOST_FIELDS = 1 << 24  # of one message: a graph has a few for each of its million nodes
-_MOST_VARINT_BYTES = 10
 
 Source = bytes | mmap.mmap
 
@@ -64,7 +63,7 @@ def fields(source: Source, begin: int, end: int) -> Iterator[Field]:
 def read_varint(source: Source, at: int, end: int) -> tuple[int, int]:
     """The number at `at`, and where the next thing begins; raises CorruptModel."""
     number = 0
-    for place in range(_MOST_VARINT_BYTES):
+    for place in range(MOST_VARINT_BYTES):
         if at + place >= end:
             break
         byte = source[at + place]

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import onnx
 
+from lathe.packed.head.messages import DELIMITED
 from lathe.packed.head.wire import opening
 from worker.engine.onnx_file.place import Place, is_mapped, place_of
 from worker.engine.onnx_file.read import GRAPH, INITIALIZER, LARGE_BYTES, RAW_DATA
-from worker.engine.onnx_file.wire import LENGTH_DELIMITED, fields
+from worker.engine.onnx_file.wire import fields
 
 ALIGNMENT_BYTES = 64
 CHUNK_BYTES = 4 << 20
@@ -47,7 +48,7 @@ def file_bytes(model: onnx.ModelProto) -> int:
 def _graph(skeleton: bytes, *, aligned: bool) -> Iterator[Part]:
     """The file in order. Lengths are counted first, tensors are read only when poured."""
     for field in fields(skeleton, 0, len(skeleton)):
-        if field.number != GRAPH or field.wire_type != LENGTH_DELIMITED:
+        if field.number != GRAPH or field.wire_type != DELIMITED:
             yield skeleton[field.begin : field.end]
             continue
         yield from _filled(skeleton, field.value, field.end, field.begin, aligned=aligned)

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 
 from lathe.job import Task
 from worker.engine.context import Arrays, Context, Samples
+from worker.engine.layerwise.calibration import Rows
 from worker.engine.measure.answers import answers
 from worker.engine.measure.evaluate import evaluate
 from worker.engine.measure.metrics import Floats, cosine, spearman
 from worker.engine.onnx_file.write import write_model
-from worker.engine.rate.post.calibration import Rows
 from worker.engine.session import open_session
 from worker.engine.train.hold_out import hold_out
 

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.engine.rate.post.feedback import factor, fed_back
-from worker.engine.rate.post.moments import Doubles, Moments
-from worker.engine.rate.post.site import Floats
+from worker.engine.layerwise.feedback import factor, fed_back
+from worker.engine.layerwise.moments import Doubles, Moments
+from worker.engine.layerwise.site import Floats
 from worker.engine.rate.post.steps import filled_step
 
 RIDGE = 0.1  # r as a fraction of the mean diagonal of E[x' x'^T]

@@ -10,8 +10,8 @@ from lathe.errors import StepImpossible, UnknownLayer
 from worker.engine.checkpoint import Checkpoint
 from worker.engine.graph.initializers import initializers
 from worker.engine.graph.layers import layers
+from worker.engine.layerwise.site import Floats, Site, sites
 from worker.engine.onnx_file.array import array
-from worker.engine.rate.post.site import Floats, Site, sites
 from worker.engine.rate.post.vectors import biases, vectors
 
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from lathe.errors import StepImpossible
 from worker.engine.context import Arrays
-from worker.engine.rate.post.site import Floats, Site
-from worker.engine.rate.post.stages import Stages
+from worker.engine.layerwise.site import Floats, Site
+from worker.engine.layerwise.stages import Stages
 
 NOISE = 0.03  # s in root mean squares of the layer's weights
 PROBES = 2

@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker.engine.context import Arrays
-from worker.engine.rate.post.calibration import words
+from worker.engine.layerwise.calibration import words
+from worker.engine.layerwise.moments import Moments
+from worker.engine.layerwise.rows import inputs_of, rows
+from worker.engine.layerwise.site import Floats, Site
+from worker.engine.layerwise.stages import Stage, Stages
 from worker.engine.rate.post.coded_net import CodedNet, CodedTensor
 from worker.engine.rate.post.layer import code_layer
-from worker.engine.rate.post.moments import Moments
 from worker.engine.rate.post.net import Net
-from worker.engine.rate.post.rows import inputs_of, rows
-from worker.engine.rate.post.site import Floats, Site
-from worker.engine.rate.post.stages import Stage, Stages
 from worker.engine.rate.post.steps import filled_step, step_from_weights
 from worker.engine.rate.post.vectors import on_fine_grid
 

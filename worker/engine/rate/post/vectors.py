@@ -13,7 +13,7 @@ from onnx import TensorProto
 
 from worker.engine.graph.initializers import initializers
 from worker.engine.graph.uses import consumers
-from worker.engine.rate.post.site import Site
+from worker.engine.layerwise.site import Site
 from worker.engine.rate.post.steps import coarse
 
 PLACES: Mapping[str, tuple[int, ...]] = {

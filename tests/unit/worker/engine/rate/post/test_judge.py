@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from lathe.job import Task
-from tests.unit.worker.engine.rate.post.graphs import Door, made
+from tests.unit.worker.engine.layerwise.graphs import Door, made
 from worker.engine.context import Arrays, Context
 from worker.engine.graph.io_spec import io_spec
 from worker.engine.measure.metrics import spearman

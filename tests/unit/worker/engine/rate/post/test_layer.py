@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from worker.engine.layerwise.moments import Moments
 from worker.engine.rate.post.layer import code_layer
-from worker.engine.rate.post.moments import Moments
 
 
 def seen(x: list[list[float]], coded: list[list[float]]) -> Moments:

@@ -6,13 +6,13 @@ import pytest
 from onnx import TensorProto, helper
 
 from lathe.errors import StepImpossible
-from tests.unit.worker.engine.rate.post.graphs import made
+from tests.unit.worker.engine.layerwise.graphs import made
 from worker.engine.graph.initializers import initializers
+from worker.engine.layerwise.rows import inputs_of
+from worker.engine.layerwise.site import sites
+from worker.engine.layerwise.stages import Stages
 from worker.engine.onnx_file.array import array
-from worker.engine.rate.post.rows import inputs_of
 from worker.engine.rate.post.sensitivity import sensitivities
-from worker.engine.rate.post.site import sites
-from worker.engine.rate.post.stages import Stages
 
 X = np.array([[1.0, 0.0], [-1.0, 0.0]], np.float32)
 

@@ -12,7 +12,7 @@ from lathe.errors import StepImpossible, UnknownLayer
 from lathe.job import Task
 from lathe.techniques.rate import ShareRateDistortion
 from lathe.views import Progress
-from tests.unit.worker.engine.rate.post.graphs import Door, made
+from tests.unit.worker.engine.layerwise.graphs import Door, made
 from worker.engine.checkpoint import Checkpoint, Trait
 from worker.engine.context import Arrays, Context
 from worker.engine.graph.initializers import initializers

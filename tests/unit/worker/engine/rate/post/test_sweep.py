@@ -6,13 +6,13 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from tests.unit.worker.engine.rate.post.graphs import Door, made
+from tests.unit.worker.engine.layerwise.graphs import Door, made
 from worker.engine.checkpoint import Checkpoint
 from worker.engine.context import Arrays
+from worker.engine.layerwise.rows import inputs_of
+from worker.engine.layerwise.stages import Stages
 from worker.engine.rate.post.coded_net import CodedNet
 from worker.engine.rate.post.net import net_of
-from worker.engine.rate.post.rows import inputs_of
-from worker.engine.rate.post.stages import Stages
 from worker.engine.rate.post.sweep import from_weights, with_feedback
 from worker.engine.session import open_session, run
 

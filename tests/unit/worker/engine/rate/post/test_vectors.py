@@ -5,8 +5,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from tests.unit.worker.engine.rate.post.graphs import Door, made
-from worker.engine.rate.post.site import sites
+from tests.unit.worker.engine.layerwise.graphs import Door, made
+from worker.engine.layerwise.site import sites
 from worker.engine.rate.post.vectors import biases, on_fine_grid, vectors
 
 

@@ -6,11 +6,11 @@ import pytest
 
 from worker.engine.context import Arrays
 from worker.engine.graph.initializers import initializers
+from worker.engine.layerwise.rows import inputs_of
+from worker.engine.layerwise.site import Floats, sites
+from worker.engine.layerwise.stages import Stages
 from worker.engine.onnx_file.array import array
 from worker.engine.rate.post.coded_net import with_tensors
-from worker.engine.rate.post.rows import inputs_of
-from worker.engine.rate.post.site import Floats, sites
-from worker.engine.rate.post.stages import Stages
 from worker.engine.session import open_session, run
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from worker.engine.rate.post.feedback import factor, fed_back
+from worker.engine.layerwise.feedback import factor, fed_back
 
 
 def test_the_factor_is_that_of_the_inverse() -> None:

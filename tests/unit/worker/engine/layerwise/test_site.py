@@ -5,8 +5,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from tests.unit.worker.engine.rate.post.graphs import made
-from worker.engine.rate.post.site import Site, sites
+from tests.unit.worker.engine.layerwise.graphs import made
+from worker.engine.layerwise.site import Site, sites
 
 
 def by_name(model: onnx.ModelProto) -> dict[str, Site]:

@@ -16,7 +16,7 @@ import onnx
 from numpy.typing import NDArray
 
 from worker.engine.context import Arrays
-from worker.engine.rate.post.site import INPUT_WEIGHT, Floats, Reader, Site
+from worker.engine.layerwise.site import INPUT_WEIGHT, Floats, Reader, Site
 
 
 def inputs_of(site: Site) -> tuple[str, ...]:

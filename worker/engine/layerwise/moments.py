@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from worker.engine.rate.post.site import Floats
+from worker.engine.layerwise.site import Floats
 
 Doubles = NDArray[np.float64]
 

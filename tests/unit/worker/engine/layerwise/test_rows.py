@@ -8,10 +8,10 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from tests.unit.worker.engine.rate.post.graphs import made
+from tests.unit.worker.engine.layerwise.graphs import made
 from worker.engine.context import Arrays
-from worker.engine.rate.post.rows import inputs_of, rows
-from worker.engine.rate.post.site import Site, sites
+from worker.engine.layerwise.rows import inputs_of, rows
+from worker.engine.layerwise.site import Site, sites
 from worker.engine.session import open_session, run
 
 EVERY = 1 << 20

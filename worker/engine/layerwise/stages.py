@@ -17,7 +17,7 @@ from onnx import helper
 from lathe.errors import StepImpossible
 from worker.engine.context import Arrays
 from worker.engine.graph.uses import reads
-from worker.engine.rate.post.site import Floats, Site
+from worker.engine.layerwise.site import Floats, Site
 from worker.engine.session import open_session
 
 Weights = Mapping[str, Floats]

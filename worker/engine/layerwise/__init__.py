@@ -1,0 +1,1 @@
+"""Layers one by one: where their weights stand, what they multiply with, errors fed back."""
