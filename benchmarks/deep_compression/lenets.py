@@ -24,10 +24,6 @@ from benchmarks.deep_compression.teachers import TEACHERS
 PARAMETERS = {LENET_300_100: 266_610, LENET_5: 431_080}
 MAX_DROP = {LENET_300_100: 0.0045, LENET_5: 0.0040}
 EPOCHS = {LENET_300_100: 40, LENET_5: 30}
-TUNED: dict[str, tuple[dict[str, object], dict[str, object]]] = {
-    LENET_300_100: ({"rate": 6e-6, "initial_step": 2.5}, {"rate": 5e-7}),
-    LENET_5: ({"rate": 1e-5, "initial_step": 0.6}, {"rate": 2e-6}),
-}
 KEEP_PARAMETERS: dict[str, float | None] = {LENET_300_100: None, LENET_5: 0.04}
 QUICK_EXAMPLES = 9_000
 CLASSIC = {LENET_300_100: 0.95, LENET_5: 0.95}
@@ -83,12 +79,9 @@ def recipe(start: Given, *, quick: bool) -> dict[str, object]:
     }
 
 
-def best_known(start: Given, *, quick: bool) -> Steps:
-    """The recipe's steps with this network's own rate and steps."""
-    steps = expanded(recipe(start, quick=quick))
-    trained, shared = TUNED[start.subject]
-    steps = changed(steps, "train.rate_distortion", **trained)
-    return changed(steps, "share.rate_distortion", **shared)
+def steps_of_recipe(start: Given, *, quick: bool) -> Steps:
+    """The recipe's steps, to leave one thing out of."""
+    return expanded(recipe(start, quick=quick))
 
 
 def classic(start: Given, *, quick: bool) -> Steps:
@@ -119,12 +112,12 @@ def no_teacher(start: Given, *, quick: bool) -> Steps:
             return kept | {"technique": "train.recover"}
         return kept | {"teachers": [], "loss": {"hard": 1.0}}
 
-    return each_taught(best_known(start, quick=quick), alone)
+    return each_taught(steps_of_recipe(start, quick=quick), alone)
 
 
 def no_augmentation(start: Given, *, quick: bool) -> Steps:
     """The images as they are."""
-    steps = best_known(start, quick=quick)
+    steps = steps_of_recipe(start, quick=quick)
     return each_taught(steps, lambda step: step | {"augment": None})
 
 
@@ -137,25 +130,21 @@ def no_rate_term(start: Given, *, quick: bool) -> Steps:
 
 def no_rounds(start: Given, *, quick: bool) -> Steps:
     """Training for a rate, then the coder."""
-    return without(best_known(start, quick=quick), "share.rate_distortion")
+    return without(steps_of_recipe(start, quick=quick), "share.rate_distortion")
 
 
 def fast_coder(start: Given, *, quick: bool) -> Steps:
     """The same network in the profile that decodes by the vector."""
-    return changed(best_known(start, quick=quick), "encode.entropy", profile="fast")
+    return changed(steps_of_recipe(start, quick=quick), "encode.entropy", profile="fast")
 
 
 def no_slimming(start: Given, *, quick: bool) -> Steps:
     """Training for a rate from the whole network on."""
-    return without(best_known(start, quick=quick), "prune.channels")
+    return without(steps_of_recipe(start, quick=quick), "prune.channels")
 
 
 Pipeline = Callable[..., object]
-MAIN: dict[str, Pipeline] = {
-    "deep-compression": recipe,
-    "best-known": best_known,
-    "classic": classic,
-}
+MAIN: dict[str, Pipeline] = {"deep-compression": recipe, "classic": classic}
 ABLATION: dict[str, Pipeline] = {
     "fast-coder": fast_coder,
     "no-rounds": no_rounds,
