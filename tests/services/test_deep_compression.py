@@ -18,9 +18,10 @@ from onnx import TensorProto, helper, numpy_helper
 from examples.service import embedded
 from lathe import packed
 from lathe.client import Client
-from lathe.errors import InvalidSpec
+from lathe.errors import InvalidSpec, StepImpossible
 from lathe.states import JobState
 
+SHAPE = (1, 4, 6)
 INPUTS, HIDDEN, CLASSES = 24, 48, 3
 Floats = NDArray[np.float32]
 
@@ -59,12 +60,13 @@ def net(rng: np.random.Generator) -> onnx.ModelProto:
     }
     graph = helper.make_graph(
         [
-            helper.make_node("Gemm", ["x", "w1", "b1"], ["h"]),
+            helper.make_node("Flatten", ["x"], ["f"]),
+            helper.make_node("Gemm", ["f", "w1", "b1"], ["h"]),
             helper.make_node("Relu", ["h"], ["r"]),
             helper.make_node("Gemm", ["r", "w2", "b2"], ["y"]),
         ],
         "net",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", INPUTS])],
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", *SHAPE])],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", CLASSES])],
         [numpy_helper.from_array(value, name) for name, value in weights.items()],
     )
@@ -73,6 +75,7 @@ def net(rng: np.random.Generator) -> onnx.ModelProto:
 
 def answers(model: onnx.ModelProto, x: Floats) -> NDArray[np.int64]:
     w1, b1, w2, b2 = (numpy_helper.to_array(each) for each in model.graph.initializer)
+    x = x.reshape(len(x), INPUTS)
     return (np.maximum(x @ w1 + b1, 0) @ w2 + b2).argmax(axis=1).astype(np.int64)
 
 
@@ -84,7 +87,7 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
     onnx.save(model, folder / "net.onnx")
     arrays: dict[str, Any] = {}
     for split, count in (("train", 600), ("test", 200)):
-        x = rng.standard_normal((count, INPUTS)).astype(np.float32)
+        x = rng.standard_normal((count, *SHAPE)).astype(np.float32)
         arrays |= {f"{split}/x": x, f"{split}/label": answers(model, x)}
     np.savez(folder / "data.npz", **arrays)
     with (
@@ -126,6 +129,27 @@ def test_a_recipe_by_name_ends_with_a_packed_file_that_is_the_onnx_file(
     }
     assert report.verdict.constraints_met
     assert "smaller packed" in report.verdict.sentence
+
+
+def test_changed_images_teach_another_net_than_the_images_alone(stand: Stand) -> None:
+    prune = {"technique": "prune.weights", "sparsity": 0.9}  # so that there is much to learn
+    learn = {"technique": "train.distill", "epochs": 1}
+    changes = {"shift_pixels": 1, "copies": 2, "unchanged": 0}
+    made = []
+    for more in ({}, {"augment": changes}):
+        queued = stand.lathe.submit(stand.spec([prune, learn | more], "train"))
+        job = stand.lathe.wait(queued.id, timeout_s=240)
+        assert job.state is JobState.SUCCEEDED, job.failure
+        made.append(next(f.sha256 for f in stand.lathe.artifacts(job.id) if f.kind == "onnx"))
+    assert made[0] != made[1]
+
+
+def test_an_augmentation_of_an_input_that_is_not_there_is_refused(stand: Stand) -> None:
+    recipe = {"recipe": "deep-compression", "augment": {"flip": True, "inputs": ["X"]}}
+    with pytest.raises(StepImpossible) as caught:
+        stand.lathe.submit(stand.spec(recipe, "train"))
+    assert caught.value.param == "pipeline.0.augment.inputs.0"
+    assert "'x'" in caught.value.detail
 
 
 def test_a_target_out_of_reach_gives_the_best_that_was_found_and_says_so(stand: Stand) -> None:
