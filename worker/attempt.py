@@ -35,6 +35,7 @@ from worker.wire import (
     Said,
     StepFinished,
     StepStarted,
+    TrainingSaved,
 )
 
 _TICK_MS = 100
@@ -86,7 +87,7 @@ class Attempt:
             bench.objects,
             self._claim,
             self._folder.inside,
-            bench.settings.threads,
+            bench.settings,
         )
 
     def _tell_reused(self, staged: Staged) -> None:
@@ -153,7 +154,7 @@ class Attempt:
 
     def _hear(self, message: Message, hearing: Hearing) -> Outcome | None:
         match message:
-            case Progressed() | StepStarted() | StepFinished() | Said():
+            case Progressed() | StepStarted() | StepFinished() | TrainingSaved() | Said():
                 hearing.hear(message)
                 return None
             case Refusal():

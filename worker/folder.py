@@ -75,6 +75,19 @@ class JobFolder:
         finally:
             os.close(descriptor)
 
+    def remove(self, name: str) -> None:
+        """Delete the file `name`, a plain name, of `out/`; a link is deleted, not followed.
+        Raises Escape for anything else."""
+        if not _NAME.fullmatch(name):
+            raise Escape(f"{name!r} is no plain name")
+        place = os.open(self.out, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.unlink(name, dir_fd=place)
+        except OSError as error:
+            raise Escape(f"{name!r} cannot be deleted: {error.strerror}") from error
+        finally:
+            os.close(place)
+
 
 def _open_plain(folder: Path, name: str) -> int:
     parts = name.split("/")

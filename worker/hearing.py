@@ -5,19 +5,21 @@ from collections.abc import Callable
 
 from sqlalchemy.orm import Session
 
-from app.store import cache, progress
+from app.store import cache, progress, training
 from app.store.rows import Job
 from lathe.views import Progress
 from worker.folder import JobFolder
 from worker.ledger import Ledger
 from worker.lines import Garbled
 from worker.stage import Chain
-from worker.wire import Progressed, Said, StepFinished, StepStarted
+from worker.wire import Progressed, Said, StepFinished, StepStarted, TrainingSaved
 
 _WRITE_EVERY_S = 1.0  # the row is never more than two seconds behind the child
 _ANNOUNCE_EVERY_S = 5.0
 _MOST_LINES = 1000  # of a job's log
 _LONGEST_LINE = 2000  # characters
+
+Told = Progressed | StepStarted | StepFinished | TrainingSaved | Said
 
 
 class Hearing:
@@ -39,7 +41,7 @@ class Hearing:
         self._begun: str | None = None
         self._lines = 0
 
-    def hear(self, message: Progressed | StepStarted | StepFinished | Said) -> None:
+    def hear(self, message: Told) -> None:
         """Take one message in; raises Garbled, Escape, OutOfDisk, Unavailable."""
         match message:
             case Progressed():
@@ -51,6 +53,8 @@ class Hearing:
                 )
             case StepFinished():
                 self._finished(message)
+            case TrainingSaved():
+                self._keep(message)
             case Said():
                 self._said(message)
 
@@ -91,11 +95,25 @@ class Hearing:
         def write(session: Session, job: Job) -> None:
             blob = cache.keep(session, job.project_id, job.id, key, stored, report)
             progress.step_finished(session, job, report, blob)
+            training.drop(session, job.project_id, key)
 
         self._pending = None
         self._ledger.write(write)
         self._ledger.discard_strangers([stored])
         chain.advance(stored.sha256)
+
+    def _keep(self, message: TrainingSaved) -> None:
+        """Store a training's state if the store takes it now: the next one comes anyway."""
+        key = self._expect(message.step).key()
+        with self._folder.handed_over(message.file) as path:
+            stored = self._ledger.try_to_store("training", path)
+        self._folder.remove(message.file)
+        if stored is None:
+            return
+        self._ledger.write(
+            lambda session, job: training.keep(session, job.project_id, key, stored)
+        )
+        self._ledger.discard_strangers([stored])
 
     def _expect(self, step: str) -> Chain:
         if self._chain is None or step != self._chain.step_id:

@@ -87,6 +87,16 @@ class Ledger:
         written = self.patience(what, lambda: self._objects.write_file(key, path))
         return Stored(key, written.sha256, written.size_bytes)
 
+    def try_to_store(self, kind: str, path: Path) -> Stored | None:
+        """Copy a file that the job can do without; None where the store does not take it."""
+        key = new_key(kind)
+        try:
+            written = self._objects.write_file(key, path)
+        except (OutOfDisk, Unavailable) as error:
+            log.warning("%s of %s is not stored: %s", kind, self._fence.job_id, error.detail)
+            return None
+        return Stored(key, written.sha256, written.size_bytes)
+
     def discard_strangers(self, stored: list[Stored]) -> None:
         """Delete those objects that no row names: duplicates, or a lost claim's work.
 

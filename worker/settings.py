@@ -68,6 +68,11 @@ class Settings(SharedSettings):
     )
     child_file_bytes: int = Field(32 << 30, ge=1 << 20, description="Of one file a job writes.")
     inspect_max_run_s: int = Field(900, ge=1, description="Of one inspection.")
+    training_every_s: float = Field(
+        60.0,
+        ge=0,
+        description="A training tells how far it is this often; a killed one loses no more.",
+    )
     threads: int = Field(
         default_factory=lambda given: max(
             1, len(os.sched_getaffinity(0)) // given.get("slots", 1)

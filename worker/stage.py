@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from app.store import cache, inputs
+from app.store import cache, inputs, training
 from app.store.blobs.objects import Objects
 from app.store.db import Sessions
 from app.store.deposit import Stored
@@ -17,6 +17,7 @@ from lathe.report import StepReport
 from lathe.states import JobKind, Queue
 from lathe.techniques.lessons import taught
 from worker.keys import Content, Ingredients, library_versions
+from worker.settings import Settings
 from worker.wire import (
     Compress,
     InspectDataset,
@@ -26,6 +27,8 @@ from worker.wire import (
     StagedStep,
     Task,
 )
+
+_TRAINING = "training.safetensors"
 
 
 @dataclass(slots=True)
@@ -70,7 +73,7 @@ class Staged:
 
 
 def stage(
-    sessions: Sessions, objects: Objects, claim: Claim, folder: Path, threads: int
+    sessions: Sessions, objects: Objects, claim: Claim, folder: Path, settings: Settings
 ) -> Staged:
     """Write everything that the claimed job reads into `folder`, task.json last.
 
@@ -81,7 +84,7 @@ def stage(
         if claim.kind is JobKind.INSPECT:
             staged, files = _inspection(session, claim)
         else:
-            staged, files = _compression(session, claim, threads)
+            staged, files = _compression(session, claim, settings)
     for name, stored in files.items():
         if _fetched(objects, stored, folder / name) != stored.sha256:
             raise Internal(f"the stored object behind {name} is not what was stored")
@@ -113,7 +116,7 @@ def _inspection(session: Session, claim: Claim) -> tuple[Staged, dict[str, Store
 
 
 def _compression(
-    session: Session, claim: Claim, threads: int
+    session: Session, claim: Claim, settings: Settings
 ) -> tuple[Staged, dict[str, Stored]]:
     spec = JobSpec.model_validate(claim.spec)
     device = "cuda" if claim.queue is Queue.GPU else "cpu"
@@ -125,6 +128,9 @@ def _compression(
     chain = _chain(spec, device, model, baseline, teachers, datasets)
     cached = _cached(session, claim.project_id, chain)
     reused, files = _staged_steps(spec, cached)
+    begun = _begun(session, claim.project_id, chain)
+    if begun is not None:
+        files[_TRAINING] = begun
     timed = spec.benchmark is not None
     task = Compress(
         spec=spec,
@@ -133,8 +139,10 @@ def _compression(
         teachers={name: _place(files, each, timed=False) for name, each in teachers.items()},
         datasets={name: _place_data(files, each) for name, each in datasets.items()},
         reused=reused,
+        training=None if begun is None else _TRAINING,
+        training_every_s=settings.training_every_s,
         device=device,
-        threads=threads,
+        threads=settings.threads,
     )
     facts = tuple(
         Reused(step.report, hit.blob_id) for step, hit in zip(reused, cached, strict=True)
@@ -192,6 +200,13 @@ def _cached(session: Session, project_id: str, chain: Chain) -> list[cache.Cache
         hits.append(hit)
         chain.advance(hit.checkpoint.sha256)
     return hits
+
+
+def _begun(session: Session, project_id: str, chain: Chain) -> Stored | None:
+    """How far somebody got with training the step that comes next."""
+    if chain.step_id is None:
+        return None
+    return training.find(session, project_id, chain.key())
 
 
 def _staged_steps(

@@ -13,6 +13,7 @@ from kombu.exceptions import OperationalError as BrokerDown
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.store import training
 from app.store.blobs.objects import Objects
 from app.store.db import Sessions, sessions, sync_engine
 from app.store.doomed import take_doomed
@@ -33,6 +34,7 @@ from worker.settings import Settings
 _CLEAN_EVERY_S = 300.0
 _DOOMED_FOR_S = 3600.0
 _FORGOTTEN_AFTER_S = 86_400.0
+_UNFINISHED_FOR_S = 7 * 86_400.0
 _GRACE_S = 10.0  # a worker asks for a database that is away at least every five
 
 log = logging.getLogger(__name__)
@@ -128,6 +130,7 @@ class Sweep:
         with self._sessions.begin() as session:
             keys = take_doomed(session, _DOOMED_FOR_S)
             forget(session, _FORGOTTEN_AFTER_S)
+            training.forget(session, _UNFINISHED_FOR_S)
         for key in keys:
             self._objects.delete(key)
 

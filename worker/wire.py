@@ -74,7 +74,9 @@ class StagedStep(Fact):
 class Compress(Fact):
     """Run the steps after `reused`, measure, write report and artifacts.
 
-    `teachers` and `datasets` are keyed by id. `model` is the job's model, `baseline` what
+    `teachers` and `datasets` are keyed by id. `training` is how far an earlier attempt got with
+    the step that comes next, if it trained; a training tells how far it is every
+    `training_every_s`. `model` is the job's model, `baseline` what
     it is compared with (often the same). `every_checkpoint` lists the checkpoints of reused
     steps, by step id, where `benchmark.every_step` asks for them.
     """
@@ -86,6 +88,8 @@ class Compress(Fact):
     teachers: dict[str, StagedModel] = Field(default_factory=dict)
     datasets: dict[str, StagedDataset] = Field(default_factory=dict)
     reused: tuple[StagedStep, ...] = ()
+    training: str | None = None
+    training_every_s: float = 60.0
     device: str = "cpu"
     threads: int = Field(1, description="For training and evaluation; timing has its own.")
 
@@ -115,6 +119,15 @@ class StepFinished(Fact):
     step: str
     checkpoint: str
     report: StepReport
+
+
+class TrainingSaved(Fact):
+    """How far a step's training is, complete in `out/`, in place of what was told before."""
+
+    kind: Literal["training_saved"] = "training_saved"
+    step: str
+    file: str
+    epoch: int
 
 
 class Said(Fact):
@@ -172,6 +185,7 @@ Message = Annotated[
     Progressed
     | StepStarted
     | StepFinished
+    | TrainingSaved
     | Said
     | ModelInspected
     | DatasetInspected
@@ -183,6 +197,7 @@ MESSAGE: TypeAdapter[
     Progressed
     | StepStarted
     | StepFinished
+    | TrainingSaved
     | Said
     | ModelInspected
     | DatasetInspected

@@ -1,14 +1,13 @@
 """The step cache: a finished step's checkpoint by the hash of everything that made it."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.store.deposit import Stored, deposit
 from app.store.rows import Blob, StepCache
+from app.store.upsert import upsert
 from lathe.report import StepReport
 
 
@@ -53,10 +52,8 @@ def keep(
     The first writer of a key wins: the same key means the same result.
     """
     blob_id = deposit(session, project_id, checkpoint)
-    dialects: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
-    insert = dialects[session.get_bind().dialect.name]
     session.execute(
-        insert(StepCache)
+        upsert(session, StepCache)
         .values(
             project_id=project_id,
             key=key,

@@ -1,13 +1,12 @@
 """Make a blob row of an object that was written, once for each content of a project."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.store.rows import Blob
+from app.store.upsert import upsert
 from lathe import ids
 
 
@@ -27,10 +26,8 @@ def deposit(session: Session, project_id: str, stored: Stored) -> str:
     spared, and the object under `stored.key` belongs to no row: after the commit
     `strangers` names it for deletion.
     """
-    dialects: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
-    upsert = dialects[session.get_bind().dialect.name]
     statement = (
-        upsert(Blob)
+        upsert(session, Blob)
         .values(
             id=ids.new("blb"),
             project_id=project_id,

@@ -19,7 +19,7 @@ _OF_THE_SERVICE = (
 _OF_WORKERS = (
     "child_file_bytes child_memory_bytes database_patience_s drain_s inspect_max_run_s "
     "inspect_memory_bytes lease_s lock_path objects_patience_s objects_retry_s rehint_s "
-    "reroute_s running_per_project sandbox slots sweep_s threads work_dir"
+    "reroute_s running_per_project sandbox slots sweep_s threads training_every_s work_dir"
 )
 _OF_TOOLS = "api_key url valkey_bin"  # the client, and the embedded service's broker
 _OF_THE_STACK = (  # docker-compose.yml fills them in; a container may be handed them all

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lathe.facts import IoSpec
 from lathe.job import Task
 from lathe.views import Progress
+from worker.engine.train.state import Trainings
 
 Arrays = dict[str, NDArray[np.generic]]
 
@@ -68,3 +69,4 @@ class Context:
     calibration: Samples | None = None
     teachers: dict[str, onnx.ModelProto] = field(default_factory=dict)
     progress: Report = silent
+    trainings: Trainings = field(default_factory=Trainings)

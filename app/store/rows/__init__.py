@@ -1,7 +1,7 @@
 """Every table. Importing this module makes `Base.metadata` whole."""
 
 from app.store.rows.base import Base
-from app.store.rows.jobs import Event, Job, Step, StepCache
+from app.store.rows.jobs import Event, Job, Step, StepCache, TrainingState
 from app.store.rows.results import Artifact, MeasurementRow, Worker
 from app.store.rows.tenants import ApiKey, Audit, IdempotencyKey, Project
 from app.store.rows.uploads import Blob, Dataset, Model
@@ -21,5 +21,6 @@ __all__ = [
     "Project",
     "Step",
     "StepCache",
+    "TrainingState",
     "Worker",
 ]

@@ -116,6 +116,17 @@ class StepCache(Base):
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
+class TrainingState(Base):
+    """How far the training of a step has got, under the key that the step will be cached by."""
+
+    __tablename__ = "training_states"
+
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    blob_id: Mapped[str] = mapped_column(ForeignKey("blobs.id"), index=True)
+    at: Mapped[datetime] = mapped_column(default=utc_now, index=True)
+
+
 class Event(Base):
     """Append-only feed of a job; `seq` counts from 1 without gaps."""
 

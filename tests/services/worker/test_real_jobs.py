@@ -6,10 +6,11 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from app.store.rows import Artifact, Blob, Model
+from app.store.rows import Artifact, Blob, Model, TrainingState
 from lathe.job import Data, JobSpec, Split, Task
 from lathe.states import JobState, StepState, UploadState
 from lathe.techniques.optimize import OptimizeGraph
@@ -22,7 +23,8 @@ from tests.services.worker.shop import Shop
 
 @pytest.fixture
 def crew(deployment: dict[str, str], tmp_path: Path) -> Iterator[Crew]:
-    crew = Crew(deployment, tmp_path / "logs")
+    environment = {**deployment, "LATHE_TRAINING_EVERY_S": "0"}
+    crew = Crew(environment, tmp_path / "logs")
     crew.hire("i", "intake")
     crew.hire("c", "cpu")
     crew.sweep()
@@ -52,6 +54,15 @@ def spec(model_id: str, dataset_id: str, epochs: int) -> JobSpec:
 def started(shop: Shop, job_id: str, step: str) -> int:
     events = shop.events(job_id)
     return sum(e.type == "step_started" and e.data["step"] == step for e in events)
+
+
+def reported(shop: Shop, job_id: str) -> list[dict[str, Any]]:
+    """The steps of a finished job's report."""
+    (artifact,) = [a for a in shop.rows(Artifact, job_id=job_id) if a.kind == "report.json"]
+    (blob,) = shop.rows(Blob, id=artifact.blob_id)
+    shop.objects.read_to_file(blob.key, shop.folder / "report.json")
+    steps: list[dict[str, Any]] = json.loads((shop.folder / "report.json").read_text())["steps"]
+    return steps
 
 
 def test_long_jobs_share_the_house_and_outlive_their_child(shop: Shop, crew: Crew) -> None:
@@ -86,11 +97,7 @@ def test_long_jobs_share_the_house_and_outlive_their_child(shop: Shop, crew: Cre
 
     short = shop.submit(spec(model_id, dataset_id, epochs=1))
     succeeds(shop, crew, short)
-    (artifact,) = [a for a in shop.rows(Artifact, job_id=short) if a.kind == "report.json"]
-    (blob,) = shop.rows(Blob, id=artifact.blob_id)
-    shop.objects.read_to_file(blob.key, shop.folder / "report.json")
-    steps = json.loads((shop.folder / "report.json").read_text())["steps"]
-    reused = [(step["id"], step["reused"]) for step in steps]
+    reused = [(step["id"], step["reused"]) for step in reported(shop, short)]
     assert reused == [("clean", True), ("train", False), ("int8", False)]
 
     last = shop.submit(spec(model_id, dataset_id, epochs=10_000))
@@ -98,3 +105,24 @@ def test_long_jobs_share_the_house_and_outlive_their_child(shop: Shop, crew: Cre
     assert list((shop.folder / "work").glob(f"{last}-1-*"))
     crew.kill_pool("c")  # with its nursery and its child; the next one clears its folder away
     crew.until(lambda: not list((shop.folder / "work").glob(f"{last}-1-*")))
+
+
+def test_a_killed_training_goes_on_behind_the_epoch_that_it_told_of(
+    shop: Shop, crew: Crew
+) -> None:
+    epochs = 300  # some seconds
+    model_id, inspection = shop.upload_model(perceptron(3))
+    dataset_id, reading = shop.upload_dataset(examples(400))
+    succeeds(shop, crew, inspection)
+    succeeds(shop, crew, reading)
+    job_id = shop.submit(spec(model_id, dataset_id, epochs))
+    crew.until(lambda: len(shop.rows(TrainingState)) == 1)
+    child = crew.child_of("c")
+    assert child is not None
+    os.kill(child[0], signal.SIGKILL)
+    succeeds(shop, crew, job_id)
+    assert started(shop, job_id, "train") == 2
+    trained = next(step for step in reported(shop, job_id) if step["id"] == "train")
+    assert 1 <= trained["facts"]["resumed_after_epoch"] < epochs
+    assert [row[0] for row in trained["curve"]] == list(range(epochs + 1))
+    assert shop.rows(TrainingState) == []

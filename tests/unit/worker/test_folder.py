@@ -63,6 +63,19 @@ def test_links_and_special_files_are_refused(folder: JobFolder) -> None:
                 read(folder, name)
 
 
+def test_a_file_is_deleted_and_a_link_is_not_followed(folder: JobFolder) -> None:
+    (folder.path / "elsewhere").write_bytes(b"x")
+    (folder.out / "plain").write_bytes(b"y")
+    (folder.out / "link").symlink_to(folder.path / "elsewhere")
+    folder.remove("plain")
+    folder.remove("link")
+    assert [path.name for path in folder.out.iterdir()] == ["deep"]
+    for name in ("plain", "../elsewhere", str(folder.path / "elsewhere")):
+        with pytest.raises(Escape):
+            folder.remove(name)
+    assert (folder.path / "elsewhere").exists()
+
+
 def test_a_file_that_is_exchanged_while_it_is_read_stays_the_same(folder: JobFolder) -> None:
     (folder.out / "a").write_bytes(b"first")
     (folder.out / "b").write_bytes(b"second")

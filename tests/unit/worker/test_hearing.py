@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.store import queue
+from app.store import queue, training
 from app.store.db import Sessions, sessions, sync_engine
 from app.store.deposit import Stored
 from app.store.rows import Base, Blob, Event, Job, Project, Step, StepCache
@@ -21,7 +21,7 @@ from worker.keys import Ingredients
 from worker.ledger import Change
 from worker.lines import Garbled
 from worker.stage import Chain
-from worker.wire import Progressed, Said, StepFinished, StepStarted
+from worker.wire import Progressed, Said, StepFinished, StepStarted, TrainingSaved
 
 MODEL = "mdl_01k3aaaaaaaaaaaaaaaaaaaaaa"
 SPEC = JobSpec(model=MODEL, pipeline=(OptimizeGraph(id="clean"), QuantizeDynamic(id="int8")))
@@ -33,6 +33,7 @@ class Books:
     def __init__(self, made: Sessions) -> None:
         self._made = made
         self.stored: list[Stored] = []
+        self.store_is_away = False
 
     def write(self, change: Change) -> bool:
         with self._made.begin() as session:
@@ -43,6 +44,9 @@ class Books:
         data = path.read_bytes()
         self.stored.append(Stored(f"{kind}/{len(self.stored)}", data.hex(), len(data)))
         return self.stored[-1]
+
+    def try_to_store(self, kind: str, path: Path) -> Stored | None:
+        return None if self.store_is_away else self.store(kind, path)
 
     def discard_strangers(self, stored: list[Stored]) -> None:
         assert stored == self.stored[-1:]
@@ -92,8 +96,13 @@ def chain() -> Chain:
 
 
 @pytest.fixture
-def hearing(made: Sessions, folder: JobFolder, clock: Clock, chain: Chain) -> Hearing:
-    return Hearing(folder, Books(made), chain, clock)  # type: ignore[arg-type] # a ledger's shape
+def books(made: Sessions) -> Books:
+    return Books(made)
+
+
+@pytest.fixture
+def hearing(books: Books, folder: JobFolder, clock: Clock, chain: Chain) -> Hearing:
+    return Hearing(folder, books, chain, clock)  # type: ignore[arg-type] # a ledger's shape
 
 
 def told(session: Session, kind: str) -> int:
@@ -169,6 +178,38 @@ def test_a_finished_step_is_stored_cached_and_what_the_next_one_starts_from(
     assert (cached.key, cached.checkpoint_blob_id) == (key, blob.id)
     assert (blob.sha256, blob.size_bytes) == ("0102", 2)
     assert (chain.step_id, chain.input_sha256) == ("int8", "0102")
+
+
+def test_a_training_is_kept_under_its_step_s_key_until_the_step_is_done(
+    hearing: Hearing, made: Sessions, folder: JobFolder, chain: Chain
+) -> None:
+    key = chain.key()
+    hearing.hear(StepStarted(step="clean"))
+    for number, data in enumerate((b"\1\2", b"\1\2\3"), start=1):
+        name = f"training-1-{number}.safetensors"
+        (folder.out / name).write_bytes(data)
+        hearing.hear(TrainingSaved(step="clean", file=name, epoch=number))
+        assert not (folder.out / name).exists()
+    with made() as session:
+        assert training.find(session, "prj_a", key) == Stored("training/1", "010203", 3)
+    (folder.out / "clean.checkpoint").write_bytes(b"\4")
+    hearing.hear(finished("clean", "clean.checkpoint"))
+    with made() as session:
+        assert training.find(session, "prj_a", key) is None
+        keys = select(Blob.key).where(Blob.doomed_at.is_not(None)).order_by(Blob.key)
+        assert session.scalars(keys).all() == ["training/0", "training/1"]
+
+
+def test_a_training_goes_on_when_the_store_does_not_take_how_far_it_is(
+    hearing: Hearing, books: Books, made: Sessions, folder: JobFolder, chain: Chain
+) -> None:
+    books.store_is_away = True
+    hearing.hear(StepStarted(step="clean"))
+    (folder.out / "t").write_bytes(b"\1")
+    hearing.hear(TrainingSaved(step="clean", file="t", epoch=1))
+    assert not (folder.out / "t").exists()
+    with made() as session:
+        assert training.find(session, "prj_a", chain.key()) is None
 
 
 @pytest.mark.parametrize(

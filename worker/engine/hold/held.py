@@ -1,9 +1,9 @@
 """What the training loop tells whoever holds weights in a form."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from torch import nn
+from torch import Tensor, nn
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,14 @@ class Held:
     def finish(self) -> None:
         """The module holds the effective values of the last `keep`, and they stay."""
 
+    def state(self) -> dict[str, Tensor]:
+        """What the holder knows by now and its making does not tell it; the parameters of the
+        module and the optimiser's sums are written down elsewhere."""
+        return {}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what `state` gave; this one was made as that one was."""
+
 
 class Together(Held):
     """Several, told in order; what was put in last is taken out first."""
@@ -107,3 +115,19 @@ class Together(Held):
         """Told to all."""
         for part in self.parts:
             part.finish()
+
+    def state(self) -> dict[str, Tensor]:
+        """Those of all, as "<part>.<name>"."""
+        return {
+            f"{number}.{name}": tensor
+            for number, part in enumerate(self.parts)
+            for name, tensor in part.state().items()
+        }
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Each takes its own."""
+        for number, part in enumerate(self.parts):
+            start = f"{number}."
+            part.restore(
+                {k.removeprefix(start): t for k, t in state.items() if k.startswith(start)}
+            )

@@ -9,7 +9,7 @@ Han, Mao and Dally, "Deep Compression", arXiv:1510.00149, section 3.3, equation 
 Zero is a value that does not learn, so that a mask beside the codebook holds.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -61,3 +61,12 @@ class SharedValues(Held):
         table = torch.cat([self.values.new_zeros(1), self.values])
         for parameter, codes in zip(self.parameters, self.codes, strict=True):
             parameter.copy_(table.index_select(0, codes).reshape(parameter.shape))
+
+    def state(self) -> dict[str, Tensor]:
+        """The values."""
+        return {"values": self.values}
+
+    @torch.no_grad()
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """The values, which the weights have already."""
+        self.values.copy_(state["values"])

@@ -17,7 +17,7 @@ stays.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -137,6 +137,23 @@ class RisingMask(Held):
         for tensor, zero in zip(self.tensors, self.zeros, strict=True):
             for parameter, mask in self._apart(tensor, zero):
                 parameter.masked_fill_(mask, 0)
+
+    def state(self) -> dict[str, Tensor]:
+        """The mask, and what the next choice of it asks for."""
+        return {
+            **{f"zeros.{n}": zero for n, zero in enumerate(self.zeros)},
+            **{f"slopes.{n}": slope for n, slope in enumerate(self.slopes)},
+            "asked": torch.tensor(self.asked),
+            "fixed": torch.tensor(self.fixed),
+        }
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """All of it."""
+        device, tensors = self.zeros[0].device, range(len(self.tensors))
+        self.zeros = [state[f"zeros.{n}"].to(device) for n in tensors]
+        if "slopes.0" in state:
+            self.slopes = [state[f"slopes.{n}"].to(device) for n in tensors]
+        self.asked, self.fixed = bool(state["asked"]), bool(state["fixed"])
 
     def _apart(self, tensor: Masked, whole: Tensor) -> list[tuple[nn.Parameter, Tensor]]:
         """A flat mask as each parameter's own."""

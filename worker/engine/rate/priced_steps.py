@@ -12,7 +12,7 @@ the weights, it is added, doubled, every other step.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -127,3 +127,25 @@ class PricedSteps(Held):
     def keep(self) -> None:
         """Remember the latent values; the module keeps the effective ones."""
         self.kept = [latent.clone() for latent in self.latent]
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """The step, whether it still learns, densities until they are counted anew, and the
+        latent values of the best epoch."""
+        told = {"step": self.step, "learns": self.learns, "over": self.over}
+        return {
+            "log_step": self.log_step,
+            **{name: torch.tensor(value, dtype=torch.float64) for name, value in told.items()},
+            **{f"bits.{n}": bits for n, bits in enumerate(self.bits)},
+            **{f"kept.{n}": latent for n, latent in enumerate(self.kept)},
+        }
+
+    @torch.no_grad()
+    def restore(self, state: Mapping[str, torch.Tensor]) -> None:
+        """All of it."""
+        self.log_step.copy_(state["log_step"])
+        self.step = state["step"].item()
+        self.learns, self.over = bool(state["learns"]), bool(state["over"])
+        device, count = self.log_step.device, len(self.tensor.parameters)
+        self.bits = [state[f"bits.{n}"].to(device) for n in range(count)]
+        if "kept.0" in state:
+            self.kept = [state[f"kept.{n}"].to(device) for n in range(count)]

@@ -1,5 +1,7 @@
 """Multiples that settle: zeros and steps stay, and the latent values are remembered."""
 
+from collections.abc import Mapping
+
 import torch
 
 from worker.engine.hold.on_steps import OnSteps
@@ -26,3 +28,11 @@ class SettledSteps(OnSteps):
     def keep(self) -> None:
         """Remember the latent values; the module keeps the effective ones."""
         self.kept = [latent.clone() for latent in self.latent]
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """The latent values of the best epoch."""
+        return {f"kept.{n}": latent for n, latent in enumerate(self.kept)}
+
+    def restore(self, state: Mapping[str, torch.Tensor]) -> None:
+        """The latent values of the best epoch."""
+        self.kept = [state[f"kept.{n}"].to(k.device) for n, k in enumerate(self.kept)]

@@ -23,7 +23,8 @@ from worker.engine.run.examples import example_inputs
 from worker.engine.run.materials import Materials
 from worker.engine.run.refusals import stopping
 from worker.engine.run.traits import check_kept
-from worker.wire import Compress, StepFinished, StepStarted
+from worker.engine.train.state import Trainings
+from worker.wire import Compress, StepFinished, StepStarted, TrainingSaved
 
 KEEPS_THE_FUNCTION = (OptimizeGraph,)
 GATE_EXAMPLES = 8
@@ -67,7 +68,7 @@ def run_steps(task: Compress, materials: Materials, desk: Desk) -> Ran:
             tempfile.TemporaryDirectory(dir=desk.out) as scratch,
             desk.working(step=step_id) as progress,
         ):
-            context = _context(task, materials, position, Path(scratch), progress)
+            context = _context(task, materials, position, Path(scratch), progress, desk)
             outcome, report = _timed(current, context, materials, task.spec, position)
             counts = counts.after(outcome.checkpoint)
             report = report.model_copy(update={"facts": report.facts | counts.as_facts()})
@@ -94,7 +95,12 @@ def _start(task: Compress, folder_in: Path) -> Checkpoint:
 
 
 def _context(
-    task: Compress, materials: Materials, position: int, folder: Path, progress: Report
+    task: Compress,
+    materials: Materials,
+    position: int,
+    folder: Path,
+    progress: Report,
+    desk: Desk,
 ) -> Context:
     return Context(
         io=materials.io,
@@ -108,6 +114,22 @@ def _context(
         calibration=materials.calibration,
         teachers=materials.teachers,
         progress=progress,
+        trainings=_trainings(task, position, desk),
+    )
+
+
+def _trainings(task: Compress, position: int, desk: Desk) -> Trainings:
+    step_id = task.spec.step_id(position)
+    begun = task.training if position == len(task.reused) else None
+
+    def tell(path: Path, epoch: int) -> None:
+        desk.say(TrainingSaved(step=step_id, file=path.name, epoch=epoch))
+
+    return Trainings(
+        found=None if begun is None else desk.inside / begun,
+        folder=desk.out,
+        tell=tell,
+        every_s=task.training_every_s,
     )
 
 

@@ -25,6 +25,16 @@ class Best:
     waited: int = 0
     mark: float = -float("inf")
 
+    def told(self) -> dict[str, int | float]:
+        """Everything but the weights."""
+        return {
+            "epoch": self.epoch,
+            "score": self.score,
+            "loss": self.loss,
+            "waited": self.waited,
+            "mark": self.mark,
+        }
+
     def offer(self, epoch: int, score: float, loss: float, module: torch.nn.Module) -> bool:
         """Take one epoch's result, copy its weights if it is the best, and say whether to
         stop. A score that is not a number is never the best."""

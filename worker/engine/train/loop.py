@@ -2,39 +2,32 @@
 
 Epoch 0 is the model as it came. The weights that stay are those of the best epoch by the
 held-out score, epoch 0 included. A loss that is not finite ends the run with the best so
-far; only a run whose first step already has none is refused as diverged.
+far; only a run whose first step already has none is refused as diverged. An epoch that the
+holder of weights is not ready for, because a schedule of its own still runs, is never the
+best.
 
-Weights may be held in a form (see `hold`): the model then computes, is judged and is kept
-with their effective values, while the optimiser moves latent ones. An epoch that the holder
-is not ready for, because a schedule of its own still runs, is never the best.
+After an epoch everything that the next one depends on may be written down (see state.py). A
+run that begins with such a state goes on behind that epoch, and on a CPU ends with the very
+weights that it would have had.
 """
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import torch
 
-from lathe.errors import StepImpossible, TrainingDiverged
+from lathe.errors import TrainingDiverged
 from lathe.techniques.train import Training
-from worker.engine.context import Context, Samples
+from worker.engine.context import Context
 from worker.engine.hold.held import Held
-from worker.engine.pace import Pace
 from worker.engine.threads import torch_threads
-from worker.engine.train.augmentation import augmentation
-from worker.engine.train.batches import Batch, Rows, batches
 from worker.engine.train.best import Best
-from worker.engine.train.hold_out import hold_out
+from worker.engine.train.epochs import Epochs, Forward
 from worker.engine.train.lesson import Lesson
-from worker.engine.train.optimizer import optimizer
-from worker.engine.train.schedule import rate_factor
+from worker.engine.train.state import State, Trainings, fits
 
-Forward = Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]]
 Stopped = Literal["epochs", "patience", "loss_not_finite"]
-JUDGED_TOGETHER = 256  # examples a forward pass of the held-out part, where a batch is smaller
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +39,12 @@ class Fitted:
     stopped: Stopped
     train_examples: int
     held_out_examples: int
+    resumed_after: int | None = None
 
     @property
-    def facts(self) -> dict[str, float | int | str]:
-        """The run as flat facts; a score is higher when better."""
+    def facts(self) -> dict[str, float | int | str | None]:
+        """The run as flat facts; a score is higher when better. `resumed_after_epoch` is set
+        where an earlier attempt had got so far."""
         return {
             "epochs_run": len(self.curve) - 1,
             "best_epoch": self.best_epoch,
@@ -58,6 +53,7 @@ class Fitted:
             "held_out_examples": self.held_out_examples,
             "held_out_score_before": self.curve[0][2],
             "held_out_score_after": self.curve[self.best_epoch][2],
+            "resumed_after_epoch": self.resumed_after,
         }
 
 
@@ -77,195 +73,127 @@ def fit(
     Raises StepImpossible for data or a model that cannot be trained with, before any step,
     and TrainingDiverged.
     """
-    run = _Run(module, forward, spec, lesson, context, held or Held())
+    epochs = Epochs(module, forward, spec, lesson, context, held or Held())
+    run = _Run(epochs, spec, context.trainings)
     devices = [context.device] if context.device.type == "cuda" else []
     with torch_threads(context.threads), torch.random.fork_rng(devices):
         torch.manual_seed(context.seed)
         try:
-            return run.fit()
+            return run.fitted()
         finally:
             module.to("cpu").eval()
 
 
 class _Run:
-    def __init__(
-        self,
-        module: torch.nn.Module,
-        forward: Forward,
-        spec: Training,
-        lesson: Lesson,
-        context: Context,
-        held: Held,
-    ) -> None:
-        if context.train is None:
-            raise StepImpossible("training needs a train split", param="data.train")
-        self.samples: Samples = context.train
-        if lesson.reads_labels and not self.samples.has_labels:
-            raise StepImpossible("the train split has no labels", param="data.train")
-        self.module, self.forward, self.spec, self.lesson = module, forward, spec, lesson
-        self.held, self.device, self.seed = held, context.device, context.seed
-        self.rows = hold_out(self.samples.count, spec.hold_out, context.hold_out_seed)
-        self.augmentation = augmentation(spec.augment, self.samples, context.seed)
-        self.a_epoch = min(len(self.rows.train), spec.max_samples or len(self.rows.train))
-        self.steps = spec.epochs * math.ceil(self.a_epoch / spec.batch_size)
-        train, judged = len(self.rows.train), len(self.rows.held)
-        shown = min(train, judged) + judged + spec.epochs * (self.a_epoch + judged)
-        self.pace = Pace(context.progress, total=shown, unit="examples")
+    def __init__(self, epochs: Epochs, spec: Training, trainings: Trainings) -> None:
+        self.epochs, self.spec, self.trainings = epochs, spec, trainings
         self.best = Best(spec.early_stopping)
-        self.lone_too = not self.has_batch_norm()
-        if not self.lone_too and min(spec.batch_size, self.a_epoch) == 1:
-            raise StepImpossible(
-                "BatchNormalization cannot learn from a batch of 1; raise batch_size",
-                param="batch_size",
-            )
+        self.curve: list[tuple[float, ...]] = []
+        self.stopped: Stopped = "epochs"
+        self.ended = False
 
-    def has_batch_norm(self) -> bool:
-        norms = torch.nn.modules.batchnorm._BatchNorm  # noqa: SLF001 - the family's only root
-        return any(isinstance(m, norms) for m in self.module.modules())
+    def fitted(self) -> Fitted:
+        self.epochs.begin()
+        found = self.trainings.begin()
+        resumed = found is not None and self.resume(found)
+        after = len(self.curve) - 1 if resumed else None
+        if not resumed:
+            self.look()
+        if not self.ended:
+            self.run()
+        self.trainings.end(self.result)
+        self.epochs.module.load_state_dict(self.best.state)
+        self.epochs.held.finish()
+        self.epochs.pace.finish()
+        return Fitted(
+            curve=tuple(self.curve),
+            best_epoch=self.best.epoch,
+            stopped=self.stopped,
+            train_examples=len(self.epochs.rows.train),
+            held_out_examples=len(self.epochs.rows.held),
+            resumed_after=after,
+        )
 
-    def fit(self) -> Fitted:
-        self.module.to(self.device)
-        self.optimizer = optimizer(self.spec.optimizer, self.weights(), self.held.own())
-        self.step = 0
-        with self.effective():
-            before, _ = self.judge(self.rows.train[: len(self.rows.held)])
-            loss, score = self.judge(self.rows.held)
+    def look(self) -> None:
+        """Epoch 0: the model as it came."""
+        rows = self.epochs.rows
+        with self.epochs.effective():
+            before, _ = self.epochs.judge(rows.train[: len(rows.held)])
+            loss, score = self.epochs.judge(rows.held)
             self.offer(0, score, loss)
-        curve: list[tuple[float, ...]] = [(0.0, before, score)]
-        stopped: Stopped = "epochs"
-        for epoch in range(1, self.spec.epochs + 1):
-            train_loss = self.learn(epoch)
-            if train_loss is None:
-                stopped = "loss_not_finite"
+        self.curve.append((0.0, before, score))
+
+    def run(self) -> None:
+        """The epochs that are left."""
+        for epoch in range(len(self.curve), self.spec.epochs + 1):
+            if self.stops(epoch):
                 break
-            with self.effective():
-                loss, score = self.judge(self.rows.held)
-                if not math.isfinite(loss):
-                    stopped = "loss_not_finite"
-                    break
-                curve.append((float(epoch), train_loss, score))
-                if self.offer(epoch, score, loss):
-                    stopped = "patience" if epoch < self.spec.epochs else "epochs"
-                    break
+            self.trainings.offer(self.state)
         if not self.best.state:
             raise TrainingDiverged(
                 "the model's held-out score is not a number, before and after training"
-                if self.held.ready
+                if self.epochs.held.ready
                 else "the loss was no longer finite before the schedule had ended; lower "
                 "optimizer.lr"
             )
-        self.module.load_state_dict(self.best.state)
-        self.held.finish()
-        self.pace.finish()
-        return Fitted(
-            curve=tuple(curve),
-            best_epoch=self.best.epoch,
-            stopped=stopped,
-            train_examples=len(self.rows.train),
-            held_out_examples=len(self.rows.held),
-        )
 
-    def weights(self) -> list[torch.nn.Parameter]:
-        """What the optimiser may move in the module; raises StepImpossible where it has
-        nothing at all to move."""
-        taken = {id(parameter) for parameter in self.held.taken()}
-        trained = [p for p in self.module.parameters() if p.requires_grad]
-        free = [p for p in trained if id(p) not in taken]
-        if not trained:
-            raise StepImpossible("the model has no float weights to train")
-        if not free and not self.held.own():
-            raise StepImpossible("every weight of the model is held as it is by earlier steps")
-        return free
-
-    @contextmanager
-    def effective(self) -> Iterator[None]:
-        """With the weights that the model computes with."""
-        self.held.before()
-        try:
-            yield
-        finally:
-            self.held.after()
+    def stops(self, epoch: int) -> bool:
+        """One epoch; whether it is the last one, and `stopped` says why."""
+        train_loss = self.epochs.learn(epoch)
+        if train_loss is None:
+            self.stopped = "loss_not_finite"
+            return True
+        with self.epochs.effective():
+            loss, score = self.epochs.judge(self.epochs.rows.held)
+            if not math.isfinite(loss):
+                self.stopped = "loss_not_finite"
+                return True
+            self.curve.append((float(epoch), train_loss, score))
+            if self.offer(epoch, score, loss):
+                self.stopped = "patience" if epoch < self.spec.epochs else "epochs"
+                return True
+        return False
 
     def offer(self, epoch: int, score: float, loss: float) -> bool:
         """Let the weights of now be the best if they may and are; whether to stop."""
-        if not self.held.ready:
+        held = self.epochs.held
+        if not held.ready:
             return False
-        stop = self.best.offer(epoch, score, loss, self.module)
+        stop = self.best.offer(epoch, score, loss, self.epochs.module)
         if self.best.epoch == epoch:
-            self.held.keep()
+            held.keep()
         return stop
 
-    def learn(self, epoch: int) -> float | None:
-        """One epoch; its mean loss, or None where a step's loss was not finite."""
-        order = self.order(epoch)
-        self.lesson.prepare(order, self.tick)
-        self.module.train()
-        total, seen = 0.0, 0
-        for batch in self.read(order, self.spec.batch_size, lone_too=self.lone_too):
-            factor = rate_factor(self.spec.schedule, self.step, self.steps)
-            for group in self.optimizer.param_groups:
-                group["lr"] = self.spec.optimizer.lr * factor * group["lr_factor"]
-            self.held.hear(self.step, self.steps)
-            with self.effective():
-                value = self.pass_back(batch)
-            if value is None:
-                return None
-            self.optimizer.step()
-            self.optimizer.zero_grad(set_to_none=True)
-            self.held.settle()
-            self.step += 1
-            total, seen = total + value * batch.examples, seen + batch.examples
-        return total / seen
+    def state(self) -> State:
+        """After an epoch."""
+        return State(self.parts() | self.epochs.state(), self.told())
 
-    def pass_back(self, batch: Batch) -> float | None:
-        """A batch's loss, its gradients in place; None where it is not finite."""
-        loss = self.lesson.loss(self.forward(batch.inputs), batch)
-        value = loss.item()
-        if not math.isfinite(value):
-            if self.step == 0:
-                raise TrainingDiverged(
-                    f"the very first training loss is {value}; look for values in the "
-                    "train split that are missing or far out of range",
-                    param="data.train",
-                )
-            return None
-        if not loss.requires_grad:
-            raise StepImpossible("no float weight reaches the trained output")
-        torch.autograd.backward(loss)
-        return value
+    def result(self) -> State:
+        """After the last one."""
+        return State(self.parts(), self.told(), ended=True)
 
-    def order(self, epoch: int) -> Rows:
-        """This epoch's rows, drawn anew from the seed and the epoch."""
-        shuffled = np.random.default_rng((self.seed, epoch)).permutation(self.rows.train)
-        chosen = shuffled[: self.a_epoch]
-        return self.augmentation.choose(chosen, epoch) if self.augmentation else chosen
+    def parts(self) -> dict[str, dict[str, torch.Tensor]]:
+        return {"best": self.best.state, "held": self.epochs.held.state()}
 
-    def judge(self, rows: Rows) -> tuple[float, float]:
-        """Mean loss and score over `rows`, in eval mode."""
-        self.lesson.prepare(rows, self.tick)
-        self.module.eval()
-        loss, score = 0.0, 0.0
-        with torch.no_grad():
-            for batch in self.read(rows, max(self.spec.batch_size, JUDGED_TOGETHER)):
-                outputs = self.forward(batch.inputs)
-                share = batch.examples / len(rows)
-                loss += self.lesson.loss(outputs, batch).item() * share
-                score += self.lesson.score(outputs, batch) * share
-        return loss, score
+    def told(self) -> dict[str, object]:
+        return {
+            "epoch": len(self.curve) - 1,
+            "step": self.epochs.step,
+            "curve": self.curve,
+            "stopped": self.stopped,
+            "best": self.best.told(),
+        }
 
-    def tick(self) -> None:
-        self.pace.add(0)
-
-    def read(self, rows: Rows, size: int, *, lone_too: bool = True) -> Iterator[Batch]:
-        labels = self.lesson.reads_labels
-        for batch in batches(
-            self.samples,
-            rows,
-            size,
-            self.device,
-            labels=labels,
-            lone_too=lone_too,
-            augmentation=self.augmentation,
-        ):
-            yield batch
-            self.pace.add(batch.examples)
+    def resume(self, found: State) -> bool:
+        """Go on behind what was `found`; False, and nothing is changed, where that is of
+        another model."""
+        told, best = found.told, found.parts.get("best", {})
+        if found.ended and not fits(best, self.epochs.module.state_dict()):
+            return False
+        if not found.ended and not self.epochs.resume(found.parts, told["step"], told["epoch"]):
+            return False
+        self.epochs.held.restore(found.parts.get("held", {}))
+        self.best = Best(self.spec.early_stopping, state=best, **told["best"])
+        self.curve = [tuple(row) for row in told["curve"]]
+        self.stopped, self.ended = told["stopped"], found.ended
+        return True

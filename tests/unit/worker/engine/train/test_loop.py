@@ -13,7 +13,7 @@ from lathe.techniques.train import Adam, EarlyStopping, Recover, Sgd
 from lathe.views import Progress
 from worker.engine.context import Context
 from worker.engine.hold.held import Held, OwnParameters
-from worker.engine.train import loop
+from worker.engine.train import epochs
 from worker.engine.train.batches import Batch, Rows
 from worker.engine.train.hold_out import hold_out
 from worker.engine.train.loop import Fitted, fit
@@ -208,7 +208,7 @@ def test_an_output_that_no_weight_reaches_is_refused(context: Context) -> None:
 def test_held_out_scores_weigh_batches_by_their_size(
     context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "JUDGED_TOGETHER", 1)  # 170 held rows in batches of 100 and 70
+    monkeypatch.setattr(epochs, "JUDGED_TOGETHER", 1)  # 170 held rows in batches of 100 and 70
     torch.manual_seed(1)
     module = nn.Linear(2, 3)
     assert context.train is not None
@@ -228,7 +228,7 @@ def test_held_out_scores_weigh_batches_by_their_size(
 def test_a_loss_over_several_batches_is_their_mean(
     context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "JUDGED_TOGETHER", 1)
+    monkeypatch.setattr(epochs, "JUDGED_TOGETHER", 1)
     fitted = run(Constant(), [0.5] * 20, context, epochs=1, hold_out=0.5, batch_size=64)
     # before: 100 rows in batches of 64 and 36; then 100 rows more, w falling from 10 to 9
     assert [row[1] for row in fitted.curve] == pytest.approx([10.0, (64 * 10 + 36 * 9) / 100])
