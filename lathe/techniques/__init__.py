@@ -10,7 +10,7 @@ from lathe.techniques.prune import PruneChannels, PruneWeights
 from lathe.techniques.quantize import QuantizeDynamic, QuantizeFloat, QuantizeStatic
 from lathe.techniques.rate import RateDistortion, ShareRateDistortion
 from lathe.techniques.share import ShareWeights
-from lathe.techniques.train import Distill, Recover
+from lathe.techniques.train import Distill, Recover, Regularize
 
 AnyStep = (
     OptimizeGraph
@@ -18,6 +18,7 @@ AnyStep = (
     | PruneWeights
     | Recover
     | Distill
+    | Regularize
     | RateDistortion
     | ShareRateDistortion
     | ShareWeights

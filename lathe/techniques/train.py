@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from lathe.ids import ModelId
 from lathe.spec import Spec
 from lathe.techniques.augment import Augment
-from lathe.techniques.step import Needs, Step
+from lathe.techniques.step import LayerId, Needs, Step
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
 USUAL_BETAS = (0.9, 0.999)
@@ -127,6 +127,30 @@ class Taught(Training):
         if not names and not self.loss.hard:
             raise ValueError("there is nothing to learn: name a teacher, or raise loss.hard")
         return self
+
+
+class Regularize(Taught):
+    """Train with a penalty that makes weights zero, whole rows zero, or matrices low-rank.
+
+    After every step of the optimiser the penalty's proximal operator is applied with
+    lr * strength. What it leaves pays in a later step: zeros in encode.entropy, empty rows in
+    prune.channels, low ranks in decompose.
+    """
+
+    technique: Literal["train.regularize"] = "train.regularize"
+    penalty: Literal["l1", "group_lasso", "nuclear_norm"] = Field(
+        "l1",
+        description="l1: sum of magnitudes; group_lasso: sum of the norms of what each output "
+        "adds up, times the root of their size; nuclear_norm: sum of singular values.",
+    )
+    strength: float = Field(
+        0.1, gt=0, le=1e4, description="Of the penalty, in units of the loss."
+    )
+    protect: tuple[LayerId, ...] = Field(
+        (), description="Layers without a penalty, by layer id."
+    )
+    teachers: tuple[Teacher, ...] = Field((), max_length=8)
+    loss: DistillLoss = Field(default_factory=lambda: DistillLoss(hard=1.0))
 
 
 class Distill(Taught):

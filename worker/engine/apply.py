@@ -12,7 +12,7 @@ from lathe.techniques.prune import PruneChannels, PruneWeights
 from lathe.techniques.quantize import QuantizeDynamic, QuantizeFloat, QuantizeStatic
 from lathe.techniques.rate import RateDistortion, ShareRateDistortion
 from lathe.techniques.share import ShareWeights
-from lathe.techniques.train import Distill, Recover
+from lathe.techniques.train import Distill, Recover, Regularize
 from worker.engine.checkpoint import Checkpoint
 from worker.engine.context import Context
 from worker.engine.encode.entropy import encode_entropy
@@ -29,6 +29,7 @@ from worker.engine.rate.train import train_rate_distortion
 from worker.engine.share.weights import share_weights
 from worker.engine.train.distill import distill
 from worker.engine.train.recover import recover
+from worker.engine.train.regularize import regularize
 
 
 def apply(  # noqa: C901, PLR0911, PLR0912 - a case a technique
@@ -52,6 +53,8 @@ def apply(  # noqa: C901, PLR0911, PLR0912 - a case a technique
             return recover(checkpoint, step, context)
         case Distill():
             return distill(checkpoint, step, context)
+        case Regularize():
+            return regularize(checkpoint, step, context)
         case RateDistortion():
             return train_rate_distortion(checkpoint, step, context)
         case ShareRateDistortion():

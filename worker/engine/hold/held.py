@@ -67,6 +67,11 @@ class Held:
         """Go on from what `state` gave; this one was made as that one was."""
 
 
+def in_last_epoch(step: int, steps: int, epochs: int) -> bool:
+    """Whether `step`, counted from 0, ends in the last of `epochs` epochs of `steps` in all."""
+    return step + 1 > steps * (1 - 0.5 / epochs)
+
+
 class Together(Held):
     """Several, told in order; what was put in last is taken out first."""
 

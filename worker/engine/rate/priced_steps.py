@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from worker.engine.hold.held import Held, OwnParameters
+from worker.engine.hold.held import Held, OwnParameters, in_last_epoch
 from worker.engine.rate.density import switch_bits
 from worker.engine.rate.grid import coarse, codes
 from worker.engine.rate.penalty import add_rate_gradient
@@ -72,7 +72,7 @@ class PricedSteps(Held):
 
     def hear(self, step: int, steps: int) -> None:
         """Freeze the step when it is time; count densities anew."""
-        self.now, self.over = step, step + 1 > steps * (1 - 0.5 / self.schedule.epochs)
+        self.now, self.over = step, in_last_epoch(step, steps, self.schedule.epochs)
         self.price = self.schedule.price(step / steps)
         if self.learns and (self.over or step >= self.schedule.step_share * steps):
             self.freeze()

@@ -19,6 +19,7 @@ FUNCTIONS = {
     "prune.weights": "prune_weights",
     "train.recover": "recover",
     "train.distill": "distill",
+    "train.regularize": "regularize",
     "train.rate_distortion": "train_rate_distortion",
     "share.rate_distortion": "share_rate_distortion",
     "share.weights": "share_weights",
