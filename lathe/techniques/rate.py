@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from lathe.spec import Spec
 from lathe.techniques.encode import Profile
 from lathe.techniques.step import LayerId, Needs
-from lathe.techniques.train import Adam, DistillLoss, LogitsLoss, Optimizer, Taught
+from lathe.techniques.train import Adam, DistillLoss, LogitsLoss, Optimizer, Schedule, Taught
 
 
 def _adam() -> Adam:
@@ -32,7 +32,7 @@ class RateDistortion(Taught):
     loss: DistillLoss = Field(default_factory=_loss)
     epochs: int = Field(20, ge=1, le=10_000, description="Epochs in which the rate grows.")
     settle_epochs: int = Field(10, ge=0, le=10_000, description="Epochs with fixed zeros.")
-    schedule: Literal["constant", "cosine"] = Field(
+    schedule: Schedule = Field(
         "cosine", description="Learning rate of the settling epochs; constant before them."
     )
     rate: float = Field(

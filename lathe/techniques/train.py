@@ -11,6 +11,7 @@ from lathe.techniques.step import LayerId, Needs, Step
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
 USUAL_BETAS = (0.9, 0.999)
+Schedule = Literal["constant", "linear", "cosine"]
 
 
 class Sgd(Spec):
@@ -43,7 +44,15 @@ class AdamW(Spec):
     weight_decay: float = Field(0.01, ge=0, lt=1)
 
 
-Optimizer = Annotated[Sgd | Adam | AdamW, Field(discriminator="kind")]
+class Adagrad(Spec):
+    """Adagrad: each weight's rate falls with the squares it has seen; Duchi et al. 2011."""
+
+    kind: Literal["adagrad"] = "adagrad"
+    lr: float = Field(0.01, gt=0, le=10)
+    weight_decay: float = Field(0.0, ge=0, lt=1)
+
+
+Optimizer = Annotated[Sgd | Adam | AdamW | Adagrad, Field(discriminator="kind")]
 
 
 class EarlyStopping(Spec):
@@ -63,8 +72,13 @@ class Training(Step):
     optimizer: Optimizer = Field(default_factory=Adam)
     epochs: int = Field(3, ge=1, le=10_000)
     batch_size: int = Field(64, ge=1, le=65_536)
-    schedule: Literal["constant", "cosine"] = Field(
-        "cosine", description="Learning rate over the whole run."
+    schedule: Schedule = Field("cosine", description="Learning rate over the whole run.")
+    warmup: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        exclude_if=lambda warmup: warmup == 0,  # older workers do not know the key
+        description="Part of the run in which the learning rate first rises to `lr`.",
     )
     hold_out: float = Field(
         0.1, gt=0, lt=0.9, description="Fraction of train kept apart to choose the epoch."

@@ -109,7 +109,7 @@ class Epochs:
         self.module.train()
         total, seen = 0.0, 0
         for batch in self._read(order, self.spec.batch_size, lone_too=self.lone_too):
-            factor = rate_factor(self.spec.schedule, self.step, self.steps)
+            factor = rate_factor(self.spec.schedule, self.step, self.steps, self.spec.warmup)
             for group in self.optimizer.param_groups:
                 group["lr"] = self.spec.optimizer.lr * factor * group["lr_factor"]
             self.held.hear(self.step, self.steps)

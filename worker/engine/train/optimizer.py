@@ -10,7 +10,7 @@ from typing import Any, assert_never
 import torch
 import torch._dynamo
 
-from lathe.techniques.train import Adam, AdamW, Optimizer, Sgd
+from lathe.techniques.train import Adagrad, Adam, AdamW, Optimizer, Sgd
 from worker.engine.hold.held import OwnParameters
 
 
@@ -19,7 +19,7 @@ def optimizer(
     parameters: Iterable[torch.nn.Parameter],
     own: Sequence[OwnParameters] = (),
 ) -> torch.optim.Optimizer:
-    """SGD with Nesterov momentum (plain where momentum is 0), Adam, or AdamW.
+    """SGD with Nesterov momentum (plain where momentum is 0), Adam, AdamW or Adagrad.
 
     Weight decay applies to every parameter, biases and norms too, as in torch; of `own`, to
     those that say so. Every group carries the `lr_factor` of its learning rate.
@@ -46,6 +46,8 @@ def optimizer(
             return torch.optim.AdamW(
                 groups, lr=spec.lr, weight_decay=spec.weight_decay, fused=True
             )
+        case Adagrad():
+            return torch.optim.Adagrad(groups, lr=spec.lr, weight_decay=spec.weight_decay)
         case _:
             assert_never(spec)
 

@@ -39,7 +39,8 @@ class Shrinking(Held):
         """How hard this step draws."""
         spec = self.spec
         self.over = in_last_epoch(step, steps, spec.epochs)
-        pull = spec.optimizer.lr * rate_factor(spec.schedule, step, steps) * spec.strength
+        factor = rate_factor(spec.schedule, step, steps, spec.warmup)
+        pull = spec.optimizer.lr * factor * spec.strength
         if spec.penalty == "nuclear_norm":
             due = step % EVERY == EVERY - 1 or step + 1 == steps
             pull = pull * EVERY if due else 0.0

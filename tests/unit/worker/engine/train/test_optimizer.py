@@ -2,7 +2,7 @@
 
 import torch
 
-from lathe.techniques.train import Adam, AdamW, Sgd
+from lathe.techniques.train import Adagrad, Adam, AdamW, Sgd
 from worker.engine.hold.held import OwnParameters
 from worker.engine.train.optimizer import optimizer
 
@@ -37,6 +37,15 @@ def test_adam_mixes_decay_into_its_step_and_adamw_does_not() -> None:
     # a first Adam step is lr whatever the gradient; AdamW shrinks by lr * decay besides
     assert torch.allclose(adam[0], torch.tensor([2 - 0.1]))
     assert torch.allclose(adamw[0], torch.tensor([2 * (1 - 0.1 * 0.5) - 0.1]))
+
+
+def test_adagrad_divides_by_the_root_of_all_squares() -> None:
+    (weight,) = parameters = weights()
+    chosen = optimizer(Adagrad(lr=0.1, weight_decay=0), parameters)
+    for gradient in (3.0, 4.0):  # roots of 9 and of 9 + 16
+        weight.grad = torch.tensor([gradient])
+        chosen.step()
+    assert torch.allclose(weight, torch.tensor([2 - 0.1 * 3 / 3 - 0.1 * 4 / 5]))
 
 
 def test_own_parameters_have_their_own_rate_and_decay_only_if_they_say_so() -> None:

@@ -44,7 +44,11 @@ TRAINED: dict[str, dict[str, Any]] = {
         "epochs": 2,
         "optimizer": {"kind": "adam", "lr": 0.03},
     },
-    "regularize": {"technique": "train.regularize", "strength": 2, "optimizer": {"kind": "adam"}},
+    "regularize": {
+        "technique": "train.regularize",
+        "strength": 2,
+        "optimizer": {"kind": "adam"},
+    },
     "slimming": {
         "technique": "prune.channels",
         "keep_parameters": 0.9,
