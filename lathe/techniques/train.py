@@ -125,6 +125,20 @@ class DistillLoss(Spec):
     logits: LogitsLoss = Field(default_factory=LogitsLoss)
 
 
+class Feature(Spec):
+    """Values of a layer that the student is to have as its first teacher has them.
+
+    hint: their squared error, behind a learnt 1x1 convolution where the numbers of channels
+    differ; Romero et al., "FitNets", arXiv:1412.6550. attention: where they are large, whatever
+    the channels; Zagoruyko and Komodakis, arXiv:1612.03928.
+    """
+
+    layer: LayerId
+    teacher_layer: LayerId | None = Field(None, description="Default: the same id.")
+    kind: Literal["hint", "attention"] = "hint"
+    weight: float = Field(1.0, gt=0, le=1e6, description="Of its distance in the loss.")
+
+
 class Taught(Training):
     """Training against the softened outputs of teachers, or without any on labels alone."""
 
@@ -172,3 +186,9 @@ class Distill(Taught):
 
     technique: Literal["train.distill"] = "train.distill"
     teachers: tuple[Teacher, ...] = Field((Teacher(),), min_length=1, max_length=8)
+    features: tuple[Feature, ...] = Field(
+        (),
+        max_length=32,
+        exclude_if=lambda features: not features,  # older workers do not know the key
+        description="Layers whose values are imitated besides the outputs.",
+    )

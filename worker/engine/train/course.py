@@ -16,6 +16,7 @@ from worker.engine.context import Context, Samples
 from worker.engine.outcome import FactValue
 from worker.engine.train.augmentation import augmentation, refuse_maps
 from worker.engine.train.batches import Batch
+from worker.engine.train.hints import Hints
 from worker.engine.train.imitation import Imitation
 from worker.engine.train.objective import Objective, objective
 from worker.engine.train.retrain import trainable
@@ -33,8 +34,12 @@ class Course:
     facts: dict[str, FactValue]
 
 
-def course(checkpoint: Checkpoint, spec: Taught, context: Context) -> Course:
+def course(
+    checkpoint: Checkpoint, spec: Taught, context: Context, asked: Hints | None = None
+) -> Course:
     """Open the checkpoint's model and the teachers, and make the lesson of `spec`.
+
+    What is `asked` of inner values must be outputs of the model and of the first teacher.
 
     The lesson keeps the teachers' answers: training several times with one course asks them
     once. Without labels `spec.loss.hard` must be 0. Raises StepImpossible.
@@ -43,20 +48,24 @@ def course(checkpoint: Checkpoint, spec: Taught, context: Context) -> Course:
     own = _objective(checkpoint, spec, context, samples)
     if spec.loss.hard:
         refuse_maps(spec.augment, samples)
-    student = _answers(view, example, context)
+    answers = _answers(view, example)
+    student = {name: answers[name] for name in _imitated(context)}
     changed = augmentation(spec.augment, samples, context.seed)
     classifies = context.task is not None and context.task.kind == "classification"
     form = objective(context.task, context.io, checkpoint.model).form if classifies else None
+    extra = () if asked is None else tuple(pair.teacher.name for pair in asked.pairs)
+    teachers = _teachers(spec, student, example, context, extra)
     lesson = Imitation(
         samples=samples,
         objective=own,
         hard=spec.loss.hard,
         soft=spec.loss.logits,
-        teachers=_teachers(spec, student, example, context),
+        teachers=teachers,
         outputs=tuple(student),
         classifies=classifies,
         probabilities=form == "probabilities",
         augmentation=changed,
+        hints=asked and asked.fitted(answers, teachers[0].says(example), context.seed),
     )
     remember(lesson.teachers, example, changed.rows if changed else samples.count)
     return Course(view, lesson, _facts(lesson))
@@ -71,12 +80,18 @@ def _facts(lesson: Imitation) -> dict[str, FactValue]:
         "soft_loss": kind if lesson.teachers else None,
         "temperature": lesson.soft.temperature if lesson.classifies and soft else None,
         "teachers": len(lesson.teachers),
+        "features": len(lesson.hints.pairs) if lesson.hints else 0,
     }
 
 
 def _teachers(
-    spec: Taught, student: dict[str, torch.Tensor], example: Batch, context: Context
+    spec: Taught,
+    student: dict[str, torch.Tensor],
+    example: Batch,
+    context: Context,
+    extra: tuple[str, ...],
 ) -> tuple[Teacher, ...]:
+    """The first one is asked about the values `extra` too."""
     total = sum(one.weight for one in spec.teachers)
     return tuple(
         teacher(
@@ -86,16 +101,16 @@ def _teachers(
             example,
             student,
             context,
+            extra if number == 0 else (),
         )
-        for one in spec.teachers
+        for number, one in enumerate(spec.teachers)
     )
 
 
-def _answers(view: TorchView, example: Batch, context: Context) -> dict[str, torch.Tensor]:
-    """What the student says, as it came, for the outputs that are to be imitated."""
+def _answers(view: TorchView, example: Batch) -> dict[str, torch.Tensor]:
+    """What the student says, as it came."""
     with torch.no_grad():
-        answer = view.forward(example.inputs)
-    return {name: answer[name] for name in _imitated(context)}
+        return view.forward(example.inputs)
 
 
 def _objective(

@@ -4,7 +4,8 @@
 
 D is T^2 KL(teacher || student) for a classification (see losses.py) and the squared error
 for every other task. Hinton, Vinyals and Dean, arXiv:1503.02531, section 2; there the
-weights of the two terms add up to 1, here both are free.
+weights of the two terms add up to 1, here both are free. Distances of inner values come on
+top (see features.py).
 """
 
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from worker.engine.context import Samples
 from worker.engine.losses import distillation, logits_of, squared_error
 from worker.engine.train.augmentation import Augmentation
 from worker.engine.train.batches import Batch, Rows, batches
+from worker.engine.train.hints import Hints
 from worker.engine.train.objective import Objective, Outputs
 from worker.engine.train.teachers import Teacher
 
@@ -38,6 +40,7 @@ class Imitation:
     classifies: bool
     probabilities: bool
     augmentation: Augmentation | None = None
+    hints: Hints | None = None
 
     @property
     def reads_labels(self) -> bool:
@@ -58,12 +61,14 @@ class Imitation:
             one.study(pieces, tick)
 
     def loss(self, outputs: Outputs, batch: Batch) -> torch.Tensor:
-        """Hard L_task + weight D, a scalar with a gradient."""
+        """Hard L_task + weight D + the features' distances, a scalar with a gradient."""
         terms = []
         if self.teachers:
             terms.append(self.soft.weight * self.imitation(outputs, batch))
         if self.objective is not None and self.hard:
             terms.append(self.hard * self.objective.loss(outputs, batch))
+        if self.hints is not None:
+            terms.append(self.hints.loss(outputs, self.teachers[0].says(batch)))
         return torch.stack(terms).sum()
 
     def score(self, outputs: Outputs, batch: Batch) -> float:

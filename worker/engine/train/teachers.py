@@ -78,10 +78,12 @@ def teacher(
     example: Batch,
     student: dict[str, torch.Tensor],
     context: Context,
+    extra: tuple[str, ...] = (),
 ) -> Teacher:
     """Open a teacher and see on one `example` that it can teach.
 
-    `student` holds the outputs to imitate for the same example. Raises StepImpossible for
+    `student` holds the outputs to imitate for the same example; what is `extra` is said
+    besides. Raises StepImpossible for
     inputs the teacher asks for that the student does not have, and for outputs of another
     shape.
     """
@@ -99,7 +101,8 @@ def teacher(
             "cannot be asked about batches",
             param="teachers",
         )
-    opened = Teacher(name, share, session, tuple(student), np.zeros(0, bool))
+    wanted = tuple(dict.fromkeys((*student, *extra)))
+    opened = Teacher(name, share, session, wanted, np.zeros(0, bool))
     offered = {o.name for o in session.get_outputs()}
     if not set(student) <= offered:
         raise StepImpossible(
