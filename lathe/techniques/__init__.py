@@ -7,7 +7,12 @@ from pydantic import Field
 from lathe.techniques.encode import EncodeEntropy
 from lathe.techniques.optimize import OptimizeGraph
 from lathe.techniques.prune import PruneChannels, PruneWeights
-from lathe.techniques.quantize import QuantizeDynamic, QuantizeFloat, QuantizeStatic
+from lathe.techniques.quantize import (
+    QuantizeChoose,
+    QuantizeDynamic,
+    QuantizeFloat,
+    QuantizeStatic,
+)
 from lathe.techniques.rate import RateDistortion, ShareRateDistortion
 from lathe.techniques.share import ShareWeights
 from lathe.techniques.train import Distill, Recover, Regularize
@@ -24,6 +29,7 @@ AnyStep = (
     | ShareWeights
     | QuantizeStatic
     | QuantizeDynamic
+    | QuantizeChoose
     | QuantizeFloat
     | EncodeEntropy
 )

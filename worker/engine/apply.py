@@ -9,7 +9,12 @@ from lathe.techniques import AnyStep
 from lathe.techniques.encode import EncodeEntropy
 from lathe.techniques.optimize import OptimizeGraph
 from lathe.techniques.prune import PruneChannels, PruneWeights
-from lathe.techniques.quantize import QuantizeDynamic, QuantizeFloat, QuantizeStatic
+from lathe.techniques.quantize import (
+    QuantizeChoose,
+    QuantizeDynamic,
+    QuantizeFloat,
+    QuantizeStatic,
+)
 from lathe.techniques.rate import RateDistortion, ShareRateDistortion
 from lathe.techniques.share import ShareWeights
 from lathe.techniques.train import Distill, Recover, Regularize
@@ -21,6 +26,7 @@ from worker.engine.outcome import Outcome
 from worker.engine.prune.channels import prune_channels
 from worker.engine.prune.gradual import prune_gradually
 from worker.engine.prune.weights import prune_weights
+from worker.engine.quantize.choose import quantize_choose
 from worker.engine.quantize.dynamic import quantize_dynamic
 from worker.engine.quantize.float16 import quantize_float
 from worker.engine.quantize.static import quantize_static
@@ -65,6 +71,8 @@ def apply(  # noqa: C901, PLR0911, PLR0912 - a case a technique
             return quantize_static(checkpoint, step, context)
         case QuantizeDynamic():
             return quantize_dynamic(checkpoint, step, context)
+        case QuantizeChoose():
+            return quantize_choose(checkpoint, step, context)
         case QuantizeFloat():
             return quantize_float(checkpoint, step, context)
         case EncodeEntropy():

@@ -25,6 +25,7 @@ FUNCTIONS = {
     "share.weights": "share_weights",
     "quantize.static": "quantize_static",
     "quantize.dynamic": "quantize_dynamic",
+    "quantize.choose": "quantize_choose",
     "quantize.float": "quantize_float",
     "encode.entropy": "encode_entropy",
 }

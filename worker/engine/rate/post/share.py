@@ -19,6 +19,7 @@ from worker.engine.checkpoint import Checkpoint
 from worker.engine.context import Arrays, Context
 from worker.engine.encode.pack import pack
 from worker.engine.graph.io_spec import io_spec
+from worker.engine.judge import Judge, Some, judge
 from worker.engine.layerwise.calibration import as_many_as_fit, batched, unlabelled
 from worker.engine.layerwise.rows import inputs_of
 from worker.engine.layerwise.stages import Stages
@@ -27,7 +28,6 @@ from worker.engine.outcome import FactValue, Outcome
 from worker.engine.pace import Pace
 from worker.engine.progress import part_of
 from worker.engine.rate.post.coded_net import CodedNet, zeroed
-from worker.engine.rate.post.judge import Judge, Some, judge
 from worker.engine.rate.post.net import Net, net_of
 from worker.engine.rate.post.search import MOST_SWEEPS, Attempt, search
 from worker.engine.rate.post.sensitivity import BATCHES, sensitivities

@@ -13,9 +13,9 @@ from lathe.job import Task
 from tests.unit.worker.engine.layerwise.graphs import Door, made
 from worker.engine.context import Arrays, Context
 from worker.engine.graph.io_spec import io_spec
+from worker.engine.judge import Some, judge
 from worker.engine.measure.metrics import spearman
 from worker.engine.rate.post.coded_net import with_tensors
-from worker.engine.rate.post.judge import Some, judge
 
 X = np.array([[3, 0], [0, 2], [1, 2], [2, 1], [0, 1]], np.float32)
 
