@@ -2,40 +2,63 @@
 
 The service writes it on each job; a worker claims only what lies in its range, and the rest
 waits for a worker of a newer release. Raise `NEWEST` in the release that makes a row say
-something which an older worker would refuse or misread: a new key or technique in the spec, or
-a new form of the stored files that the job reads. Raise `OLDEST` only when no row of that
-version can be left in any database.
+something which an older worker would refuse or misread: a new technique, key or value in the
+spec, or a new form of the stored files that the job reads. Raise `OLDEST` only when no row of
+that version can be left in any database.
 
 A row gets the oldest version that understands it, so a job that uses nothing new waits for
 nobody. A new key that is left at its default must not be stored for that (`exclude_if`).
 
     1  the first release
     2  techniques for packed files; `augment` of training steps and `betas` of Adam
+    3  everything that is not listed here
 """
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 from lathe.job import JobSpec
-from lathe.techniques import AnyStep
 
 OLDEST = 1
-NEWEST = 2
+NEWEST = 3
 INSPECTION = 1  # of an upload; its row has no spec
 
-_OF_VERSION_1 = frozenset(
-    {"optimize.graph", "prune.channels", "train.recover", "train.distill"}
-    | {"quantize.static", "quantize.dynamic", "quantize.float"}
-)
-_NEW_KEYS = {"augment", "betas", "recover"}
+_TECHNIQUES = {
+    **dict.fromkeys(("optimize.graph", "prune.channels", "train.recover", "train.distill"), 1),
+    **dict.fromkeys(("quantize.static", "quantize.dynamic", "quantize.float"), 1),
+    **dict.fromkeys(("prune.weights", "share.weights", "encode.entropy"), 2),
+    **dict.fromkeys(("train.rate_distortion", "share.rate_distortion"), 2),
+}
+_LATER_KEYS = {
+    **dict.fromkeys(("augment", "betas", "recover"), 2),
+    **dict.fromkeys(("features", "warmup"), 3),
+}
+_VALUES = {  # of keys whose set of values has grown
+    "criterion": dict.fromkeys(("l1", "l2", "taylor", "magnitude", "threshold"), 1),
+    "kind": dict.fromkeys(("sgd", "adam", "adamw"), 1),  # of an optimizer
+    "schedule": dict.fromkeys(("constant", "cosine"), 1),
+}
 
 
 def version_of(spec: JobSpec) -> int:
     """The oldest version whose workers understand `spec`."""
-    new = any(
-        step.technique not in _OF_VERSION_1 or _NEW_KEYS & _keys(step) for step in spec.pipeline
+    return max(
+        (
+            version
+            for step in spec.pipeline
+            for version in _versions(step.model_dump(mode="json"))
+        ),
+        default=OLDEST,
     )
-    return 2 if new else 1
 
 
-def _keys(step: AnyStep) -> set[str]:
-    """Those that are stored, of the step and of its optimizer."""
-    stored = step.model_dump(mode="json")
-    return {*stored, *stored.get("optimizer", ())}
+def _versions(stored: Mapping[str, Any]) -> Iterator[int]:
+    """Of each thing that is stored of a step, and of what is inside it."""
+    for key, value in stored.items():
+        if key == "technique":
+            yield _TECHNIQUES.get(value, NEWEST)
+        yield _LATER_KEYS.get(key, OLDEST)
+        if key in _VALUES and value is not None:
+            yield _VALUES[key].get(value, NEWEST)
+        if isinstance(value, Mapping):
+            yield from _versions(value)

@@ -14,33 +14,44 @@ def version_of(**body: Any) -> int:
 
 def test_a_job_that_uses_nothing_new_waits_for_no_new_worker() -> None:
     limits = [{"metric": "size_bytes", "max": 9}]
-    assert version_of(pipeline="int8", constraints=limits) == 1
+    steps = [{"technique": "quantize.dynamic"}]
+    assert version_of(pipeline=steps, constraints=limits) == 1
 
 
 def test_a_packed_file_needs_the_second_version() -> None:
     assert version_of(pipeline=[{"technique": "encode.entropy"}]) == 2
 
 
-def test_a_key_that_an_older_worker_does_not_know_needs_the_second_version() -> None:
+def test_a_key_or_value_that_an_older_worker_does_not_know_needs_a_newer_one() -> None:
     data = {"train": {"dataset": ids.new("dat"), "split": "s"}}
     for more, version in (
         ({"optimizer": {"kind": "adam", "lr": 0.5}}, 1),
         ({"optimizer": {"kind": "adam", "betas": [0.9, 0.99]}}, 2),
         ({"augment": {"flip": True}}, 2),
+        ({"schedule": "constant"}, 1),
+        ({"schedule": "linear"}, 3),
+        ({"warmup": 0.1}, 3),
+        ({"optimizer": {"kind": "adagrad"}}, 3),
+        ({"optimizer": {"kind": "adam", "betas": [0.9, 0.99]}, "warmup": 0.1}, 3),
     ):
         step = {"technique": "train.recover", **more}
         assert version_of(data=data, pipeline=[step]) == version
+        inside = {"technique": "prune.channels", "keep_macs": 0.5, "recover": step}
+        assert version_of(data=data, pipeline=[inside]) == max(version, 2)
 
 
 def test_every_version_lies_in_the_range_that_workers_of_this_release_read() -> None:
     assert spec_version.OLDEST == spec_version.INSPECTION == 1
-    assert spec_version.NEWEST == 2
+    assert spec_version.NEWEST == 3
 
 
 @pytest.mark.parametrize("step", TECHNIQUES)
-def test_only_the_first_release_s_techniques_are_of_the_first_version(step: type) -> None:
+def test_techniques_that_came_later_need_a_later_version(step: type) -> None:
     name = step.model_fields["technique"].default  # type: ignore[attr-defined]
     first = {"optimize.graph", "prune.channels", "train.recover", "train.distill"}
     first |= {"quantize.static", "quantize.dynamic", "quantize.float"}
+    second = {"prune.weights", "share.weights", "encode.entropy"}
+    second |= {"train.rate_distortion", "share.rate_distortion"}
     job = JobSpec.model_construct(pipeline=(step.model_construct(),))  # type: ignore[attr-defined]
-    assert spec_version.version_of(job) == (1 if name in first else 2)
+    expected = 1 if name in first else 2 if name in second else 3
+    assert spec_version.version_of(job) == expected
