@@ -11,6 +11,7 @@ from lathe.limits import Constraint
 from lathe.recipes import NAMES, AnyRecipe
 from lathe.techniques.encode import EncodeEntropy
 from lathe.techniques.prune import PruneChannels
+from lathe.techniques.quantize import QuantizeChoose
 from lathe.techniques.rate import RateDistortion, RateTarget, ShareRateDistortion
 from lathe.techniques.train import Distill, Teacher
 
@@ -45,13 +46,22 @@ def test_a_name_and_a_recipe_without_options_are_the_same_job() -> None:
         assert spec(name) == spec({"recipe": name})
 
 
-def test_int8_is_static_only_where_there_are_calibration_data() -> None:
-    assert names(spec("int8")) == ["quantize.dynamic"]
-    calibrated = spec("int8", data={"calibration": SPLIT})
-    assert names(calibrated) == ["quantize.static"]
-    assert names(spec("int8", data={"train": SPLIT, "calibration": None})) == [
-        "quantize.dynamic"
-    ]
+def test_int8_chooses_by_measuring_and_loses_what_the_job_allows() -> None:
+    limit = {"metric": "accuracy", "max_drop": 0.02}
+    other = {"metric": "size_bytes", "max": 9}
+    for pipeline, limits, max_drop in (
+        ("int8", [], 0.005),
+        ("int8", [other, limit], 0.02),
+        ({"recipe": "int8", "max_drop": 0.01}, [limit], 0.01),
+    ):
+        (step,) = spec(pipeline, **JUDGED, constraints=limits).pipeline
+        assert isinstance(step, QuantizeChoose)
+        assert step.max_drop == max_drop
+        assert step.objective == "latency"
+    small = {"recipe": "int8", "objective": "size", "batch_size": 8, "exclude": ["fc"]}
+    (step,) = spec(small).pipeline
+    assert isinstance(step, QuantizeChoose)
+    assert (step.objective, step.batch_size, step.exclude) == ("size", 8, ("fc",))
 
 
 def test_slim_50_halves_the_work_and_follows_the_labels_where_a_task_has_some() -> None:
