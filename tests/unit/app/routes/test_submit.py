@@ -219,8 +219,8 @@ async def test_validate_shows_the_plan_and_queues_nothing(world: Any) -> None:
 async def test_a_recipe_is_shown_as_its_steps_and_refused_where_it_stands(world: Any) -> None:
     answer = await world.client.post("/v1/jobs", json=await spec_for(world, pipeline="int8"))
     body = answer.json()
-    assert (answer.status_code, body["steps"][0]["technique"]) == (202, "quantize.dynamic")
-    assert body["spec"]["pipeline"][0]["technique"] == "quantize.dynamic"
+    assert (answer.status_code, body["steps"][0]["technique"]) == (202, "quantize.choose")
+    assert body["spec"]["pipeline"][0]["technique"] == "quantize.choose"
     target = {"recipe": "deep-compression", "target": {"max_bytes": 0}}
     for pipeline, param, told in (
         ("int9", "pipeline", "there are deep-compression, int8, slim-50"),
