@@ -88,6 +88,14 @@ class Stages:
             made[name] = value
         return made
 
+    def kept_bytes(self, batch: Arrays, weights: Weights) -> int:
+        """The most that one batch keeps between two stages."""
+        values, most = batch, 0
+        for stage in self.stages:
+            values = self.run(stage, values, weights)
+            most = max(most, sum(value.nbytes for value in values.values()))
+        return most
+
     def reading(self, site: Site) -> int:
         """The index of the stage whose nodes read `site` first."""
         return next(k for k, s in enumerate(self.stages) if s.start <= site.first < s.end)

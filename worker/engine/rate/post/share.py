@@ -172,7 +172,7 @@ class _Run:
         fed = dict.fromkeys((*(site.name for site in net.sites), *net.tensors))
         stages = Stages(self.model, net.sites, fed, inputs_of, self.context.threads)
         batches = batched(some.of, some.rows, fixed_batch_of(self.model))
-        batches = as_many_as_fit(batches, _kept_bytes(stages, batches[0], net))
+        batches = as_many_as_fit(batches, stages.kept_bytes(batches[0], net.tensors))
         part = part_of(self.context, 0.0, LOOKING)
         pace = Pace(part.progress, min(len(batches), BATCHES) * len(net.sites), "layers")
         felt = sensitivities(
@@ -214,12 +214,3 @@ class _Run:
             write_model(zeroed(self.model, self.net.tensors), source)
             pack(source, packed, hints={}, profile="fast")
             return float(packed.stat().st_size)
-
-
-def _kept_bytes(stages: Stages, batch: Arrays, net: Net) -> int:
-    """The most that one batch keeps between two stages."""
-    values, most = batch, 0
-    for stage in stages.stages:
-        values = stages.run(stage, values, net.tensors)
-        most = max(most, sum(value.nbytes for value in values.values()))
-    return most

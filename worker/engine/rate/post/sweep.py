@@ -4,22 +4,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from worker.engine.context import Arrays
-from worker.engine.layerwise.calibration import words
 from worker.engine.layerwise.moments import Moments
-from worker.engine.layerwise.rows import inputs_of, rows
+from worker.engine.layerwise.rows import inputs_of
 from worker.engine.layerwise.site import Floats, Site
-from worker.engine.layerwise.stages import Stage, Stages
+from worker.engine.layerwise.stages import Stages
+from worker.engine.layerwise.walk import walk
 from worker.engine.rate.post.coded_net import CodedNet, CodedTensor
 from worker.engine.rate.post.layer import code_layer
 from worker.engine.rate.post.net import Net
 from worker.engine.rate.post.steps import filled_step, step_from_weights
 from worker.engine.rate.post.vectors import on_fine_grid
-
-ROWS = 32_768  # of a layer's inputs, about, over all examples
-FEWEST_ROWS = 64  # of a batch
 
 
 def from_weights(net: Net, distortion: float) -> CodedNet:
@@ -43,15 +39,9 @@ def with_feedback(
     """Every weight at the water level `level` (see steps.py); `tick` is called once a stage."""
     present = net.tensors | {name: v.values for name, v in _vectors(net, {}).items()}
     sweep = _Sweep(net, level, sensitivity, present)
-    before, coded = list(batches), list(batches)
-    masks = [words(batch) for batch in batches]
-    for stage in stages.stages:
-        before = [stages.run(stage, values, net.tensors) for values in before]
-        reached = [stages.run(stage, values, sweep.present) for values in coded]
-        sweep.code(stage, before, reached, masks)
-        if any(site.first < stage.end for site in stage.sites):  # a state that it reads itself
-            reached = [stages.run(stage, values, sweep.present) for values in coded]
-        coded = reached
+    for seen in walk(stages, net.tensors, sweep.present, batches, Moments):
+        for site, moments in seen:
+            sweep.code(site, moments)
         tick()
     vectors = _vectors(net, sweep.shifted)
     floats = {name: b for name, b in sweep.shifted.items() if name not in vectors}
@@ -68,23 +58,12 @@ class _Sweep:
     tensors: dict[str, CodedTensor] = field(default_factory=dict)
     shifted: dict[str, Floats] = field(default_factory=dict)
 
-    def code(
-        self,
-        stage: Stage,
-        before: Sequence[Arrays],
-        coded: Sequence[Arrays],
-        masks: Sequence[NDArray[np.bool_] | None],
-    ) -> None:
-        """Code the layers whose inputs are known after `stage`."""
-        seen: dict[object, Moments] = {}
-        for site in stage.sites:
-            if not inputs_of(site):
-                self._plain(site)
-                continue
-            key = _same_rows(site)
-            if key not in seen:
-                seen[key] = _moments(site, before, coded, masks)
-            self._layer(site, seen[key])
+    def code(self, site: Site, moments: Moments | None) -> None:
+        """Code one layer, of whose inputs `moments` are known, or nothing is."""
+        if moments is None:
+            self._plain(site)
+        else:
+            self._layer(site, moments)
 
     def _plain(self, site: Site) -> None:
         weight = self.net.tensors[site.name]
@@ -122,28 +101,3 @@ def _nearest(weight: Floats, step: float) -> CodedTensor:
 def _vectors(net: Net, shifted: Mapping[str, Floats]) -> dict[str, CodedTensor]:
     grids = {n: on_fine_grid(shifted.get(n, net.tensors[n])) for n in net.vectors}
     return {name: CodedTensor(*grid) for name, grid in grids.items() if grid is not None}
-
-
-def _same_rows(site: Site) -> object:
-    """Layers with the same key read the same rows."""
-    node = site.readers[0].node
-    window = (site.shape[2:], site.groups, tuple(map(str, node.attribute)))
-    return inputs_of(site), site.form, window if site.form == "convolution" else site.groups
-
-
-def _moments(
-    site: Site,
-    before: Sequence[Arrays],
-    coded: Sequence[Arrays],
-    masks: Sequence[NDArray[np.bool_] | None],
-) -> Moments:
-    most = max(ROWS // len(coded), FEWEST_ROWS)
-    moments: Moments | None = None
-    for number, (old, new, mask) in enumerate(zip(before, coded, masks, strict=True)):
-        x, x_coded = rows(site, old, most, number, mask), rows(site, new, most, number, mask)
-        if moments is None:
-            moments = Moments(x.shape[0], x.shape[2])
-        moments.add(x, x_coded)
-    if moments is None:
-        raise ValueError("there are no batches")
-    return moments
