@@ -1,13 +1,8 @@
 """One layer's codes, from what is known of its inputs.
 
 The coded layer reads inputs x' of a net whose earlier layers are coded, the original one x.
-What it should approximate is therefore not W but the weights that do best on x':
-
-    W* = W (E[x x'^T] + r I) (E[x' x'^T] + r I)^-1
-
-so that it also makes good what the layers before it lost (Li et al., "GPTAQ",
-arXiv:2504.02692, puts the same aim into the column updates). The ridge r keeps W* near W
-where the samples say little. W* is then rounded with error feedback under
+What it should approximate is therefore W*, the weights that do best on x' (see
+layerwise/aim.py). W* is then rounded with error feedback under
 H = E[x' x'^T], and the bias takes up the difference of the means:
 
     b' = b + W E[x] - Q E[x']
@@ -18,12 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from worker.engine.layerwise.aim import aim
 from worker.engine.layerwise.feedback import factor, fed_back
 from worker.engine.layerwise.moments import Doubles, Moments
 from worker.engine.layerwise.site import Floats
 from worker.engine.rate.post.steps import filled_step
 
-RIDGE = 0.1  # r as a fraction of the mean diagonal of E[x' x'^T]
 DAMPING = 0.01  # of H, the same; more where there are few rows for the columns
 ROWS_TO_COLUMNS = 4
 
@@ -54,7 +49,7 @@ def code_layer(
     aims, factors, gains = [], [], []
     for group, weight in enumerate(matrices):
         own, cross = moments.centred(group) if has_bias else moments.raw(group)
-        aims.append(_aim(weight, own, cross))
+        aims.append(aim(weight, own, cross))
         factors.append(factor(own, damping))
         gains.append(_gain(own, damping, factors[-1]))
     step = filled_step(level, sensitivity, matrices, float(np.mean(gains)))
@@ -66,17 +61,6 @@ def code_layer(
     )
     shift = _shift(matrices, codes, step, moments) if has_bias else None
     return CodedLayer(codes, step, shift)
-
-
-def _aim(weight: Floats, own: Doubles, cross: Doubles) -> Floats:
-    """W*, (rows, n)."""
-    n = len(own)
-    ridge = RIDGE * float(np.trace(own)) / n
-    if ridge <= 0:
-        return weight
-    eye = ridge * np.eye(n)
-    target = weight.astype(np.float64) @ (cross + eye)
-    return np.linalg.solve(own + eye, target.T).T.astype(np.float32)
 
 
 def _gain(own: Doubles, damping: float, upper: Doubles) -> float:
