@@ -86,9 +86,8 @@ class Ingredients:
 
 def reads(spec: JobSpec, step: AnyStep) -> list[tuple[str, Split]]:
     """The purposes and splits whose examples can change what `step` does."""
-    trains = any(trainings(step)) or getattr(step, "criterion", None) == "taylor"
-    wanted = {"train"} if trains else set()
-    if step.needs.calibration:
+    wanted = {"train"} if any(trainings(step)) or step.looks_at is not None else set()
+    if step.needs.calibration or step.looks_at == "inputs":
         wanted.add("calibration")
     if isinstance(step, Training) and not step.needs.train:  # it takes what is given
         wanted.add("calibration")

@@ -10,7 +10,6 @@ from lathe.facts import Dim, FieldSpec, IoSpec, SplitFacts, TensorSpec
 from lathe.job import JobSpec
 from lathe.techniques import AnyStep
 from lathe.techniques.lessons import reads_labels, trainings
-from lathe.techniques.prune import PruneChannels
 from lathe.techniques.train import Taught
 
 _LABELLED = frozenset({"classification", "regression", "similarity"})
@@ -44,8 +43,9 @@ def label_refusals(spec: JobSpec, known: KnownFacts, io: IoSpec) -> list[Refused
 
 def trains_on_the_task(step: AnyStep) -> bool:
     """Whether the step follows the task's own loss, and not a teacher alone."""
-    scored = isinstance(step, PruneChannels) and step.criterion == "taylor"
-    return scored or any(reads_labels(training) for _, training in trainings(step))
+    return step.looks_at == "loss" or any(
+        reads_labels(training) for _, training in trainings(step)
+    )
 
 
 def _training_reader(spec: JobSpec) -> str | None:

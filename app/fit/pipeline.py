@@ -33,7 +33,8 @@ def _view_refusals(
     trains = isinstance(step, ShareRateDistortion) and step.trains(
         train=spec.data.train is not None
     )
-    if (step.needs.torch_view or trains) and not model.capabilities.torch_view:
+    needed = step.needs.torch_view or trains or step.looks_at == "loss"
+    if needed and not model.capabilities.torch_view:
         blocking = listed(model.capabilities.blocking_operators)
         yield StepImpossible(
             f"{step.technique} needs a trainable form of the model, and these operators have "
@@ -69,7 +70,7 @@ def _training_refusals(where: str, step: AnyStep, spec: JobSpec) -> Iterator[Ref
     elif on_the_task and kind in {None, "none"}:
         yield StepImpossible(
             f"{step.technique} follows the task's loss and there is no task; set `task`, or "
-            "follow a teacher alone with loss.hard 0, or take a criterion other than taylor",
+            "follow a teacher alone with loss.hard 0, or take another criterion",
             param="task",
         )
 

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from lathe.techniques.encode import EncodeEntropy
 from lathe.techniques.optimize import OptimizeGraph
-from lathe.techniques.prune import PruneChannels, PruneWeights
+from lathe.techniques.prune import PruneChannels, PruneNeurons, PruneSensing, PruneWeights
 from lathe.techniques.quantize import (
     QuantizeChoose,
     QuantizeDynamic,
@@ -20,7 +20,9 @@ from lathe.techniques.train import Distill, Recover, Regularize
 AnyStep = (
     OptimizeGraph
     | PruneChannels
+    | PruneNeurons
     | PruneWeights
+    | PruneSensing
     | Recover
     | Distill
     | Regularize

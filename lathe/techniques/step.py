@@ -1,7 +1,7 @@
 """What every pipeline step shares: an id, the phase it runs in and what it needs."""
 
 from enum import IntEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -9,6 +9,7 @@ from lathe.spec import Spec
 
 StepId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 LayerId = Annotated[str, StringConstraints(min_length=1, max_length=400)]
+Looks = Literal["loss", "inputs"]
 
 
 class Phase(IntEnum):
@@ -36,3 +37,9 @@ class Step(Spec):
     revision: ClassVar[int] = 1  # raise it when the same spec gives another result
 
     id: StepId | None = Field(None, description="Default: the technique's name and position.")
+
+    @property
+    def looks_at(self) -> Looks | None:
+        """What tells it which weights matter, beside the weights: the task's loss on
+        data.train, or inputs of data.calibration, of data.train where there is none."""
+        return None

@@ -8,7 +8,7 @@ from typing import assert_never
 from lathe.techniques import AnyStep
 from lathe.techniques.encode import EncodeEntropy
 from lathe.techniques.optimize import OptimizeGraph
-from lathe.techniques.prune import PruneChannels, PruneWeights
+from lathe.techniques.prune import PruneChannels, PruneNeurons, PruneSensing, PruneWeights
 from lathe.techniques.quantize import (
     QuantizeChoose,
     QuantizeDynamic,
@@ -25,6 +25,8 @@ from worker.engine.optimize.graph import optimize_graph
 from worker.engine.outcome import Outcome
 from worker.engine.prune.channels import prune_channels
 from worker.engine.prune.gradual import prune_gradually
+from worker.engine.prune.neurons import prune_neurons
+from worker.engine.prune.sensing import prune_sensing
 from worker.engine.prune.weights import prune_weights
 from worker.engine.quantize.choose import quantize_choose
 from worker.engine.quantize.dynamic import quantize_dynamic
@@ -55,6 +57,10 @@ def apply(  # noqa: C901, PLR0911, PLR0912 - a case a technique
             return prune_gradually(checkpoint, step, context)
         case PruneWeights():
             return prune_weights(checkpoint, step, context)
+        case PruneNeurons():
+            return prune_neurons(checkpoint, step, context)
+        case PruneSensing():
+            return prune_sensing(checkpoint, step, context)
         case Recover():
             return recover(checkpoint, step, context)
         case Distill():

@@ -40,6 +40,13 @@ def test_a_key_or_value_that_an_older_worker_does_not_know_needs_a_newer_one() -
         assert version_of(data=data, pipeline=[inside]) == max(version, 2)
 
 
+def test_a_criterion_that_an_older_worker_does_not_know_needs_the_second_version() -> None:
+    data = {"calibration": {"dataset": ids.new("dat"), "split": "s"}}
+    for criterion, version in (("l1", 1), ("fpgm", 2), ("activation", 2)):
+        step = {"technique": "prune.channels", "keep_macs": 0.5, "criterion": criterion}
+        assert version_of(data=data, pipeline=[step]) == version
+
+
 def test_every_version_lies_in_the_range_that_workers_of_this_release_read() -> None:
     assert spec_version.OLDEST == spec_version.INSPECTION == 1
     assert spec_version.NEWEST == 3

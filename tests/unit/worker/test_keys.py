@@ -7,7 +7,7 @@ from lathe.job import Data, JobSpec, Split, Task
 from lathe.techniques import AnyStep
 from lathe.techniques.encode import EncodeEntropy
 from lathe.techniques.optimize import OptimizeGraph
-from lathe.techniques.prune import PruneChannels
+from lathe.techniques.prune import PruneChannels, PruneNeurons, PruneSensing
 from lathe.techniques.quantize import QuantizeStatic
 from lathe.techniques.rate import RateDistortion, ShareRateDistortion
 from lathe.techniques.share import ShareWeights
@@ -119,6 +119,8 @@ def test_each_step_reads_only_the_data_it_learns_from() -> None:
         (OptimizeGraph(), []),
         (plain, []),
         (taylor, ["train"]),
+        (PruneNeurons(max_apoz=0.9), ["train", "calibration"]),
+        (PruneSensing(error=0.1), ["train", "calibration"]),
         (Recover(), ["train"]),
         (QuantizeStatic(), ["calibration"]),
         (EncodeEntropy(), []),

@@ -21,6 +21,7 @@ from worker.engine.onnx_file.spill import Spill
 from worker.engine.pace import Pace
 from worker.engine.prune.bar import Bar, bar
 from worker.engine.prune.lamp import losses
+from worker.engine.prune.selection import falling
 
 Values = NDArray[np.float32]
 
@@ -59,11 +60,6 @@ def prune_at_once(
 def spread(tensor: onnx.TensorProto) -> float:
     """The standard deviation of a tensor's numbers, taken as the whole population."""
     return _moments(tensor).std
-
-
-def falling(sparsity: float, count: int) -> int:
-    """How many of `count` weights go: the nearest number, half up."""
-    return int(np.floor(sparsity * count + 0.5))
 
 
 def _bars(weights: Sequence[WeightTensor], spec: PruneWeights) -> list[Bar]:

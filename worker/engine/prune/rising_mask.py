@@ -12,8 +12,9 @@ section 4 (GraNet); Evci et al., "Rigging the Lottery", arXiv:1911.11134, equati
 
     g(t) = 0.3 (1 + cos(pi t / n)) / 2
 
-A threshold, of which the papers do not speak, rises as s does from 0. After n steps the mask
-stays.
+A threshold, of which the papers do not speak, rises as s does from 0, and in a pattern the
+number of a block's weights that fall, from 0 too; there none come back. After n steps the
+mask stays.
 """
 
 import math
@@ -30,14 +31,23 @@ REGROWN = 0.3  # of a tensor's weights at the first choice; alpha in Evci et al.
 
 
 @dataclass(frozen=True, slots=True)
+class Blocks:
+    """Of each row of `places` (blocks, of) `keep` stay; places in the tensor's flat numbers."""
+
+    places: Tensor
+    keep: int
+
+
+@dataclass(frozen=True, slots=True)
 class Masked:
     """One tensor of the file and the parameters that hold it. `threshold` is in the unit of
-    the weights; without one its share of zeros is chosen. With `sparse` the zeros that it has
-    now stay whatever the loss says."""
+    the weights; without one its share of zeros is chosen, or of each of its `blocks`. With
+    `sparse` the zeros that it has now stay whatever the loss says."""
 
     parameters: tuple[nn.Parameter, ...]
     threshold: float | None = None
     sparse: bool = False
+    blocks: Blocks | None = None
 
     def sizes(self) -> Tensor:
         """|w| of all, flat."""
@@ -96,7 +106,9 @@ class RisingMask(Held):
         if walked < 1 and self.slopes:
             share = REGROWN * (1 + math.cos(math.pi * walked)) / 2
             self.zeros = [
-                regrown(tensor.sizes(), zero, slope.masked_fill(stuck, -1), share)
+                zero
+                if tensor.blocks
+                else regrown(tensor.sizes(), zero, slope.masked_fill(stuck, -1), share)
                 for tensor, zero, slope, stuck in zip(
                     self.tensors, self.zeros, self.slopes, self.stuck, strict=True
                 )
@@ -106,6 +118,9 @@ class RisingMask(Held):
     def _fallen(self, group: Sequence[Masked], first: float, risen: float) -> list[Tensor]:
         """For each tensor of the group, which of its numbers fall."""
         sizes = [tensor.sizes() for tensor in group]
+        in_blocks = [tensor.blocks for tensor in group if tensor.blocks is not None]
+        if in_blocks:
+            return [_of_blocks(*pair, risen) for pair in zip(sizes, in_blocks, strict=True)]
         if self.sparsity is None:
             bars = [(tensor.threshold or 0.0) * risen for tensor in group]
             found = [size < bar for size, bar in zip(sizes, bars, strict=True)]
@@ -183,6 +198,16 @@ def lowest(scores: Tensor, count: int) -> Tensor:
     falls = scores < bar
     ties = (scores == bar).nonzero()[: count - int(falls.sum()), 0]
     falls[ties] = True
+    return falls
+
+
+def _of_blocks(sizes: Tensor, blocks: Blocks, risen: float) -> Tensor:
+    """Of every block so many of the smallest as the part `risen` of all that will fall."""
+    of = blocks.places.shape[1]
+    count = int((of - blocks.keep) * risen + 0.5)
+    order = sizes[blocks.places].argsort(dim=1, stable=True)
+    falls = torch.zeros_like(sizes, dtype=torch.bool)
+    falls[blocks.places.gather(1, order[:, :count]).reshape(-1)] = True
     return falls
 
 

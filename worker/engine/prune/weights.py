@@ -1,8 +1,8 @@
 """prune.weights: zero the weights that matter least, at once or while training."""
 
 import tempfile
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lathe.errors import StepImpossible
@@ -13,95 +13,175 @@ from worker.engine.graph.weight_tensors import WeightTensor, weight_tensors
 from worker.engine.hold.by_traits import held_by_traits
 from worker.engine.hold.held import Together
 from worker.engine.hold.layout import parameters_of
+from worker.engine.layerwise.site import Site
 from worker.engine.onnx_file.spill import Spill
-from worker.engine.outcome import Outcome
+from worker.engine.outcome import FactValue, Outcome
 from worker.engine.pace import Pace
 from worker.engine.prune.at_once import prune_at_once, spread
+from worker.engine.prune.by_inputs import by_inputs
+from worker.engine.prune.by_score import chosen, fitting, magnitudes, without
+from worker.engine.prune.coupling import LeftAlone
+from worker.engine.prune.evidence import Labelled
+from worker.engine.prune.facts import named
+from worker.engine.prune.loss_scores import loss_scores
+from worker.engine.prune.pattern_places import blocks_of
+from worker.engine.prune.prunable_weights import prunable_weights
 from worker.engine.prune.rising_mask import Masked, RisingMask
 from worker.engine.prune.weight_facts import weight_facts
+from worker.engine.prune.written import written
 from worker.engine.train.course import course
-from worker.engine.train.retrain import retrain
+from worker.engine.train.objective import objective
+from worker.engine.train.retrain import retrain, trainable
 from worker.engine.view import TorchView
+
+NOT_TRAINED = "no float of it is trained"
+Fit = Mapping[str, Site] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What became of the weights, by name those that were pruned."""
+
+    outcome: Outcome
+    pruned: Sequence[str]
+    alone: Sequence[LeftAlone] = field(default=())
 
 
 def prune_weights(checkpoint: Checkpoint, spec: PruneWeights, context: Context) -> Outcome:
     """Prune a copy of the checkpoint's model; every pruned tensor is `sparse` from then on.
 
     Raises UnknownLayer, StepImpossible where there is nothing to prune, weights share values
-    already, or `epochs` has nothing to train on, and what training raises.
+    already or are multiples that an update would not keep, or examples or labels are missing
+    that the criterion or `epochs` needs, and what training raises.
     """
-    chosen = _chosen(checkpoint, spec)
-    before = weight_facts(chosen)
-    outcome = (
-        _while_training(checkpoint, spec, context, chosen)
-        if spec.epochs
-        else _at_once(checkpoint, spec, context)
+    updates = spec.criterion == "sparsegpt"
+    weights = prunable_weights(
+        checkpoint, spec.protect, embeddings=spec.embeddings, updates=updates
     )
-    done = outcome.checkpoint
-    traits = dict(done.traits)
-    for weight in chosen:
-        traits[weight.name] = replace(traits.get(weight.name, Trait()), sparse=True)
-    after = weight_facts(_chosen(done, spec))
-    facts = {"sparsity_before": before["sparsity"], **after, **outcome.facts}
-    return replace(outcome, checkpoint=replace(done, traits=traits), facts=facts)
+    before = weight_facts(weights)
+    fit, alone = _fit(checkpoint, spec, weights)
+    unfit = {one.path for one in alone}
+    left = [weight for weight in weights if weight.name not in unfit]
+    done = _pruned(checkpoint, spec, context, left, fit)
+    ended = done.outcome.checkpoint
+    traits = dict(ended.traits)
+    for name in done.pruned:
+        traits[name] = replace(traits.get(name, Trait()), sparse=True)
+    ended = replace(ended, traits=traits)
+    now = weight_facts(weight_tensors(ended.model, spec.protect, embeddings=spec.embeddings))
+    facts: dict[str, FactValue] = {"sparsity_before": before["sparsity"], **now}
+    if spec.pattern is not None:
+        facts["pattern"] = f"{spec.pattern.keep} of {spec.pattern.of}"
+    if alone := [*alone, *done.alone]:
+        facts["left_alone"] = named(alone)
+    return replace(done.outcome, checkpoint=ended, facts=facts | done.outcome.facts)
 
 
-def _chosen(checkpoint: Checkpoint, spec: PruneWeights) -> list[WeightTensor]:
-    chosen = weight_tensors(checkpoint.model, spec.protect, embeddings=spec.embeddings)
-    if not chosen:
-        raise StepImpossible("the model has no float weights to prune, or all are protected")
-    for weight in chosen:
-        trait = checkpoint.traits.get(weight.name, Trait())
-        if trait.codebook is not None:
-            raise StepImpossible(
-                f"the weights of {weight.layer!r} share values already; prune before the step "
-                "that shares them, or protect the layer",
-                param="protect",
-            )
-    return chosen
+def _fit(
+    checkpoint: Checkpoint, spec: PruneWeights, weights: Sequence[WeightTensor]
+) -> tuple[Fit, list[LeftAlone]]:
+    """The sites that the pattern fits, None without one, and the weights that it does not."""
+    if spec.pattern is None:
+        return None, []
+    fit, alone = fitting(checkpoint, weights, spec.pattern)
+    if not fit:
+        raise StepImpossible(
+            f"no layer has inputs in blocks of {spec.pattern.of}: {named(alone)}",
+            param="pattern",
+        )
+    return fit, alone
 
 
-def _at_once(checkpoint: Checkpoint, spec: PruneWeights, context: Context) -> Outcome:
+def _pruned(
+    checkpoint: Checkpoint,
+    spec: PruneWeights,
+    context: Context,
+    weights: Sequence[WeightTensor],
+    fit: Fit,
+) -> _Done:
+    if spec.epochs:
+        return _while_training(checkpoint, spec, context, weights, fit)
+    if spec.looks_at == "inputs":
+        values, alone, facts = by_inputs(checkpoint, spec, context, weights)
+        outcome = Outcome(written(checkpoint, values, context), facts)
+        return _Done(outcome, tuple(values), alone)
+    if spec.looks_at == "loss":
+        return _by_loss(checkpoint, spec, context, weights, fit)
+    if fit is not None:
+        values = without(weights, chosen(magnitudes(weights), spec, fit))
+        return _Done(Outcome(written(checkpoint, values, context)), tuple(values))
+    return _at_once(checkpoint, spec, context)
+
+
+def _at_once(checkpoint: Checkpoint, spec: PruneWeights, context: Context) -> _Done:
     model = checkpoint.private()
     weights = weight_tensors(model, spec.protect, embeddings=spec.embeddings)
     own = Path(tempfile.mkdtemp(dir=context.folder))
     with Spill(own / "tensors") as spill:
         prune_at_once(weights, spec, spill, Pace(context.progress, len(weights), "tensors"))
-    return Outcome(replace(checkpoint, model=model))
+    return _Done(Outcome(replace(checkpoint, model=model)), [w.name for w in weights])
+
+
+def _by_loss(
+    checkpoint: Checkpoint,
+    spec: PruneWeights,
+    context: Context,
+    weights: Sequence[WeightTensor],
+    fit: Fit,
+) -> _Done:
+    task = objective(context.task, context.io, checkpoint.model)
+    labelled = Labelled.of(task, spec.samples, context)
+    view, _, _ = trainable(checkpoint, context)
+    scores = loss_scores(view, [weight.name for weight in weights], labelled, context)
+    trained = [weight for weight in weights if weight.name in scores]
+    if not trained:
+        raise StepImpossible("no weight of the model that could be pruned is trained")
+    values = without(trained, chosen(scores, spec, fit or {}))
+    alone = [LeftAlone(w.name, NOT_TRAINED) for w in weights if w.name not in scores]
+    facts: dict[str, FactValue] = {"examples": len(labelled.rows), "loss": task.loss_name}
+    return _Done(Outcome(written(checkpoint, values, context), facts), tuple(values), alone)
 
 
 def _while_training(
     checkpoint: Checkpoint,
     spec: PruneWeights,
     context: Context,
-    chosen: Sequence[WeightTensor],
-) -> Outcome:
+    weights: Sequence[WeightTensor],
+    fit: Fit,
+) -> _Done:
     taught = course(checkpoint, spec, context)
     mask = RisingMask(
-        _masked(taught.view, checkpoint, spec, chosen),
+        _masked(taught.view, checkpoint, spec, weights, fit),
         spec.sparsity,
         together=spec.scope == "global",
         ramp=spec.ramp,
         update_every=spec.update_every,
     )
     held = Together([held_by_traits(taught.view, checkpoint.traits), mask])
-    return retrain(checkpoint, taught.view, spec, taught.lesson, context, taught.facts, held)
+    outcome = retrain(checkpoint, taught.view, spec, taught.lesson, context, taught.facts, held)
+    return _Done(outcome, [weight.name for weight in weights])
 
 
 def _masked(
     view: TorchView,
     checkpoint: Checkpoint,
     spec: PruneWeights,
-    chosen: Sequence[WeightTensor],
+    weights: Sequence[WeightTensor],
+    fit: Fit,
 ) -> list[Masked]:
     found = []
-    for weight in chosen:
-        unit = spread(weight.tensor) if spec.unit == "std" else 1.0
-        threshold = None if spec.threshold is None else spec.threshold * unit
+    for weight in weights:
         parameters = tuple(parameters_of(view, weight.name))
-        if parameters:
-            sparse = checkpoint.traits.get(weight.name, Trait()).sparse
-            found.append(Masked(parameters, threshold, sparse))
+        if not parameters:
+            continue
+        sparse = checkpoint.traits.get(weight.name, Trait()).sparse
+        threshold, blocks = None, None
+        if spec.threshold is not None:
+            unit = spread(weight.tensor) if spec.unit == "std" else 1.0
+            threshold = spec.threshold * unit
+        if spec.pattern is not None and fit is not None:
+            blocks = blocks_of(view, fit[weight.name], spec.pattern)
+        found.append(Masked(parameters, threshold, sparse, blocks))
     if not found:
         raise StepImpossible("no weight of the model that could be pruned is trained")
     return found

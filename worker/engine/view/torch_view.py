@@ -40,9 +40,12 @@ class TorchView:
 
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Outputs by ONNX name, from inputs by ONNX name; gradients flow."""
+        return dict(zip(self.output_names, self.module(*self.arguments(inputs)), strict=True))
+
+    def arguments(self, inputs: dict[str, Tensor]) -> list[Tensor]:
+        """What `module` takes, from inputs by ONNX name."""
         tensors = (inputs[name] for name in self.input_names)
-        args = [tensor.float() if tensor.is_floating_point() else tensor for tensor in tensors]
-        return dict(zip(self.output_names, self.module(*args), strict=True))
+        return [tensor.float() if tensor.is_floating_point() else tensor for tensor in tensors]
 
     def outputs(self, inputs: Arrays) -> Arrays:
         """`forward` on arrays without gradients, where the module lies, in its present mode."""

@@ -16,7 +16,9 @@ from worker.engine.outcome import Outcome
 FUNCTIONS = {
     "optimize.graph": "optimize_graph",
     "prune.channels": "prune_channels",
+    "prune.neurons": "prune_neurons",
     "prune.weights": "prune_weights",
+    "prune.sensing": "prune_sensing",
     "train.recover": "recover",
     "train.distill": "distill",
     "train.regularize": "regularize",
@@ -29,7 +31,12 @@ FUNCTIONS = {
     "quantize.float": "quantize_float",
     "encode.entropy": "encode_entropy",
 }
-NEEDED = {"prune.channels": {"keep_macs": 0.5}, "prune.weights": {"sparsity": 0.5}}
+NEEDED = {
+    "prune.channels": {"keep_macs": 0.5},
+    "prune.neurons": {"keep_neurons": 0.5},
+    "prune.weights": {"sparsity": 0.5},
+    "prune.sensing": {"error": 0.1},
+}
 
 
 @pytest.mark.parametrize("technique", TECHNIQUES)

@@ -8,10 +8,13 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from tests.unit.worker.engine.layerwise.mixed import mixed, mixed_inputs
 from worker.engine.context import Context
 from worker.engine.graph.io_spec import io_spec
 
+__all__ = ["mixed", "mixed_inputs"]
 Build = Callable[..., onnx.ModelProto]
+Around = Callable[[onnx.ModelProto], Context]
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from worker.engine.prune.coupling import Group, Member, narrowed
-from worker.engine.prune.importance import Taylor, magnitude
+from worker.engine.prune.importance import FromLoss, hessian, lamp, magnitude, scales, taylor
 
 FIRST = [[3.0, -4.0], [0.0, 1.0], [-2.0, 2.0]]  # (3 units, 2 inputs)
 SECOND = [[12.0, -5.0, 1.0]]  # (1 output, 3 units)
@@ -42,21 +42,21 @@ def test_taylor_is_weight_times_gradient_of_the_loss(
     module: nn.Sequential, group: Group
 ) -> None:
     # x = (1, 2): dy/dW1[u, i] = W2[u] x_i, dy/dW2[u] = h_u = W1[u] x + b_u
-    taylor = Taylor(module, [group])
-    taylor.add(module(torch.tensor([[1.0, 2.0]])).sum())
+    added = FromLoss(module, [group], taylor)
+    added.add(module(torch.tensor([[1.0, 2.0]])).sum())
     hidden = [3 - 8 + 100, 2 + 200, -2 + 4 + 300]
     by_hand = [
         abs(3 * 12 * 1) + abs(4 * 12 * 2) + abs(12 * hidden[0]),
         abs(1 * 5 * 2) + abs(5 * hidden[1]),
         abs(2 * 1 * 1) + abs(2 * 1 * 2) + abs(1 * hidden[2]),
     ]
-    assert taylor.scores()[0].tolist() == pytest.approx(by_hand)
+    assert added.scores()[0].tolist() == pytest.approx(by_hand)
 
 
 def test_taylor_takes_the_mean_of_batches_and_opposite_gradients_do_not_cancel(
     module: nn.Sequential, group: Group
 ) -> None:
-    one, two = Taylor(module, [group]), Taylor(module, [group])
+    one, two = FromLoss(module, [group], taylor), FromLoss(module, [group], taylor)
     output = module(torch.tensor([[1.0, 2.0]])).sum()
     one.add(output)
     two.add(module(torch.tensor([[1.0, 2.0]])).sum())
@@ -82,3 +82,34 @@ def test_a_norms_scale_counts_and_its_shift_does_not() -> None:
     norm.weight.data, norm.bias.data = torch.tensor([2.0, -5.0, 1.0]), torch.full((3,), 99.0)
     (scores,) = magnitude(norm, [Group(3, (Member("", "through", THREE),))], 1)
     assert scores.tolist() == [2.0, 5.0, 1.0]
+
+
+def test_lamp_is_the_share_in_the_energy_of_units_no_smaller(
+    module: nn.Sequential, group: Group
+) -> None:
+    # energies 169, 26, 9: the smallest of all 204, the next of 195, the largest of its own
+    assert lamp(module, [group])[0].tolist() == pytest.approx([1.0, 26 / 195, 9 / 204])
+
+
+def test_hessian_is_half_the_square_and_does_not_cancel_over_examples(
+    module: nn.Sequential, group: Group
+) -> None:
+    # per example of x = (1, 0): dy/dW1[u, 0] = W2[u], dy/dW2[u] = W1[u, 0] + b_u
+    found = FromLoss(module, [group], hessian)
+    for sign in (1, -3):
+        found.add(sign * module(torch.tensor([[1.0, 0.0]])).sum())
+    hidden = [3 + 100, 0 + 200, -2 + 300]
+    squares = [(3 * 12) ** 2 + (12 * hidden[0]) ** 2, (5 * hidden[1]) ** 2]
+    squares.append(2**2 + hidden[2] ** 2)
+    assert found.scores()[0].tolist() == pytest.approx([5 * s / 2 for s in squares])
+
+
+def test_scales_are_the_mean_over_the_norms_of_a_unit() -> None:
+    one, other = nn.BatchNorm1d(3), nn.BatchNorm1d(3)
+    one.weight.data, other.weight.data = torch.tensor([2.0, -5.0, 1.0]), torch.tensor([4.0] * 3)
+    conv = nn.Conv1d(1, 3, 1)
+    module = nn.ModuleList([one, other, conv])
+    back = np.array([2, 1, -1])
+    members = (Member("0", "through", THREE), Member("1", "through", back))
+    group = Group(3, (*members, Member("2", "out", THREE)))
+    assert scales(module, [group])[0].tolist() == [2.0, (5 + 4) / 2, (1 + 4) / 2]

@@ -39,3 +39,9 @@ def test_later_rounds_name_units_by_their_first_number() -> None:
     assert [r.units.tolist() for r in removals] == [[2], [3]]
     assert after(kept, removals[:1])[0].tolist() == [True, False, False, True]
     assert kept[0].tolist() == [True, False, True, True]
+
+
+def test_scores_that_compare_are_taken_as_they_are() -> None:
+    scores = [np.array([20.0, 1.0, 12.0, 7.0]), np.array([0.8, 0.2])]
+    order = [(r.group, r.score) for r in ranking(ALL, scores, 1, comparable=True)]
+    assert order == [(1, 0.2), (0, 1.0), (0, 7.0), (0, 12.0)]

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from worker.engine.prune.lamp import comparable
-from worker.engine.prune.rising_mask import Masked, RisingMask, lowest, regrown
+from worker.engine.prune.rising_mask import Blocks, Masked, RisingMask, lowest, regrown
 
 
 def mask(
@@ -149,3 +149,19 @@ def test_places_change_hands_one_for_one() -> None:
 def test_of_equal_scores_the_first_fall(count: int, falls: list[int]) -> None:
     found = lowest(torch.tensor([2.0, 1.0, 1.0, 5.0]), count)
     assert found.nonzero().flatten().tolist() == falls
+
+
+def test_of_every_block_more_fall_as_time_goes_and_none_come_back() -> None:
+    weight = nn.Parameter(torch.tensor([[4.0, 1, 3, 2], [8, 7, 5, 6]]))
+    places = torch.arange(8).reshape(2, 4)
+    masked = Masked((weight,), blocks=Blocks(places, 1))
+    mask = RisingMask([masked], None, together=False, ramp=0.5, update_every=1)
+    mask.choose(0.0)
+    assert not mask.zeros[0].any()
+    mask.choose(0.2)  # 1 - 0.8^3 = 0.488 of three: 1.46
+    assert weight.tolist() == [[4, 0, 3, 2], [8, 7, 0, 6]]
+    mask.slopes = [torch.full((8,), 9.0)]
+    mask.choose(0.5)  # 0.875 of three: 2.6
+    assert weight.tolist() == [[4, 0, 0, 0], [8, 0, 0, 0]]
+    mask.choose(1.0)
+    assert weight.tolist() == [[4, 0, 0, 0], [8, 0, 0, 0]]
