@@ -60,6 +60,12 @@ class PruneChannels(Step):
     protect: tuple[LayerId, ...] = Field(
         (), description="Layers whose output channels stay, by layer id."
     )
+    reestimate_norms: bool = Field(
+        False,
+        exclude_if=lambda asked: not asked,  # older workers do not know the key
+        description="Take means and variances of BatchNorms anew afterwards, on inputs of "
+        "data.calibration, or of data.train.",
+    )
     recover: Retraining | None = Field(
         None,
         exclude_if=lambda recover: recover is None,  # older workers do not know the key
@@ -69,7 +75,8 @@ class PruneChannels(Step):
     @property
     def looks_at(self) -> Looks | None:
         """By its criterion."""
-        return LOOKS.get(self.criterion)
+        inputs: Looks | None = "inputs" if self.reestimate_norms else None
+        return LOOKS.get(self.criterion, inputs)
 
     @model_validator(mode="after")
     def _one_budget(self) -> Self:

@@ -31,6 +31,12 @@ class PruneSensing(Step):
         (), description="Layers whose weights all stay, by layer id."
     )
 
+    reestimate_norms: bool = Field(
+        False,
+        description="Take means and variances of BatchNorms anew afterwards, on inputs of "
+        "data.calibration, or of data.train.",
+    )
+
     @property
     def looks_at(self) -> Looks | None:
         """Inputs of every layer."""

@@ -81,6 +81,11 @@ class PruneWeights(Taught):
         (), description="Layers whose weights all stay, by layer id."
     )
     samples: int = Field(512, ge=1, le=100_000, description="Examples that taylor looks at.")
+    reestimate_norms: bool = Field(
+        False,
+        description="Take means and variances of BatchNorms anew afterwards, on inputs of "
+        "data.calibration, or of data.train.",
+    )
     epochs: int = Field(
         0,
         ge=0,
@@ -100,7 +105,8 @@ class PruneWeights(Taught):
     @property
     def looks_at(self) -> Looks | None:
         """By its criterion; training looks at what it learns from besides."""
-        return LOOKS.get(self.criterion)
+        inputs: Looks | None = "inputs" if self.reestimate_norms else None
+        return LOOKS.get(self.criterion, inputs)
 
     @model_validator(mode="after")
     def _one_goal(self) -> Self:
@@ -126,9 +132,11 @@ class PruneWeights(Taught):
                 "only magnitude and taylor compare layers, and not in a pattern; leave scope "
                 "out"
             )
-        if self.epochs and self.looks_at is not None:
+        if self.epochs and self.criterion in LOOKS:
             raise ValueError(
                 f"the criterion {self.criterion} prunes at once; leave epochs out, and train "
                 "in a step of its own"
             )
+        if self.epochs and self.reestimate_norms:
+            raise ValueError("training takes the statistics anew; leave reestimate_norms out")
         return self

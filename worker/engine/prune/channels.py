@@ -17,6 +17,7 @@ from worker.engine.prune.cut import trimmed
 from worker.engine.prune.evidence import Evidence, evidence
 from worker.engine.prune.facts import named, pruning_facts
 from worker.engine.prune.narrower import narrower, require_the_same
+from worker.engine.prune.norms import reestimated, require_norms_free
 from worker.engine.prune.prunable import PROVED, Inputs, probe, protected, prunable
 from worker.engine.prune.ranking import after, ranking
 from worker.engine.prune.score import COMPARABLE, scores
@@ -34,12 +35,17 @@ def prune_channels(checkpoint: Checkpoint, spec: PruneChannels, context: Context
     zeros, shared values and multiples of earlier steps are those of the channels that stay.
     Raises UnknownLayer, StepImpossible and, before any score is taken, BudgetUnreachable.
     """
+    if spec.reestimate_norms:
+        require_norms_free(checkpoint)
     shown = evidence(spec.criterion, spec.samples, checkpoint, context)
     view = torch_view(checkpoint.model)
     with torch_threads(context.threads):
         groups, kept, alone = _plan(checkpoint, view, spec, shown, context)
         done, narrow = narrower(checkpoint, view, groups, kept, context)
-    return Outcome(done, facts=pruning_facts(checkpoint, done, groups, kept, alone, narrow))
+    facts = pruning_facts(checkpoint, done, groups, kept, alone, narrow)
+    if spec.reestimate_norms:
+        done, facts["norms_reestimated"] = reestimated(done, context)
+    return Outcome(done, facts=facts)
 
 
 def require_reachable(checkpoint: Checkpoint, spec: PruneChannels, context: Context) -> None:

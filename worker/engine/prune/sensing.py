@@ -19,6 +19,7 @@ from worker.engine.prune.coupling import LeftAlone
 from worker.engine.prune.facts import named
 from worker.engine.prune.layer_by_layer import look, pruned, readable, require_finite
 from worker.engine.prune.net_trim import with_share, within_error
+from worker.engine.prune.norms import reestimated, require_norms_free
 from worker.engine.prune.prunable_weights import prunable_weights
 from worker.engine.prune.response import response_error
 from worker.engine.prune.selection import Fall, falling
@@ -35,6 +36,8 @@ def prune_sensing(checkpoint: Checkpoint, spec: PruneSensing, context: Context) 
     share values or are multiples already, or there are no examples.
     """
     weights = prunable_weights(checkpoint, spec.protect, embeddings=False, updates=True)
+    if spec.reestimate_norms:
+        require_norms_free(checkpoint)
     chosen = readable(checkpoint, {weight.name for weight in weights})
     seen = {site.name for site in chosen}
     alone = [LeftAlone(w.name, UNSEEN) for w in weights if w.name not in seen]
@@ -56,7 +59,10 @@ def prune_sensing(checkpoint: Checkpoint, spec: PruneSensing, context: Context) 
     }
     if alone:
         facts["left_alone"] = named(alone)
-    return Outcome(replace(checkpoint, model=model, traits=traits), facts)
+    done = replace(checkpoint, model=model, traits=traits)
+    if spec.reestimate_norms:
+        done, facts["norms_reestimated"] = reestimated(done, context)
+    return Outcome(done, facts)
 
 
 @dataclass

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lathe.errors import StepImpossible
 from lathe.techniques.prune import PruneWeights
+from lathe.techniques.prune.weights import LOOKS
 from worker.engine.checkpoint import Checkpoint, Trait
 from worker.engine.context import Context
 from worker.engine.graph.weight_tensors import WeightTensor, weight_tensors
@@ -24,6 +25,7 @@ from worker.engine.prune.coupling import LeftAlone
 from worker.engine.prune.evidence import Labelled
 from worker.engine.prune.facts import named
 from worker.engine.prune.loss_scores import loss_scores
+from worker.engine.prune.norms import reestimated, require_norms_free
 from worker.engine.prune.pattern_places import blocks_of
 from worker.engine.prune.prunable_weights import prunable_weights
 from worker.engine.prune.rising_mask import Masked, RisingMask
@@ -58,6 +60,8 @@ def prune_weights(checkpoint: Checkpoint, spec: PruneWeights, context: Context) 
     weights = prunable_weights(
         checkpoint, spec.protect, embeddings=spec.embeddings, updates=updates
     )
+    if spec.reestimate_norms:
+        require_norms_free(checkpoint)
     before = weight_facts(weights)
     fit, alone = _fit(checkpoint, spec, weights)
     unfit = {one.path for one in alone}
@@ -70,6 +74,8 @@ def prune_weights(checkpoint: Checkpoint, spec: PruneWeights, context: Context) 
     ended = replace(ended, traits=traits)
     now = weight_facts(weight_tensors(ended.model, spec.protect, embeddings=spec.embeddings))
     facts: dict[str, FactValue] = {"sparsity_before": before["sparsity"], **now}
+    if spec.reestimate_norms:
+        ended, facts["norms_reestimated"] = reestimated(ended, context)
     if spec.pattern is not None:
         facts["pattern"] = f"{spec.pattern.keep} of {spec.pattern.of}"
     if alone := [*alone, *done.alone]:
@@ -101,11 +107,11 @@ def _pruned(
 ) -> _Done:
     if spec.epochs:
         return _while_training(checkpoint, spec, context, weights, fit)
-    if spec.looks_at == "inputs":
+    if LOOKS.get(spec.criterion) == "inputs":
         values, alone, facts = by_inputs(checkpoint, spec, context, weights)
         outcome = Outcome(written(checkpoint, values, context), facts)
         return _Done(outcome, tuple(values), alone)
-    if spec.looks_at == "loss":
+    if LOOKS.get(spec.criterion) == "loss":
         return _by_loss(checkpoint, spec, context, weights, fit)
     if fit is not None:
         values = without(weights, chosen(magnitudes(weights), spec, fit))
