@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lathe.errors import StepImpossible
 from lathe.techniques.prune import PruneWeights
 from worker.engine.checkpoint import Checkpoint
 from worker.engine.context import Context
@@ -15,7 +14,6 @@ from worker.engine.layerwise.moments import Moments
 from worker.engine.layerwise.site import Floats, Site
 from worker.engine.outcome import FactValue
 from worker.engine.prune.coupling import LeftAlone
-from worker.engine.prune.facts import named
 from worker.engine.prune.layer_by_layer import Looked, look, pruned, readable, require_finite
 from worker.engine.prune.pattern import by_input, fallen
 from worker.engine.prune.response import response_error
@@ -23,7 +21,6 @@ from worker.engine.prune.selection import Fall, falling, of_each_row
 from worker.engine.prune.sparsegpt import DAMPING, SELECTED, in_blocks, in_share, made_good
 from worker.engine.prune.wanda import Energies, scores
 
-UNSEEN = "its inputs cannot be looked at"
 Pruned = tuple[dict[str, Floats], list[LeftAlone], dict[str, FactValue]]
 
 
@@ -35,11 +32,7 @@ def by_inputs(
 ) -> Pruned:
     """New numbers of `weights` by name, those that are left, and facts. Raises StepImpossible
     where the inputs of none can be looked at, or without examples."""
-    chosen = readable(checkpoint, {weight.name for weight in weights})
-    seen = {site.name for site in chosen}
-    alone = [LeftAlone(w.name, UNSEEN) for w in weights if w.name not in seen]
-    if not chosen:
-        raise StepImpossible(f"there is no layer whose inputs tell: {named(alone)}")
+    chosen, alone = readable(checkpoint, [weight.name for weight in weights])
     looked = look(checkpoint, chosen, context)
     facts: dict[str, FactValue] = {"examples": looked.examples}
     if spec.criterion == "wanda":

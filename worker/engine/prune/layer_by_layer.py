@@ -17,6 +17,8 @@ from worker.engine.layerwise.stages import Stages
 from worker.engine.layerwise.walk import S, walk
 from worker.engine.onnx_file.array import array
 from worker.engine.pace import Pace
+from worker.engine.prune.coupling import LeftAlone
+from worker.engine.prune.facts import named
 from worker.engine.run.examples import fixed_batch_of
 
 
@@ -35,9 +37,17 @@ class Looked:
         return sum(len(next(iter(batch.values()))) for batch in self.batches)
 
 
-def readable(checkpoint: Checkpoint, names: Collection[str]) -> list[Site]:
-    """Those of the weights `names` whose inputs can be looked at, in graph order."""
-    return [s for s in sites(checkpoint.model) if s.name in names and inputs_of(s)]
+def readable(
+    checkpoint: Checkpoint, names: Collection[str]
+) -> tuple[list[Site], list[LeftAlone]]:
+    """Those of the weights `names` whose inputs can be looked at, in graph order, and those
+    that are left. Raises StepImpossible where all are."""
+    found = [s for s in sites(checkpoint.model) if s.name in names and inputs_of(s)]
+    seen = {site.name for site in found}
+    alone = [LeftAlone(n, "its inputs cannot be looked at") for n in names if n not in seen]
+    if not found:
+        raise StepImpossible(f"there is no layer whose inputs tell: {named(alone)}")
+    return found, alone
 
 
 def look(checkpoint: Checkpoint, chosen: Sequence[Site], context: Context) -> Looked:

@@ -1,21 +1,19 @@
 """prune.sensing: each layer's sparsest weights that still answer its inputs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from lathe.errors import StepImpossible
 from lathe.techniques.prune import PruneSensing
-from worker.engine.checkpoint import Checkpoint, Trait
+from worker.engine.checkpoint import Checkpoint
 from worker.engine.context import Context
 from worker.engine.graph.weight_tensors import weight_tensors
 from worker.engine.layerwise.aim import aim
 from worker.engine.layerwise.moments import Doubles, Moments
 from worker.engine.layerwise.site import Floats, Site
 from worker.engine.outcome import FactValue, Outcome
-from worker.engine.prune.by_inputs import UNSEEN, fixed_zeros
-from worker.engine.prune.coupling import LeftAlone
+from worker.engine.prune.by_inputs import fixed_zeros
 from worker.engine.prune.facts import named
 from worker.engine.prune.layer_by_layer import look, pruned, readable, require_finite
 from worker.engine.prune.net_trim import with_share, within_error
@@ -24,7 +22,7 @@ from worker.engine.prune.prunable_weights import prunable_weights
 from worker.engine.prune.response import response_error
 from worker.engine.prune.selection import Fall, falling
 from worker.engine.prune.weight_facts import weight_facts
-from worker.engine.prune.written import written
+from worker.engine.prune.written import sparse_from_now, written
 
 
 def prune_sensing(checkpoint: Checkpoint, spec: PruneSensing, context: Context) -> Outcome:
@@ -38,28 +36,19 @@ def prune_sensing(checkpoint: Checkpoint, spec: PruneSensing, context: Context) 
     weights = prunable_weights(checkpoint, spec.protect, embeddings=False, updates=True)
     if spec.reestimate_norms:
         require_norms_free(checkpoint)
-    chosen = readable(checkpoint, {weight.name for weight in weights})
-    seen = {site.name for site in chosen}
-    alone = [LeftAlone(w.name, UNSEEN) for w in weights if w.name not in seen]
-    if not chosen:
-        raise StepImpossible(f"there is no layer whose inputs tell: {named(alone)}")
+    chosen, alone = readable(checkpoint, [weight.name for weight in weights])
     looked = look(checkpoint, chosen, context)
     trimming = _Trimming(spec, fixed_zeros(checkpoint, looked))
     values = pruned(looked, Moments, trimming.treat, context)
-    model = written(checkpoint, values, context).model
-    traits = dict(checkpoint.traits)
-    for name in values:
-        traits[name] = replace(traits.get(name, Trait()), sparse=True)
-    after = weight_facts(weight_tensors(model, spec.protect, embeddings=False))
+    done = sparse_from_now(written(checkpoint, values, context), values)
     facts: dict[str, FactValue] = {
         "sparsity_before": weight_facts(weights)["sparsity"],
-        **after,
+        **weight_facts(weight_tensors(done.model, spec.protect, embeddings=False)),
         "examples": looked.examples,
         **trimming.facts,
     }
     if alone:
         facts["left_alone"] = named(alone)
-    done = replace(checkpoint, model=model, traits=traits)
     if spec.reestimate_norms:
         done, facts["norms_reestimated"] = reestimated(done, context)
     return Outcome(done, facts)

@@ -30,7 +30,7 @@ from worker.engine.prune.pattern_places import blocks_of
 from worker.engine.prune.prunable_weights import prunable_weights
 from worker.engine.prune.rising_mask import Masked, RisingMask
 from worker.engine.prune.weight_facts import weight_facts
-from worker.engine.prune.written import written
+from worker.engine.prune.written import sparse_from_now, written
 from worker.engine.train.course import course
 from worker.engine.train.objective import objective
 from worker.engine.train.retrain import retrain, trainable
@@ -67,11 +67,7 @@ def prune_weights(checkpoint: Checkpoint, spec: PruneWeights, context: Context) 
     unfit = {one.path for one in alone}
     left = [weight for weight in weights if weight.name not in unfit]
     done = _pruned(checkpoint, spec, context, left, fit)
-    ended = done.outcome.checkpoint
-    traits = dict(ended.traits)
-    for name in done.pruned:
-        traits[name] = replace(traits.get(name, Trait()), sparse=True)
-    ended = replace(ended, traits=traits)
+    ended = sparse_from_now(done.outcome.checkpoint, done.pruned)
     now = weight_facts(weight_tensors(ended.model, spec.protect, embeddings=spec.embeddings))
     facts: dict[str, FactValue] = {"sparsity_before": before["sparsity"], **now}
     if spec.reestimate_norms:

@@ -1,11 +1,11 @@
 """A checkpoint with other weights, in bounded memory."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from worker.engine.checkpoint import Checkpoint
+from worker.engine.checkpoint import Checkpoint, Trait
 from worker.engine.context import Context
 from worker.engine.graph.initializers import initializers
 from worker.engine.layerwise.site import Floats
@@ -24,3 +24,11 @@ def written(
         for name, value in values.items():
             rewrite(there[name], (value,), spill)
     return replace(checkpoint, model=model)
+
+
+def sparse_from_now(checkpoint: Checkpoint, names: Iterable[str]) -> Checkpoint:
+    """The checkpoint with the trait `sparse` on the tensors `names`."""
+    traits = dict(checkpoint.traits)
+    for name in names:
+        traits[name] = replace(traits.get(name, Trait()), sparse=True)
+    return replace(checkpoint, traits=traits)

@@ -246,11 +246,14 @@ def test_a_narrowed_residual_net_is_the_original_that_does_not_hear_the_lost_cha
     np.testing.assert_allclose(given, wanted, rtol=1e-4, atol=1e-5)
 
 
-def test_taylor_needs_labels_and_looks_at_the_loss(
-    mlp: onnx.ModelProto, context: Around
+@pytest.mark.parametrize("criterion", ["taylor", "hessian"])
+def test_a_criterion_of_the_loss_needs_labels_and_looks_at_it(
+    mlp: onnx.ModelProto, context: Around, criterion: str
 ) -> None:
     around = replace(context(mlp), task=Task(kind="classification"), train=_Labelled())
-    spec = PruneChannels(keep_macs=0.5, criterion="taylor", samples=8)
+    spec = PruneChannels.model_validate(
+        {"keep_macs": 0.5, "criterion": criterion, "samples": 8}
+    )
     outcome = prune_channels(Checkpoint(mlp), spec, around)
     assert arrays(outcome.checkpoint.model)["a"].shape == (2, 2)
     with pytest.raises(StepImpossible, match="no labels"):
@@ -380,14 +383,3 @@ def test_lamp_compares_layers_by_the_shares_of_their_units(net: Build, context: 
     twice = PruneChannels(keep_parameters=0.6, criterion="lamp")
     outcome = prune_channels(Checkpoint(model), twice, context(model))
     assert arrays(outcome.checkpoint.model)["a"].tolist() == [[5]]
-
-
-def test_hessian_looks_at_one_example_after_the_other(
-    mlp: onnx.ModelProto, context: Around
-) -> None:
-    around = replace(context(mlp), task=Task(kind="classification"), train=_Labelled())
-    spec = PruneChannels(keep_macs=0.5, criterion="hessian", samples=8)
-    outcome = prune_channels(Checkpoint(mlp), spec, around)
-    assert arrays(outcome.checkpoint.model)["a"].shape == (2, 2)
-    with pytest.raises(StepImpossible, match="no labels"):
-        prune_channels(Checkpoint(mlp), spec, replace(around, train=_Labelled(answered=False)))
