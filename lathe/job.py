@@ -195,14 +195,14 @@ class JobSpec(Spec):
         return self
 
     def _has_data(self, where: str, step: AnyStep) -> None:
-        needs_train = step.needs.train or step.looks_at == "loss"
+        needs_train = step.needs.train or "loss" in step.looks_at
         needs_train |= isinstance(step, PruneWeights) and step.epochs > 0
         needs_train |= getattr(step, "recover", None) is not None
         if needs_train and self.data.train is None:
             raise ValueError(f"{where}: {step.technique} needs data.train")
         if step.needs.calibration and self.data.calibration is None:
             raise ValueError(f"{where}: {step.technique} needs data.calibration")
-        if step.looks_at == "inputs" and not (self.data.calibration or self.data.train):
+        if "inputs" in step.looks_at and not (self.data.calibration or self.data.train):
             raise ValueError(
                 f"{where}: {step.technique} needs data.calibration or data.train to look at"
             )

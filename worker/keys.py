@@ -86,8 +86,8 @@ class Ingredients:
 
 def reads(spec: JobSpec, step: AnyStep) -> list[tuple[str, Split]]:
     """The purposes and splits whose examples can change what `step` does."""
-    wanted = {"train"} if any(trainings(step)) or step.looks_at is not None else set()
-    if step.needs.calibration or step.looks_at == "inputs":
+    wanted = {"train"} if any(trainings(step)) or step.looks_at else set()
+    if step.needs.calibration or "inputs" in step.looks_at:
         wanted.add("calibration")
     if isinstance(step, Training) and not step.needs.train:  # it takes what is given
         wanted.add("calibration")

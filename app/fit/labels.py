@@ -43,7 +43,7 @@ def label_refusals(spec: JobSpec, known: KnownFacts, io: IoSpec) -> list[Refused
 
 def trains_on_the_task(step: AnyStep) -> bool:
     """Whether the step follows the task's own loss, and not a teacher alone."""
-    return step.looks_at == "loss" or any(
+    return "loss" in step.looks_at or any(
         reads_labels(training) for _, training in trainings(step)
     )
 

@@ -33,7 +33,7 @@ def _view_refusals(
     trains = isinstance(step, ShareRateDistortion) and step.trains(
         train=spec.data.train is not None
     )
-    needed = step.needs.torch_view or trains or step.looks_at == "loss"
+    needed = step.needs.torch_view or trains or "loss" in step.looks_at
     if needed and not model.capabilities.torch_view:
         blocking = listed(model.capabilities.blocking_operators)
         yield StepImpossible(

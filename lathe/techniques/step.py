@@ -10,6 +10,9 @@ from lathe.spec import Spec
 StepId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 LayerId = Annotated[str, StringConstraints(min_length=1, max_length=400)]
 Looks = Literal["loss", "inputs"]
+LOSS: frozenset[Looks] = frozenset({"loss"})
+INPUTS: frozenset[Looks] = frozenset({"inputs"})
+NOTHING: frozenset[Looks] = frozenset()
 
 
 class Phase(IntEnum):
@@ -39,7 +42,7 @@ class Step(Spec):
     id: StepId | None = Field(None, description="Default: the technique's name and position.")
 
     @property
-    def looks_at(self) -> Looks | None:
-        """What tells it which weights matter, beside the weights: the task's loss on
-        data.train, or inputs of data.calibration, of data.train where there is none."""
-        return None
+    def looks_at(self) -> frozenset[Looks]:
+        """What it reads beside the weights, where that depends on its fields: the task's loss
+        on data.train, inputs of data.calibration, or of data.train where there is none."""
+        return NOTHING

@@ -4,18 +4,18 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from lathe.techniques.step import LayerId, Looks, Needs, Step
+from lathe.techniques.step import INPUTS, LOSS, NOTHING, LayerId, Looks, Needs, Step
 from lathe.techniques.train import Distill, Recover
 
 Retraining = Annotated[Recover | Distill, Field(discriminator="technique")]
 ChannelCriterion = Literal[
     "l1", "l2", "lamp", "fpgm", "bn_scale", "activation", "apoz", "taylor", "hessian"
 ]
-LOOKS: dict[ChannelCriterion, Looks] = {
-    "activation": "inputs",
-    "apoz": "inputs",
-    "taylor": "loss",
-    "hessian": "loss",
+LOOKS: dict[ChannelCriterion, frozenset[Looks]] = {
+    "activation": INPUTS,
+    "apoz": INPUTS,
+    "taylor": LOSS,
+    "hessian": LOSS,
 }
 
 
@@ -73,10 +73,11 @@ class PruneChannels(Step):
     )
 
     @property
-    def looks_at(self) -> Looks | None:
-        """By its criterion."""
-        inputs: Looks | None = "inputs" if self.reestimate_norms else None
-        return LOOKS.get(self.criterion, inputs)
+    def looks_at(self) -> frozenset[Looks]:
+        """For its criterion and the norms."""
+        return LOOKS.get(self.criterion, NOTHING) | (
+            INPUTS if self.reestimate_norms else NOTHING
+        )
 
     @model_validator(mode="after")
     def _one_budget(self) -> Self:

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from lathe.techniques.step import LayerId, Looks, Needs, Step
+from lathe.techniques.step import INPUTS, LayerId, Looks, Needs, Step
 
 
 class PruneNeurons(Step):
@@ -36,9 +36,9 @@ class PruneNeurons(Step):
     )
 
     @property
-    def looks_at(self) -> Looks | None:
+    def looks_at(self) -> frozenset[Looks]:
         """Activations."""
-        return "inputs"
+        return INPUTS
 
     @model_validator(mode="after")
     def _one_goal(self) -> Self:

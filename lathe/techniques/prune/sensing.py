@@ -4,7 +4,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from lathe.techniques.step import LayerId, Looks, Needs, Step
+from lathe.techniques.step import INPUTS, LayerId, Looks, Needs, Step
 
 
 class PruneSensing(Step):
@@ -38,9 +38,9 @@ class PruneSensing(Step):
     )
 
     @property
-    def looks_at(self) -> Looks | None:
+    def looks_at(self) -> frozenset[Looks]:
         """Inputs of every layer."""
-        return "inputs"
+        return INPUTS
 
     @model_validator(mode="after")
     def _one_goal(self) -> Self:

@@ -5,14 +5,14 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from lathe.spec import Spec
-from lathe.techniques.step import LayerId, Looks, Needs
+from lathe.techniques.step import INPUTS, LOSS, NOTHING, LayerId, Looks, Needs
 from lathe.techniques.train import DistillLoss, Taught, Teacher
 
 WeightCriterion = Literal["magnitude", "threshold", "taylor", "wanda", "sparsegpt"]
-LOOKS: dict[WeightCriterion, Looks] = {
-    "taylor": "loss",
-    "wanda": "inputs",
-    "sparsegpt": "inputs",
+LOOKS: dict[WeightCriterion, frozenset[Looks]] = {
+    "taylor": LOSS,
+    "wanda": INPUTS,
+    "sparsegpt": INPUTS,
 }
 
 
@@ -103,10 +103,11 @@ class PruneWeights(Taught):
     loss: DistillLoss = Field(default_factory=lambda: DistillLoss(hard=1.0))
 
     @property
-    def looks_at(self) -> Looks | None:
-        """By its criterion; training looks at what it learns from besides."""
-        inputs: Looks | None = "inputs" if self.reestimate_norms else None
-        return LOOKS.get(self.criterion, inputs)
+    def looks_at(self) -> frozenset[Looks]:
+        """For its criterion and the norms; training looks at what it learns from besides."""
+        return LOOKS.get(self.criterion, NOTHING) | (
+            INPUTS if self.reestimate_norms else NOTHING
+        )
 
     @model_validator(mode="after")
     def _one_goal(self) -> Self:

@@ -86,6 +86,8 @@ def test_a_spec_comes_back_from_json_as_it_was() -> None:
         ([MASK | {"epochs": 1}], "prune.weights needs data.train"),
         ([PRUNE | {"criterion": "hessian"}], "needs data.train"),
         ([PRUNE | {"criterion": "activation"}], "needs data.calibration or data.train"),
+        ([PRUNE | {"reestimate_norms": True}], "needs data.calibration or data.train"),
+        ([MASK | {"epochs": 1, "reestimate_norms": True}], "leave reestimate_norms out"),
         ([MASK | {"criterion": "taylor"}], "prune.weights needs data.train"),
         ([MASK | {"criterion": "wanda"}], "needs data.calibration or data.train"),
         ([{"technique": "prune.weights"}], "criterion magnitude takes sparsity or a pattern"),

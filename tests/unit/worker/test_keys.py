@@ -119,6 +119,7 @@ def test_each_step_reads_only_the_data_it_learns_from() -> None:
         (OptimizeGraph(), []),
         (plain, []),
         (taylor, ["train"]),
+        (taylor.model_copy(update={"reestimate_norms": True}), ["train", "calibration"]),
         (PruneNeurons(max_apoz=0.9), ["train", "calibration"]),
         (PruneSensing(error=0.1), ["train", "calibration"]),
         (Recover(), ["train"]),

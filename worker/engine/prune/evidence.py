@@ -8,6 +8,7 @@ import torch
 
 from lathe.errors import StepImpossible
 from lathe.techniques.prune.channels import LOOKS, ChannelCriterion
+from lathe.techniques.step import NOTHING
 from worker.engine.checkpoint import Checkpoint
 from worker.engine.context import Arrays, Context, Samples
 from worker.engine.layerwise.calibration import batched, unlabelled
@@ -79,11 +80,8 @@ def evidence(
 ) -> Evidence | None:
     """What the criterion looks at, None where that is the weights alone. Raises
     StepImpossible where it is not there."""
-    match LOOKS.get(criterion):
-        case "loss":
-            task = objective(context.task, context.io, checkpoint.model)
-            return Labelled.of(task, most, context)
-        case "inputs":
-            return Unlabelled.of(most, checkpoint, context)
-        case None:
-            return None
+    looks = LOOKS.get(criterion, NOTHING)
+    if "loss" in looks:
+        task = objective(context.task, context.io, checkpoint.model)
+        return Labelled.of(task, most, context)
+    return Unlabelled.of(most, checkpoint, context) if "inputs" in looks else None

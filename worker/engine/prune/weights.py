@@ -8,6 +8,7 @@ from pathlib import Path
 from lathe.errors import StepImpossible
 from lathe.techniques.prune import PruneWeights
 from lathe.techniques.prune.weights import LOOKS
+from lathe.techniques.step import NOTHING
 from worker.engine.checkpoint import Checkpoint, Trait
 from worker.engine.context import Context
 from worker.engine.graph.weight_tensors import WeightTensor, weight_tensors
@@ -103,11 +104,11 @@ def _pruned(
 ) -> _Done:
     if spec.epochs:
         return _while_training(checkpoint, spec, context, weights, fit)
-    if LOOKS.get(spec.criterion) == "inputs":
+    if "inputs" in LOOKS.get(spec.criterion, NOTHING):
         values, alone, facts = by_inputs(checkpoint, spec, context, weights)
         outcome = Outcome(written(checkpoint, values, context), facts)
         return _Done(outcome, tuple(values), alone)
-    if LOOKS.get(spec.criterion) == "loss":
+    if "loss" in LOOKS.get(spec.criterion, NOTHING):
         return _by_loss(checkpoint, spec, context, weights, fit)
     if fit is not None:
         values = without(weights, chosen(magnitudes(weights), spec, fit))

@@ -120,7 +120,7 @@ def test_a_pattern_that_training_rises_to_holds_in_every_layer_that_it_fits(
     before = Checkpoint(every_layer(m=m), {"m": Trait(sparse=True)})
     spec = PruneWeights.model_validate(
         {
-            "pattern": {"keep": 1, "of": 2}, "epochs": 8, "batch_size": 16, "update_every": 2,
+            "pattern": {"keep": 1, "of": 2}, "epochs": 5, "batch_size": 16, "update_every": 2,
             "optimizer": Adam(lr=0.03),
         }
     )  # fmt: skip
@@ -135,4 +135,4 @@ def test_a_pattern_that_training_rises_to_holds_in_every_layer_that_it_fits(
     assert set(done.traits) == {"w", "m"}
     assert "r (3 inputs are no multiple of 2)" in str(outcome.facts["left_alone"])
     assert (left["r"] != 0).all()
-    assert outcome.facts["best_epoch"] >= 5
+    assert outcome.facts["best_epoch"] >= 3

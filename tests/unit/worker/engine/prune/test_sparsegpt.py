@@ -58,3 +58,14 @@ def test_an_old_zero_is_not_filled_and_hands_on_what_it_was_given() -> None:
     assert left.tolist() == [pytest.approx([0, 0, 5 + 0.5 / 4])]
     left = made_good(np.float32([[1, 0, 5]]), UPPER, in_share(1 / 3, 3), 3, fixed)
     assert left.tolist() == [[1, 0, 5]]
+
+
+def test_an_old_zero_falls_before_others_though_it_was_given_something() -> None:
+    moments = np.eye(4)
+    moments[0, 2] = moments[2, 0] = (
+        0.999999  # w_0 = 1 goes to the zero, which is then above 0.8
+    )
+    fixed = np.array([[False, False, True, False]])
+    weight = np.float32([[1, 2, 0, 0.8]])
+    left = made_good(weight, factor(moments, 0.0), in_blocks(1, 2), 2, fixed)
+    assert left.tolist() == [pytest.approx([0, 2, 0, 0.8], abs=1e-3)]
