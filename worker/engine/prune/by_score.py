@@ -48,6 +48,7 @@ def chosen(
         return {
             name: site.tensor(fallen(site, site.matrices(scores[name]), keep, of))
             for name, site in fit.items()
+            if name in scores
         }
     share = spec.sparsity or 0.0
     if spec.scope == "global":

@@ -1,7 +1,7 @@
 """prune.weights: zero the weights that matter least, at once or while training."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -140,7 +140,7 @@ def _by_loss(
     if not trained:
         raise StepImpossible("no weight of the model that could be pruned is trained")
     values = without(trained, chosen(scores, spec, fit or {}))
-    alone = [LeftAlone(w.name, NOT_TRAINED) for w in weights if w.name not in scores]
+    alone = _untrained(weights, scores)
     facts: dict[str, FactValue] = {"examples": len(labelled.rows), "loss": task.loss_name}
     return _Done(Outcome(written(checkpoint, values, context), facts), tuple(values), alone)
 
@@ -153,8 +153,9 @@ def _while_training(
     fit: Fit,
 ) -> _Done:
     taught = course(checkpoint, spec, context)
+    masked = _masked(taught.view, checkpoint, spec, weights, fit)
     mask = RisingMask(
-        _masked(taught.view, checkpoint, spec, weights, fit),
+        tuple(masked.values()),
         spec.sparsity,
         together=spec.scope == "global",
         ramp=spec.ramp,
@@ -162,7 +163,11 @@ def _while_training(
     )
     held = Together([held_by_traits(taught.view, checkpoint.traits), mask])
     outcome = retrain(checkpoint, taught.view, spec, taught.lesson, context, taught.facts, held)
-    return _Done(outcome, [weight.name for weight in weights])
+    return _Done(outcome, tuple(masked), _untrained(weights, masked))
+
+
+def _untrained(weights: Sequence[WeightTensor], trained: Collection[str]) -> list[LeftAlone]:
+    return [LeftAlone(w.name, NOT_TRAINED) for w in weights if w.name not in trained]
 
 
 def _masked(
@@ -171,8 +176,8 @@ def _masked(
     spec: PruneWeights,
     weights: Sequence[WeightTensor],
     fit: Fit,
-) -> list[Masked]:
-    found = []
+) -> dict[str, Masked]:
+    found = {}
     for weight in weights:
         parameters = tuple(parameters_of(view, weight.name))
         if not parameters:
@@ -184,7 +189,7 @@ def _masked(
             threshold = spec.threshold * unit
         if spec.pattern is not None and fit is not None:
             blocks = blocks_of(view, fit[weight.name], spec.pattern)
-        found.append(Masked(parameters, threshold, sparse, blocks))
+        found[weight.name] = Masked(parameters, threshold, sparse, blocks)
     if not found:
         raise StepImpossible("no weight of the model that could be pruned is trained")
     return found
