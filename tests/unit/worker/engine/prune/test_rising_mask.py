@@ -158,9 +158,9 @@ def test_of_every_block_more_fall_as_time_goes_and_none_come_back() -> None:
     mask = RisingMask([masked], None, together=False, ramp=0.5, update_every=1)
     mask.choose(0.0)
     assert not mask.zeros[0].any()
+    mask.slopes = [torch.full((8,), 9.0)]  # outside a pattern 0.271 of six would come back
     mask.choose(0.2)  # 1 - 0.8^3 = 0.488 of three: 1.46
     assert weight.tolist() == [[4, 0, 3, 2], [8, 7, 0, 6]]
-    mask.slopes = [torch.full((8,), 9.0)]
     mask.choose(0.5)  # 0.875 of three: 2.6
     assert weight.tolist() == [[4, 0, 0, 0], [8, 0, 0, 0]]
     mask.choose(1.0)
