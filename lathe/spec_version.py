@@ -31,7 +31,8 @@ _TECHNIQUES = {
 }
 _LATER_KEYS = {
     **dict.fromkeys(("augment", "betas", "recover"), 2),
-    **dict.fromkeys(("features", "warmup"), 3),
+    **dict.fromkeys(("features", "pattern", "reestimate_norms", "warmup"), 3),
+    "prune.weights samples": 3,
 }
 _VALUES = {  # of keys whose set of values has grown
     "criterion": dict.fromkeys(("l1", "l2", "taylor", "magnitude", "threshold"), 1),
@@ -54,10 +55,12 @@ def version_of(spec: JobSpec) -> int:
 
 def _versions(stored: Mapping[str, Any]) -> Iterator[int]:
     """Of each thing that is stored of a step, and of what is inside it."""
+    technique = stored.get("technique")
+    if technique is not None:
+        yield _TECHNIQUES.get(technique, NEWEST)
     for key, value in stored.items():
-        if key == "technique":
-            yield _TECHNIQUES.get(value, NEWEST)
         yield _LATER_KEYS.get(key, OLDEST)
+        yield _LATER_KEYS.get(f"{technique} {key}", OLDEST)
         if key in _VALUES and value is not None:
             yield _VALUES[key].get(value, NEWEST)
         if isinstance(value, Mapping):

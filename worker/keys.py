@@ -21,6 +21,7 @@ from lathe.facts import Transform
 from lathe.job import JobSpec, Split
 from lathe.techniques import AnyStep
 from lathe.techniques.lessons import taught, trainings
+from lathe.techniques.step import GIVEN, INPUTS
 from lathe.techniques.train import Training
 
 FORMAT = 3  # of checkpoint files: workers of another format neither read nor answer ours
@@ -87,7 +88,7 @@ class Ingredients:
 def reads(spec: JobSpec, step: AnyStep) -> list[tuple[str, Split]]:
     """The purposes and splits whose examples can change what `step` does."""
     wanted = {"train"} if any(trainings(step)) or step.looks_at else set()
-    if step.needs.calibration or "inputs" in step.looks_at:
+    if step.needs.calibration or step.looks_at & (INPUTS | GIVEN):
         wanted.add("calibration")
     if isinstance(step, Training) and not step.needs.train:  # it takes what is given
         wanted.add("calibration")

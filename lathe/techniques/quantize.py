@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from lathe.spec import Spec
-from lathe.techniques.step import LayerId, Needs, Phase, Step
+from lathe.techniques.step import GIVEN, LayerId, Looks, Needs, Phase, Step
 
 
 class PerTensor(Spec):
@@ -115,6 +115,11 @@ class QuantizeChoose(Step):
     runs: int = Field(100, ge=10, le=10_000, description="Timed runs of each.")
     threads: int = Field(1, ge=1, le=256, description="Of the timed runtime.")
     exclude: tuple[LayerId, ...] = Field((), description="Layers that stay float, by layer id.")
+
+    @property
+    def looks_at(self) -> frozenset[Looks]:
+        """Ranges come from calibration examples, and the judge's labels from train."""
+        return GIVEN
 
 
 class QuantizeFloat(Step):

@@ -9,9 +9,10 @@ from lathe.spec import Spec
 
 StepId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 LayerId = Annotated[str, StringConstraints(min_length=1, max_length=400)]
-Looks = Literal["loss", "inputs"]
+Looks = Literal["loss", "inputs", "given"]
 LOSS: frozenset[Looks] = frozenset({"loss"})
 INPUTS: frozenset[Looks] = frozenset({"inputs"})
+GIVEN: frozenset[Looks] = frozenset({"given"})
 NOTHING: frozenset[Looks] = frozenset()
 
 

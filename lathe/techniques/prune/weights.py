@@ -30,6 +30,9 @@ class Pattern(Spec):
         return self
 
 
+USUAL_SAMPLES = 512
+
+
 class PruneWeights(Taught):
     """Set the weights that matter least to zero, and keep them zero from then on.
 
@@ -58,6 +61,7 @@ class PruneWeights(Taught):
     )
     pattern: Pattern | None = Field(
         None,
+        exclude_if=lambda pattern: pattern is None,  # older workers do not know the key
         description="In place of `sparsity`: so many of so many stay. Layers whose inputs are "
         "no multiple of `of` are left as they are.",
     )
@@ -80,9 +84,16 @@ class PruneWeights(Taught):
     protect: tuple[LayerId, ...] = Field(
         (), description="Layers whose weights all stay, by layer id."
     )
-    samples: int = Field(512, ge=1, le=100_000, description="Examples that taylor looks at.")
+    samples: int = Field(
+        USUAL_SAMPLES,
+        ge=1,
+        le=100_000,
+        exclude_if=lambda samples: samples == USUAL_SAMPLES,  # as above
+        description="Examples that taylor looks at.",
+    )
     reestimate_norms: bool = Field(
         False,
+        exclude_if=lambda asked: not asked,  # as above
         description="Take means and variances of BatchNorms anew afterwards, on inputs of "
         "data.calibration, or of data.train.",
     )

@@ -40,10 +40,22 @@ def test_a_key_or_value_that_an_older_worker_does_not_know_needs_a_newer_one() -
         assert version_of(data=data, pipeline=[inside]) == max(version, 2)
 
 
-def test_a_criterion_that_an_older_worker_does_not_know_needs_the_second_version() -> None:
-    data = {"calibration": {"dataset": ids.new("dat"), "split": "s"}}
-    for criterion, version in (("l1", 1), ("fpgm", 2), ("activation", 2)):
-        step = {"technique": "prune.channels", "keep_macs": 0.5, "criterion": criterion}
+def test_what_came_later_to_a_technique_needs_a_later_version_only_where_it_is_used() -> None:
+    data = {"train": {"dataset": ids.new("dat"), "split": "s"}}
+    for more, version in (
+        ({"sparsity": 0.5}, 2),
+        ({"pattern": {"keep": 2, "of": 4}}, 3),
+        ({"sparsity": 0.5, "criterion": "wanda"}, 3),
+        ({"sparsity": 0.5, "samples": 9}, 3),
+        ({"sparsity": 0.5, "reestimate_norms": True}, 3),
+    ):
+        step = {"technique": "prune.weights", **more}
+        assert version_of(data=data, pipeline=[step]) == version
+    for more, version in (
+        ({"criterion": "taylor", "samples": 9}, 1),
+        ({"criterion": "fpgm"}, 3),
+    ):
+        step = {"technique": "prune.channels", "keep_macs": 0.5, **more}
         assert version_of(data=data, pipeline=[step]) == version
 
 

@@ -8,7 +8,7 @@ from lathe.techniques import AnyStep
 from lathe.techniques.encode import EncodeEntropy
 from lathe.techniques.optimize import OptimizeGraph
 from lathe.techniques.prune import PruneChannels, PruneNeurons, PruneSensing
-from lathe.techniques.quantize import QuantizeStatic
+from lathe.techniques.quantize import QuantizeChoose, QuantizeStatic
 from lathe.techniques.rate import RateDistortion, ShareRateDistortion
 from lathe.techniques.share import ShareWeights
 from lathe.techniques.train import Distill, Recover, Teacher
@@ -129,6 +129,7 @@ def test_each_step_reads_only_the_data_it_learns_from() -> None:
         (RateDistortion(), ["train"]),
         (ShareRateDistortion(), ["train", "calibration"]),  # whatever is given
         (ShareWeights(), ["train", "calibration"]),
+        (QuantizeChoose(), ["train", "calibration"]),
     ]
     for step, purposes in expected:
         assert [purpose for purpose, _ in reads(SPEC, step)] == purposes
