@@ -3,7 +3,8 @@
 ONNX keeps W (directions, gates*H, I), R (directions, gates*H, H), B (directions, 2*gates*H)
 with the gates in the order i o f c (LSTM) and z r h (GRU); torch keeps one matrix a direction
 with i f g o and r z n. torch's GRU applies the reset gate after the recurrent product, which
-is ONNX's linear_before_reset = 1.
+is ONNX's linear_before_reset = 1. What torch's layers do not do, `cells` steps through with
+the same parameters.
 """
 
 import operator
@@ -14,30 +15,50 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
-from worker.engine.onnx_file.array import array
+from worker.engine.view.binding import Same
 from worker.engine.view.blocked import Blocked
-from worker.engine.view.builder import Builder
+from worker.engine.view.builder import Bound, Builder
+from worker.engine.view.cells import (
+    ALPHA_AND_BETA,
+    FUNCTIONS,
+    TAKES_BETA,
+    Activation,
+    Rule,
+    unrolled,
+)
 from worker.engine.view.op import Op
+from worker.engine.view.zero_state import is_zero
 
 GATES = {"LSTM": [0, 2, 3, 1], "GRU": [1, 0, 2], "RNN": [0]}  # torch's order from ONNX's
 ACTIVATIONS = {"LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"], "RNN": ["Tanh"]}
 CLASSES: dict[str, Any] = {"LSTM": nn.LSTM, "GRU": nn.GRU, "RNN": nn.RNN}
-INITIAL_STATES = (5, 6)  # of the hidden and, in an LSTM, the cell state
+STATES = {"LSTM": (5, 6), "GRU": (5,), "RNN": (5,)}  # places of the first states
+LENGTHS, PEEPHOLES = 4, 7  # places of the examples' lengths and of an LSTM's peepholes
+NONE = (0.0, 0.0)  # of a function that takes neither
 SUFFIXES = ("_l0", "_l0_reverse")
-PASSED_ON = {
-    "Expand", "Slice", "Identity", "Unsqueeze", "Squeeze", "Reshape", "Cast", "Tile",
-    "Transpose", "Split",
-}  # fmt: skip
 
 
 class Recurrent(nn.Module):
-    """X (T, B, I) -> Y (T, directions, B, H) and the last state(s) (directions, B, H)."""
+    """X (T, B, I) -> Y (T, directions, B, H) and the last state(s) (directions, B, H).
 
-    def __init__(self, kind: str, rnn: nn.RNNBase, *, backwards: bool) -> None:
+    With a `rule` the layer is stepped through in Python, or else by torch.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        rnn: nn.RNNBase,
+        *,
+        backwards: bool,
+        rule: Rule | None = None,
+        peepholes: nn.Parameter | None = None,
+    ) -> None:
         super().__init__()
         self.kind = kind
         self.rnn = rnn
         self.backwards = backwards  # the only direction reads the sequence from its end
+        self.rule = rule
+        self.peepholes = peepholes  # (directions, 3*H)
 
     @property
     def hidden_size(self) -> int:
@@ -45,21 +66,28 @@ class Recurrent(nn.Module):
         return self.rnn.hidden_size
 
     def forward(
-        self, x: Tensor, hidden: Tensor | None = None, cell: Tensor | None = None
+        self,
+        x: Tensor,
+        hidden: Tensor | None = None,
+        cell: Tensor | None = None,
+        lengths: Tensor | None = None,
     ) -> tuple[Tensor, ...]:
-        """States that are not given are zero."""
-        state: Any = hidden
-        if self.kind == "LSTM" and (hidden is not None or cell is not None):
-            given = hidden if hidden is not None else cell
-            blank = torch.zeros_like(given) if given is not None else None
-            state = (
-                hidden if hidden is not None else blank,
-                cell if cell is not None else blank,
-            )
-        y, last = self.rnn(x.flip(0) if self.backwards else x, state)
-        y = torch.unflatten(y, -1, (-1, self.rnn.hidden_size)).transpose(1, 2)
-        y = y.flip(0) if self.backwards else y
-        return (y, *last) if self.kind == "LSTM" else (y, last)
+        """States that are not given are zero; `lengths` (B,) are those of the examples."""
+        given = (hidden, cell)[: len(STATES[self.kind])]
+        blank = x.new_zeros(1 + self.rnn.bidirectional, x.shape[1], self.hidden_size)
+        states = tuple(blank if state is None else state for state in given)
+        last: Any
+        if self.rule is not None:
+            y, last = unrolled(
+                self.rule, self.rnn, x, states,
+                lengths=lengths, peepholes=self.peepholes, backwards=self.backwards,
+            )  # fmt: skip
+        else:
+            state = states if self.kind == "LSTM" else states[0]
+            y, last = self.rnn(x.flip(0) if self.backwards else x, state)
+            y = y.flip(0) if self.backwards else y
+            last = last if self.kind == "LSTM" else (last,)
+        return (torch.unflatten(y, -1, (-1, self.hidden_size)).transpose(1, 2), *last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,79 +113,96 @@ class Stacked:
 
 def recurrent(build: Builder, op: Op) -> None:
     """An initial state that is constant zero is left out."""
-    _judge(build, op)
-    args: list[Any] = [build.tensor(op.inputs[0])]
-    for place in INITIAL_STATES:
-        zero = op.has(place) and is_zero(build, op.inputs[place])
-        args.append(build.tensor(op.inputs[place]) if op.has(place) and not zero else None)
-        if zero:
+    rule = _rule(build, op)
+    args: list[Any] = [build.tensor(op.inputs[0]), None, None]
+    for k, place in enumerate(STATES[op.kind], start=1):
+        if op.has(place) and is_zero(build, op.inputs[place]):
             build.dropped.append((op.key, place))
-    node = _twin(build, op, args) or _layer(build, op, args)
+        elif op.has(place):
+            args[k] = build.tensor(op.inputs[place])
+    if op.has(LENGTHS):
+        args.append(build.tensor(op.inputs[LENGTHS]))
+    node = _twin(build, op, args, rule) or _layer(build, op, args, rule)
     build.follow(op, "hidden_size", node, "hidden_size")
     for place, name in enumerate(op.outputs):
         if name:
             build.put(name, build.call(operator.getitem, node, place))
 
 
-def _layer(build: Builder, op: Op, args: list[Any]) -> fx.Node:
-    module = Recurrent(op.kind, _rnn(build, op), backwards=_direction(op) == "reverse")
-    bound = [(op, 1, Stacked(("weight_ih",))), (op, 2, Stacked(("weight_hh",)))]
+def _layer(build: Builder, op: Op, args: list[Any], rule: Rule | None) -> fx.Node:
+    peepholes = build.parameter(op.inputs[PEEPHOLES]) if op.has(PEEPHOLES) else None
+    module = Recurrent(
+        op.kind, _rnn(build, op), backwards=_direction(op) == "reverse",
+        rule=rule, peepholes=peepholes,
+    )  # fmt: skip
+    bound: list[Bound] = [(op, 1, Stacked(("weight_ih",))), (op, 2, Stacked(("weight_hh",)))]
     if op.has(3):
         bound.append((op, 3, Stacked(("bias_ih", "bias_hh"))))
+    if peepholes is not None:
+        bound.append((op, PEEPHOLES, Same("peepholes")))
     return build.layer(op, module, args, bound)
 
 
-def _twin(build: Builder, op: Op, args: list[Any]) -> fx.Node | None:
+def _twin(build: Builder, op: Op, args: list[Any], rule: Rule | None) -> fx.Node | None:
     """A call of the layer that already holds these weights; raises Blocked where another
     layer holds only some of them."""
-    held = {name: build.source.origins[name].name for name in op.inputs[1:4] if name}
-    same = {b.path: set[str]() for b in build.bindings if b.initialiser in held.values()}
+    places = [place for place in (1, 2, 3, PEEPHOLES) if op.has(place)]
+    held = {build.source.origins[op.inputs[place]].name for place in places}
+    same = {b.path: set[str]() for b in build.bindings if b.initialiser in held}
     for binding in build.bindings:
         if binding.path in same:
             same[binding.path].add(binding.initialiser)
     for path, tensors in same.items():
         module = build.root.get_submodule(path)
         backwards = _direction(op) == "reverse"
-        alike = isinstance(module, Recurrent) and module.backwards == backwards
-        if not alike or tensors != set(held.values()):
+        alike = isinstance(module, Recurrent) and (module.backwards, module.rule) == (
+            backwards,
+            rule,
+        )
+        if not alike or tensors != held:
             raise Blocked("weights shared with another layer")
         return build.graph.call_module(path, tuple(args))
     return None
 
 
-def is_zero(build: Builder, name: str) -> bool:
-    """Whether a value is zero whatever the input, also behind Expand and its like."""
-    values = build.source.array(name)
-    if values is not None:
-        return not np.any(values)
-    maker = build.source.makers.get(name)
-    if maker is None:
-        return False
-    if maker.op_type in PASSED_ON:
-        return is_zero(build, maker.input[0])
-    return maker.op_type == "ConstantOfShape" and not any(
-        np.any(array(a.t)) for a in maker.attribute
-    )
-
-
-def _judge(build: Builder, op: Op) -> None:
-    if not build.weights(*op.inputs[1:4]):
+def _rule(build: Builder, op: Op) -> Rule | None:
+    """What torch's own layer does not do of `op`; None where it does all of it."""
+    if not build.weights(*op.inputs[1:4], op.input(PEEPHOLES)):
         raise Blocked("shared or computed weights")
-    if op.has(4):
-        raise Blocked("sequence_lens")
-    if op.has(7):
-        raise Blocked("peepholes")
+    if op.integer("layout", 0):
+        raise Blocked("layout")
+    chosen, usual = _activations(op), ((name, NONE) for name in ACTIVATIONS[op.kind])
+    rule = Rule(
+        op.kind,
+        chosen,
+        clip=op.number("clip", 0.0) if "clip" in op.attributes else None,
+        reset_after=bool(op.integer("linear_before_reset", 0)),
+        coupled=bool(op.integer("input_forget", 0)),
+    )
+    own = Rule(op.kind, (tuple(usual),) * len(chosen), reset_after=rule.reset_after)
+    asks_more = op.has(LENGTHS) or op.has(PEEPHOLES)
+    unlike_torch = op.kind == "GRU" and not rule.reset_after
+    return rule if asks_more or unlike_torch or rule != own else None
+
+
+def _activations(op: Op) -> tuple[tuple[Activation, ...], ...]:
+    """Those of each direction; the lists of alphas and betas hold one for each that takes
+    one."""
     directions = 2 if _direction(op) == "bidirectional" else 1
-    if op.attributes.get("activations", []) not in (
-        [],
-        [a.encode() for a in ACTIVATIONS[op.kind] * directions],
-    ):
-        raise Blocked("activations")
-    if op.kind == "GRU" and not op.integer("linear_before_reset", 0):
-        raise Blocked("linear_before_reset=0")
-    for name in ("clip", "input_forget", "layout"):
-        if op.attributes.get(name, 0):
-            raise Blocked(name)
+    given = [a.decode() for a in op.attributes.get("activations", [])]
+    names = given or ACTIVATIONS[op.kind] * directions
+    alphas = iter(op.attributes.get("activation_alpha", []))
+    betas = iter(op.attributes.get("activation_beta", []))
+    found: list[Activation] = []
+    for name in names:
+        if name not in FUNCTIONS:
+            raise Blocked(f"activation {name}")
+        alpha, beta = ALPHA_AND_BETA.get(name, NONE)
+        alpha = next(alphas, alpha) if name in ALPHA_AND_BETA else alpha
+        beta = next(betas, beta) if name in TAKES_BETA else beta
+        found.append((name, (alpha, beta)))
+    count = len(found) // directions
+    return tuple(tuple(found[k * count : (k + 1) * count]) for k in range(directions))
 
 
 def _direction(op: Op) -> str:
