@@ -169,7 +169,7 @@ class Builder:
         if origin is not None and origin.name in self.free:
             self.layers.setdefault(origin.name, self.free[origin.name])
 
-    def module(self, op: Op, module: nn.Module, *args: fx.Node) -> fx.Node:
+    def module(self, op: Op, module: nn.Module, *args: Any) -> fx.Node:
         """A call of a module that holds no tensor of the file."""
         return self.graph.call_module(self.add(op.node.name or op.key, module), args)
 

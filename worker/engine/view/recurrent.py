@@ -18,23 +18,14 @@ from torch import Tensor, fx, nn
 from worker.engine.view.binding import Same
 from worker.engine.view.blocked import Blocked
 from worker.engine.view.builder import Bound, Builder
-from worker.engine.view.cells import (
-    ALPHA_AND_BETA,
-    FUNCTIONS,
-    TAKES_BETA,
-    Activation,
-    Rule,
-    unrolled,
-)
+from worker.engine.view.cells import Rule, unrolled
 from worker.engine.view.op import Op
+from worker.engine.view.recurrent_rule import LENGTHS, PEEPHOLES, direction_of, rule_of
 from worker.engine.view.zero_state import is_zero
 
 GATES = {"LSTM": [0, 2, 3, 1], "GRU": [1, 0, 2], "RNN": [0]}  # torch's order from ONNX's
-ACTIVATIONS = {"LSTM": ["Sigmoid", "Tanh", "Tanh"], "GRU": ["Sigmoid", "Tanh"], "RNN": ["Tanh"]}
 CLASSES: dict[str, Any] = {"LSTM": nn.LSTM, "GRU": nn.GRU, "RNN": nn.RNN}
 STATES = {"LSTM": (5, 6), "GRU": (5,), "RNN": (5,)}  # places of the first states
-LENGTHS, PEEPHOLES = 4, 7  # places of the examples' lengths and of an LSTM's peepholes
-NONE = (0.0, 0.0)  # of a function that takes neither
 SUFFIXES = ("_l0", "_l0_reverse")
 
 
@@ -113,7 +104,7 @@ class Stacked:
 
 def recurrent(build: Builder, op: Op) -> None:
     """An initial state that is constant zero is left out."""
-    rule = _rule(build, op)
+    rule = rule_of(build, op)
     args: list[Any] = [build.tensor(op.inputs[0]), None, None]
     for k, place in enumerate(STATES[op.kind], start=1):
         if op.has(place) and is_zero(build, op.inputs[place]):
@@ -132,7 +123,7 @@ def recurrent(build: Builder, op: Op) -> None:
 def _layer(build: Builder, op: Op, args: list[Any], rule: Rule | None) -> fx.Node:
     peepholes = build.parameter(op.inputs[PEEPHOLES]) if op.has(PEEPHOLES) else None
     module = Recurrent(
-        op.kind, _rnn(build, op), backwards=_direction(op) == "reverse",
+        op.kind, _rnn(build, op), backwards=direction_of(op) == "reverse",
         rule=rule, peepholes=peepholes,
     )  # fmt: skip
     bound: list[Bound] = [(op, 1, Stacked(("weight_ih",))), (op, 2, Stacked(("weight_hh",)))]
@@ -154,7 +145,7 @@ def _twin(build: Builder, op: Op, args: list[Any], rule: Rule | None) -> fx.Node
             same[binding.path].add(binding.initialiser)
     for path, tensors in same.items():
         module = build.root.get_submodule(path)
-        backwards = _direction(op) == "reverse"
+        backwards = direction_of(op) == "reverse"
         alike = isinstance(module, Recurrent) and (module.backwards, module.rule) == (
             backwards,
             rule,
@@ -165,54 +156,10 @@ def _twin(build: Builder, op: Op, args: list[Any], rule: Rule | None) -> fx.Node
     return None
 
 
-def _rule(build: Builder, op: Op) -> Rule | None:
-    """What torch's own layer does not do of `op`; None where it does all of it."""
-    if not build.weights(*op.inputs[1:4], op.input(PEEPHOLES)):
-        raise Blocked("shared or computed weights")
-    if op.integer("layout", 0):
-        raise Blocked("layout")
-    chosen, usual = _activations(op), ((name, NONE) for name in ACTIVATIONS[op.kind])
-    rule = Rule(
-        op.kind,
-        chosen,
-        clip=op.number("clip", 0.0) if "clip" in op.attributes else None,
-        reset_after=bool(op.integer("linear_before_reset", 0)),
-        coupled=bool(op.integer("input_forget", 0)),
-    )
-    own = Rule(op.kind, (tuple(usual),) * len(chosen), reset_after=rule.reset_after)
-    asks_more = op.has(LENGTHS) or op.has(PEEPHOLES)
-    unlike_torch = op.kind == "GRU" and not rule.reset_after
-    return rule if asks_more or unlike_torch or rule != own else None
-
-
-def _activations(op: Op) -> tuple[tuple[Activation, ...], ...]:
-    """Those of each direction; the lists of alphas and betas hold one for each that takes
-    one."""
-    directions = 2 if _direction(op) == "bidirectional" else 1
-    given = [a.decode() for a in op.attributes.get("activations", [])]
-    names = given or ACTIVATIONS[op.kind] * directions
-    alphas = iter(op.attributes.get("activation_alpha", []))
-    betas = iter(op.attributes.get("activation_beta", []))
-    found: list[Activation] = []
-    for name in names:
-        if name not in FUNCTIONS:
-            raise Blocked(f"activation {name}")
-        alpha, beta = ALPHA_AND_BETA.get(name, NONE)
-        alpha = next(alphas, alpha) if name in ALPHA_AND_BETA else alpha
-        beta = next(betas, beta) if name in TAKES_BETA else beta
-        found.append((name, (alpha, beta)))
-    count = len(found) // directions
-    return tuple(tuple(found[k * count : (k + 1) * count]) for k in range(directions))
-
-
-def _direction(op: Op) -> str:
-    return op.text("direction", "forward")
-
-
 def _rnn(build: Builder, op: Op) -> nn.RNNBase:
     """Torch's layer with the weights of `op`."""
     w, r = build.known(op.inputs[1]), build.known(op.inputs[2])
-    both = _direction(op) == "bidirectional"
+    both = direction_of(op) == "bidirectional"
     rnn: nn.RNNBase = CLASSES[op.kind](
         w.shape[2], r.shape[2], bias=op.has(3), bidirectional=both, device=build.device
     )
