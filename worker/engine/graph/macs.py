@@ -9,6 +9,7 @@ operators, pooling, normalisation and table look-ups count nothing.
     MatMul         elements(Y) * K
     RNN/GRU/LSTM   steps * directions * gates * (I * H + H * H), gates = 1, 3, 4
     Einsum         product of the sizes of all its indices
+    Attention      keys, earlier ones too * (elements(Q) + elements(Y))
 """
 
 import math
@@ -48,6 +49,8 @@ def macs(model: onnx.ModelProto) -> int | None:
 
 def node_macs(node: onnx.NodeProto, known: Mapping[str, tuple[Dim, ...]]) -> int | None:
     """MACs of one node at the shapes in `known`: 0 for what is not counted, None if unknown."""
+    if node.op_type == "Attention" and node.domain in {"", "ai.onnx"}:
+        return _attention(node, known)
     if node.op_type not in WEIGHT_INPUT:
         return 0
     if len(node.input) <= WEIGHT_INPUT[node.op_type]:
@@ -85,6 +88,16 @@ def _recurrent(node: onnx.NodeProto, left: Sizes, right: Sizes) -> int | None:
     hidden = rows // RECURRENT_GATES[node.op_type]
     steps = left[0] * left[1]  # batch_first (layout 1) only swaps the two
     return steps * directions * rows * (width + hidden)
+
+
+def _attention(node: onnx.NodeProto, known: Mapping[str, tuple[Dim, ...]]) -> int | None:
+    """Q (.., Lq, D), K (.., Lk, D), Y (.., Lq, Dv), heads apart or merged in the last axis."""
+    keys = [node.input[k] for k in (1, 4) if k < len(node.input) and node.input[k]]
+    q, y, *caches = (_sizes(name, known) for name in (node.input[0], node.output[0], *keys))
+    lengths = [cache[-2] for cache in caches if cache is not None]
+    if q is None or y is None or len(lengths) < len(caches):
+        return None
+    return sum(lengths) * (math.prod(q) + math.prod(y))
 
 
 def _einsum(node: onnx.NodeProto, left: Sizes, right: Sizes) -> int | None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from worker.engine.view import (
     activation,
+    attention,
     convolution,
     elementwise,
     indexing,
@@ -24,6 +25,7 @@ Form = Callable[[Builder, Op], None]
 
 FORMS: dict[str, Form] = {
     **activation.FORMS,
+    **attention.FORMS,
     **convolution.FORMS,
     **elementwise.FORMS,
     **indexing.FORMS,

@@ -97,3 +97,15 @@ def test_products_inside_a_branch_make_the_count_unknown() -> None:
     model = _model(node, ["n", 7], ["n", 5], ("w", (7, 5)))
     model.graph.initializer.append(numpy_helper.from_array(np.array(True), "c"))
     assert macs(model) is None
+
+
+def test_attention_multiplies_every_query_with_every_key_and_every_weight_with_its_value() -> (
+    None
+):
+    # 5 queries of 8 numbers, answers of 9; 7 keys and 2 of earlier calls
+    node = helper.make_node(
+        "Attention", ["x", "k", "v", "", "pk", "pv"], ["y"], q_num_heads=1, kv_num_heads=1
+    )
+    earlier = ("pk", (1, 1, 2, 8)), ("pv", (1, 1, 2, 9))
+    model = _model(node, ["n", 5, 8], ["n", 5, 9], ("k", (1, 7, 8)), ("v", (1, 7, 9)), *earlier)
+    assert macs(model) == (7 + 2) * (5 * 8 + 5 * 9)
