@@ -54,6 +54,18 @@ def prelu(x: Tensor, slope: Tensor) -> Tensor:
     return torch.where(x >= 0, x, x * slope)
 
 
+def hardmax(x: Tensor, axis: int) -> Tensor:
+    """1 at the first maximum along `axis`, else 0."""
+    places = x.argmax(axis, keepdim=True)
+    return torch.zeros_like(x).scatter(axis, places, 1)
+
+
+def hardmax_form(build: Builder, op: Op) -> None:
+    """No gradient goes through it."""
+    x = build.tensor(op.inputs[0])
+    build.put(op.outputs[0], build.call(hardmax, x, op.integer("axis", -1)))
+
+
 def hard_sigmoid_form(build: Builder, op: Op) -> None:
     """ONNX's defaults are not torch's."""
     alpha, beta = op.number("alpha", 0.2), op.number("beta", 0.5)
@@ -93,4 +105,5 @@ FORMS = dict.fromkeys(MODULES, activation) | {
     "Selu": selu_form,
     "Swish": swish_form,
     "PRelu": prelu_form,
+    "Hardmax": hardmax_form,
 }

@@ -21,6 +21,14 @@ CONV_FUNCTIONS: dict[int, Any] = {
     1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d,
 }  # fmt: skip
 
+TRANSPOSED_FUNCTIONS: dict[int, Any] = {
+    1: functional.conv_transpose1d,
+    2: functional.conv_transpose2d,
+    3: functional.conv_transpose3d,
+}
+
+FIRST_SPATIAL = 2
+
 
 def conv(build: Builder, op: Op) -> None:
     """Weight (out, in / groups, *kernel) on both sides."""
@@ -50,27 +58,68 @@ def conv_transpose(build: Builder, op: Op) -> None:
     """Weight (in, out / groups, *kernel) on both sides."""
     shape = _kernel_shape(build, op)
     spatial = len(shape)
-    pads = fixed_pads(op, spatial)
-    if pads is None or "output_shape" in op.attributes:
-        raise Blocked("output_shape or auto_pad")
-    if not build.weights(op.input(1), op.input(2)):
-        raise Blocked("a shared or computed weight")
-    before, after = pads
+    pads = None if "output_shape" in op.attributes else fixed_pads(op, spatial)
+    before, after = pads or ([0] * spatial, [0] * spatial)
     common = [min(pair) for pair in zip(before, after, strict=True)]
-    groups = op.integer("group", 1)
-    weight = build.parameter(op.input(1))
-    module = TRANSPOSED[spatial](
-        weight.shape[0], weight.shape[1] * groups, shape,
-        op.integers("strides", [1] * spatial), common,
-        op.integers("output_padding", [0] * spatial), groups, op.has(2),
-        op.integers("dilations", [1] * spatial), device=META,
-    )  # fmt: skip
-    node = _emit(build, op, module, build.tensor(op.inputs[0]))
-    if before != after:
+    strides = op.integers("strides", [1] * spatial)
+    dilations, groups = op.integers("dilations", [1] * spatial), op.integer("group", 1)
+    added = op.integers("output_padding", [0] * spatial)
+    if "output_shape" in op.attributes:
+        reach = [(k - 1) * d + 1 for k, d in zip(shape, dilations, strict=True)]
+        added = _enough(build, op, strides, reach, added)
+    x = build.tensor(op.inputs[0])
+    if build.weights(op.input(1), op.input(2)):
+        weight = build.parameter(op.input(1))
+        module = TRANSPOSED[spatial](
+            weight.shape[0], weight.shape[1] * groups, shape, strides, common, added, groups,
+            op.has(2), dilations, device=META,
+        )  # fmt: skip
+        node = _emit(build, op, module, x)
+    else:
+        bias = build.tensor(op.input(2)) if op.has(2) else None
+        args = (strides, common, added, groups, dilations)
+        function = TRANSPOSED_FUNCTIONS[spatial]
+        node = build.call(function, x, build.tensor(op.input(1)), bias, *args)
+        build.claim(op.input(1))
+    if pads is None:
+        sizes = op.integers("output_shape", [])[-spatial:]
+        upper = op.text("auto_pad", "") == "SAME_UPPER"
+        node = build.call(crop_to, node, x, sizes or strides, fixed=bool(sizes), upper=upper)
+    elif before != after:
         left = [a - b for a, b in zip(before, common, strict=True)]
         right = [a - b for a, b in zip(after, common, strict=True)]
         node = build.call(crop, node, left, right)
     build.put(op.outputs[0], node)
+
+
+def _enough(
+    build: Builder, op: Op, strides: list[int], reach: list[int], added: list[int]
+) -> list[int]:
+    """Output padding with which nothing that the result needs is missing at its end."""
+    wanted = op.integers("output_shape", [])[-len(strides) :]
+    shape = build.source.shapes.get(op.inputs[0], ())[FIRST_SPATIAL:]
+    sizes = [size for size in shape if isinstance(size, int)]
+    if len(sizes) < len(strides):
+        raise Blocked("output_shape of an input of unknown size")
+    made = (
+        (size - 1) * stride + extent + more
+        for size, stride, extent, more in zip(sizes, strides, reach, added, strict=True)
+    )
+    pairs = zip(added, wanted, made, strict=True)
+    return [more + max(size - whole, 0) for more, size, whole in pairs]
+
+
+def crop_to(y: Tensor, x: Tensor, sizes: list[int], *, fixed: bool, upper: bool) -> Tensor:
+    """Cut y to `sizes`, or where they are not `fixed` to so many times the sizes of x; what
+    is odd goes at the end (`upper`) or at the beginning. Shorter axes stay, as in
+    onnxruntime."""
+    before, after = [], []
+    for axis, size in enumerate(sizes, start=2):
+        total = max(y.shape[axis] - (size if fixed else size * x.shape[axis]), 0)
+        less, more = total // 2, total - total // 2
+        before.append(less if upper else more)
+        after.append(more if upper else less)
+    return crop(y, before, after)
 
 
 def crop(x: Tensor, before: list[int], after: list[int]) -> Tensor:

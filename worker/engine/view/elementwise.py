@@ -52,6 +52,18 @@ def clip(x: Tensor, low: Any, high: Any) -> Tensor:
     return torch.clamp(x, low, high)
 
 
+def is_infinite(x: Tensor, *, negative: bool, positive: bool) -> Tensor:
+    """Where x is one of the infinities asked for."""
+    found = torch.isinf(x)
+    return found & ((x < 0) & negative | (x > 0) & positive)
+
+
+def shrink(x: Tensor, lambd: float, bias: float) -> Tensor:
+    """ONNX Shrink: 0 within [-lambd, lambd], what lies outside moved inwards by `bias`."""
+    outside = torch.where(x < -lambd, x + bias, x - bias)
+    return torch.where(x.abs() > lambd, outside, 0).to(x.dtype)
+
+
 UNARY: dict[str, Callable[..., Any]] = {
     "Neg": torch.neg, "Abs": torch.abs, "Exp": torch.exp, "Log": torch.log,
     "Sqrt": torch.sqrt, "Reciprocal": torch.reciprocal, "Erf": torch.erf,
@@ -59,13 +71,14 @@ UNARY: dict[str, Callable[..., Any]] = {
     "Sin": torch.sin, "Cos": torch.cos, "Tan": torch.tan, "Asin": torch.asin,
     "Acos": torch.acos, "Atan": torch.atan, "Sinh": torch.sinh, "Cosh": torch.cosh,
     "Asinh": torch.asinh, "Acosh": torch.acosh, "Atanh": torch.atanh,
-    "Not": torch.logical_not, "IsNaN": torch.isnan,
+    "Not": torch.logical_not, "IsNaN": torch.isnan, "BitwiseNot": torch.bitwise_not,
 }  # fmt: skip
 BINARY: dict[str, Callable[..., Any]] = {
     "Add": operator.add, "Sub": operator.sub, "Mul": operator.mul, "Div": divide,
     "Pow": power, "Equal": operator.eq, "Less": operator.lt, "LessOrEqual": operator.le,
     "Greater": operator.gt, "GreaterOrEqual": operator.ge,
     "And": operator.and_, "Or": operator.or_, "Xor": operator.xor,
+    "BitwiseAnd": operator.and_, "BitwiseOr": operator.or_, "BitwiseXor": operator.xor,
 }  # fmt: skip
 MANY: dict[str, Callable[..., Any]] = {
     "Sum": torch.add, "Max": torch.maximum, "Min": torch.minimum, "Mean": torch.add,
@@ -129,6 +142,19 @@ def clip_form(build: Builder, op: Op) -> None:
     build.put(op.outputs[0], node)
 
 
+def is_infinite_form(build: Builder, op: Op) -> None:
+    """Both infinities unless told otherwise."""
+    negative, positive = (bool(op.integer(f"detect_{k}", 1)) for k in ("negative", "positive"))
+    x = build.tensor(op.inputs[0])
+    build.put(op.outputs[0], build.call(is_infinite, x, negative=negative, positive=positive))
+
+
+def shrink_form(build: Builder, op: Op) -> None:
+    """Hard without a bias, soft with one."""
+    amounts = op.number("lambd", 0.5), op.number("bias", 0.0)
+    build.put(op.outputs[0], build.call(shrink, build.tensor(op.inputs[0]), *amounts))
+
+
 def cast(build: Builder, op: Op) -> None:
     """Every float type is float32 here."""
     to = op.integer("to", 0)
@@ -168,6 +194,8 @@ FORMS = (
     | dict.fromkeys(MANY, many)
     | {
         "Mod": mod,
+        "IsInf": is_infinite_form,
+        "Shrink": shrink_form,
         "Where": where,
         "Clip": clip_form,
         "Cast": cast,

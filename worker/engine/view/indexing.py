@@ -1,5 +1,6 @@
 """Reading and writing tensors by position."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from worker.engine.view.op import Op
 from worker.engine.view.values import Device, Known
 
 TABLE_RANK = 2
+REDUCTIONS = {"add": "sum", "mul": "prod", "max": "amax", "min": "amin"}
 
 
 def gather(x: Tensor, index: Tensor, axis: int) -> Tensor:
@@ -42,14 +44,28 @@ def gather_nd(x: Tensor, index: Tensor, batch_axes: int) -> Tensor:
     return found.reshape(*lead, *index.shape[batch_axes:-1], *found.shape[2:])
 
 
-def scatter_nd(x: Tensor, index: Tensor, updates: Tensor) -> Tensor:
-    """ONNX ScatterND without reduction: a copy of x with `updates` written in."""
-    return x.index_put(tuple(index.long().unbind(-1)), updates)
+def scatter_nd(x: Tensor, index: Tensor, updates: Tensor, reduction: str) -> Tensor:
+    """ONNX ScatterND: a copy of x with `updates` written in, added, multiplied, ..."""
+    places = index.long().unbind(-1)
+    if reduction == "none":
+        return x.index_put(tuple(places), updates)
+    rows = torch.zeros_like(places[0])
+    for place, size in zip(places, x.shape, strict=False):
+        rows = rows * size + torch.where(place < 0, place + size, place)
+    table = x.flatten(0, len(places) - 1).reshape(math.prod(x.shape[: len(places)]), -1)
+    new = updates.reshape(rows.numel(), -1)
+    where = rows.reshape(-1, 1).expand_as(new)
+    return table.scatter_reduce(0, where, new, REDUCTIONS[reduction]).reshape(x.shape)
 
 
-def scatter_elements(x: Tensor, index: Tensor, updates: Tensor, axis: int) -> Tensor:
-    """ONNX ScatterElements without reduction."""
-    return x.scatter(axis, torch.where(index < 0, index + x.shape[axis], index).long(), updates)
+def scatter_elements(
+    x: Tensor, index: Tensor, updates: Tensor, axis: int, reduction: str
+) -> Tensor:
+    """ONNX ScatterElements."""
+    where = torch.where(index < 0, index + x.shape[axis], index).long()
+    if reduction == "none":
+        return x.scatter(axis, where, updates)
+    return x.scatter_reduce(axis, where, updates, REDUCTIONS[reduction])
 
 
 def triangle(x: Tensor, offset: int, *, upper: bool) -> Tensor:
@@ -105,14 +121,14 @@ def gather_nd_form(build: Builder, op: Op) -> None:
 
 
 def scatter_form(build: Builder, op: Op) -> None:
-    """ScatterND or ScatterElements, without reduction."""
-    if op.text("reduction", "none") != "none":
-        raise Blocked("reduction")
+    """ScatterND or ScatterElements."""
+    reduction = op.text("reduction", "none")
     x, index, updates = (build.tensor(name) for name in op.inputs)
     if op.kind == "ScatterND":
-        node = build.call(scatter_nd, x, index, updates)
+        node = build.call(scatter_nd, x, index, updates, reduction)
     else:
-        node = build.call(scatter_elements, x, index, updates, op.integer("axis", 0))
+        axis = op.integer("axis", 0)
+        node = build.call(scatter_elements, x, index, updates, axis, reduction)
     build.put(op.outputs[0], node)
 
 

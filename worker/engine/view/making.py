@@ -25,6 +25,11 @@ def steps(start: Any, limit: Any, delta: Any, anchor: Tensor) -> Tensor:
     return torch.arange(*(as_list(n)[0] for n in (start, limit, delta)), device=anchor.device)
 
 
+def diagonal(x: Tensor, offset: int, dtype: torch.dtype | None) -> Tensor:
+    """ONNX EyeLike: ones on one diagonal of a matrix shaped as x."""
+    return torch.ones_like(x, dtype=dtype).tril(offset).triu(offset)
+
+
 def shape_form(build: Builder, op: Op) -> None:
     """Sizes stay Python numbers. The length of a list of sizes is a constant."""
     start, end = op.integer("start", 0), op.attributes.get("end")
@@ -64,7 +69,18 @@ def range_form(build: Builder, op: Op) -> None:
     build.put(op.outputs[0], build.call(steps, *numbers, build.anchor))
 
 
+def diagonal_form(build: Builder, op: Op) -> None:
+    """Of the type of the input where none is named."""
+    kind = op.attributes.get("dtype")
+    if kind is not None and kind not in DTYPES:
+        raise Blocked(f"element type {kind}")
+    dtype = None if kind is None else DTYPES[kind]
+    x = build.tensor(op.inputs[0])
+    build.put(op.outputs[0], build.call(diagonal, x, op.integer("k", 0), dtype))
+
+
 FORMS = {
+    "EyeLike": diagonal_form,
     "Shape": shape_form,
     "Size": size_form,
     "ConstantOfShape": filled_form,

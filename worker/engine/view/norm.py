@@ -12,6 +12,7 @@ from worker.engine.view.builder import Builder
 from worker.engine.view.op import Op
 
 EPSILON = 1e-5
+TINY = 1e-9  # what MeanVarianceNormalization adds
 BATCH_NORMS: dict[int, Any] = {
     2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchNorm3d,
 }  # fmt: skip
@@ -27,11 +28,14 @@ def batch_norm(build: Builder, op: Op) -> None:
     if op.integer("training_mode", 0) or len(op.outputs) > 1:
         raise Blocked("training_mode")
     rank = build.source.rank(op.inputs[0])
-    if rank not in BATCH_NORMS:
-        raise Blocked(f"rank {rank}")
     _, scale, shift, mean, variance = op.inputs
-    if not build.weights(scale, shift):
-        raise Blocked("a shared or computed scale")
+    if rank not in BATCH_NORMS or not build.weights(scale, shift):
+        statistics = [build.buffer(name, build.known(name)) for name in (mean, variance)]
+        args = (*statistics, build.tensor(scale), build.tensor(shift))
+        epsilon = op.number("epsilon", EPSILON)
+        x = build.tensor(op.inputs[0])
+        build.put(op.outputs[0], build.call(functional.batch_norm, x, *args, eps=epsilon))
+        return
     module = BATCH_NORMS[rank](
         len(build.known(scale)),
         eps=op.number("epsilon", EPSILON),
@@ -47,8 +51,6 @@ def batch_norm(build: Builder, op: Op) -> None:
 
 def layer_norm(build: Builder, op: Op) -> None:
     """Over the axes from `axis` to the last, which the scale spans."""
-    if any(op.outputs[1:]):
-        raise Blocked("Mean or InvStdDev")
     scale, shift = op.input(1), op.input(2)
     spanned = build.source.shapes.get(scale)
     if spanned is None or _axes_from(build, op) != len(spanned):
@@ -68,6 +70,21 @@ def layer_norm(build: Builder, op: Op) -> None:
             bound.append((op, 2, Same("bias")))
         node = build.layer(op, module, [x], bound)
     build.put(op.outputs[0], node)
+    for name, function in zip(op.outputs[1:], (mean_of, inverse_deviation), strict=False):
+        if name:
+            build.put(name, build.call(function, x, len(spanned), epsilon))
+
+
+def mean_of(x: Tensor, axes: int, epsilon: float) -> Tensor:
+    """Mean over so many last axes, which stay with size 1."""
+    del epsilon
+    return x.mean(tuple(range(-axes, 0)), keepdim=True)
+
+
+def inverse_deviation(x: Tensor, axes: int, epsilon: float) -> Tensor:
+    """1 / sqrt(variance + epsilon) over so many last axes, which stay with size 1."""
+    variance = x.var(tuple(range(-axes, 0)), correction=0, keepdim=True)
+    return torch.rsqrt(variance + epsilon)
 
 
 def scaled_layer_norm(x: Tensor, scale: Tensor, shift: Tensor | None, epsilon: float) -> Tensor:
@@ -109,18 +126,32 @@ def instance_norm(build: Builder, op: Op) -> None:
 def group_norm(build: Builder, op: Op) -> None:
     """Per example and group of channels."""
     _, scale, shift = op.inputs
+    groups, epsilon = op.integer("num_groups", 1), op.number("epsilon", EPSILON)
     if build.source.opset < SCALE_PER_CHANNEL_OPSET:
         raise Blocked("one scale a group")
     if not build.weights(scale, shift):
-        raise Blocked("a shared or computed scale")
-    channels = len(build.known(scale))
-    groups = op.integer("num_groups", 1)
-    module = nn.GroupNorm(groups, channels, eps=op.number("epsilon", EPSILON))
+        x, weight, bias = (build.tensor(name) for name in op.inputs)
+        args = (x, groups, weight, bias, epsilon)
+        build.put(op.outputs[0], build.call(functional.group_norm, *args))
+        return
+    module = nn.GroupNorm(groups, len(build.known(scale)), eps=epsilon)
     module.weight, module.bias = build.parameter(scale), build.parameter(shift)
     bound = [(op, 1, Same("weight")), (op, 2, Same("bias"))]
     node = build.layer(op, module, [build.tensor(op.inputs[0])], bound)
     build.follow(op, "num_groups", node, "num_groups")
     build.put(op.outputs[0], node)
+
+
+def standardise(build: Builder, op: Op) -> None:
+    """MeanVarianceNormalization: y = (x - mean) / (deviation + 1e-9) over `axes`."""
+    axes = op.integers("axes", [0, 2, 3])
+    build.put(op.outputs[0], build.call(standardised, build.tensor(op.inputs[0]), axes))
+
+
+def standardised(x: Tensor, axes: list[int]) -> Tensor:
+    """Mean 0 and deviation 1."""
+    centred = x - x.mean(axes, keepdim=True)
+    return centred / (centred.square().mean(axes, keepdim=True).sqrt() + TINY)
 
 
 def local_response(build: Builder, op: Op) -> None:
@@ -145,7 +176,8 @@ def lp_normalize(build: Builder, op: Op) -> None:
 def unit_length(x: Tensor, power: int, axis: int) -> Tensor:
     """What has no length stays 0."""
     length = torch.linalg.vector_norm(x, power, axis, keepdim=True)
-    return torch.where(length == 0, torch.zeros_like(x), x / length)
+    unit: Tensor = x / length.masked_fill(length == 0, 1)
+    return unit
 
 
 def _axes_from(build: Builder, op: Op) -> int | None:
@@ -165,4 +197,5 @@ FORMS = {
     "GroupNormalization": group_norm,
     "LRN": local_response,
     "LpNormalization": lp_normalize,
+    "MeanVarianceNormalization": standardise,
 }

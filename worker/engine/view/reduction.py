@@ -6,7 +6,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from worker.engine.view.blocked import Blocked
 from worker.engine.view.builder import Builder
 from worker.engine.view.host import as_list
 from worker.engine.view.op import Op
@@ -30,7 +29,9 @@ REDUCE: dict[str, Reduce] = {
     "ReduceMin": lambda x, axes, keep: x.amin(axes, keepdim=keep),
     "ReduceProd": product,
     "ReduceL1": lambda x, axes, keep: x.abs().sum(axes, keepdim=keep),
-    "ReduceL2": lambda x, axes, keep: x.square().sum(axes, keepdim=keep).sqrt(),
+    "ReduceL2": lambda x, axes, keep: torch.linalg.vector_norm(
+        x.float(), 2, axes, keepdim=keep
+    ).to(x.dtype),
     "ReduceSumSquare": lambda x, axes, keep: x.square().sum(axes, keepdim=keep),
     "ReduceLogSum": lambda x, axes, keep: x.sum(axes, keepdim=keep).log(),
     "ReduceLogSumExp": lambda x, axes, keep: x.logsumexp(axes, keepdim=keep),
@@ -71,34 +72,66 @@ def reduction(build: Builder, op: Op) -> None:
     build.put(op.outputs[0], node)
 
 
+def global_norm(x: Tensor, power: int) -> Tensor:
+    """||x||_p over every axis after the channels, kept with size 1."""
+    axes = tuple(range(FIRST_SPATIAL, x.dim()))
+    norm: Tensor = torch.linalg.vector_norm(x, power, axes, keepdim=True)
+    return norm
+
+
 def global_pool(build: Builder, op: Op) -> None:
     """GlobalAveragePool or GlobalMaxPool."""
     function = global_average if op.kind == "GlobalAveragePool" else global_maximum
     build.put(op.outputs[0], build.call(function, build.tensor(op.inputs[0])))
 
 
+def global_norm_pool(build: Builder, op: Op) -> None:
+    """GlobalLpPool."""
+    x, power = build.tensor(op.inputs[0]), op.integer("p", 2)
+    build.put(op.outputs[0], build.call(global_norm, x, power))
+
+
+def extreme(x: Tensor, kind: str, axis: int, *, keep: bool, last: bool) -> Tensor:
+    """ArgMax or ArgMin: of equals the first, or the last."""
+    function = torch.argmax if kind == "ArgMax" else torch.argmin
+    if not last:
+        return function(x, axis, keepdim=keep)
+    return x.shape[axis] - 1 - function(x.flip(axis), axis, keepdim=keep)
+
+
+def running(x: Tensor, kind: str, axis: int, *, exclusive: bool, backwards: bool) -> Tensor:
+    """CumSum or CumProd up to each element, with it or without (`exclusive`)."""
+    x = x.flip(axis) if backwards else x
+    start, function = (0, torch.cumsum) if kind == "CumSum" else (1, torch.cumprod)
+    if exclusive:
+        first = torch.full_like(x.narrow(axis, 0, 1), start)
+        x = torch.cat((first, x.narrow(axis, 0, x.shape[axis] - 1)), axis)
+    y = function(x, axis).to(x.dtype)
+    return y.flip(axis) if backwards else y
+
+
 def position(build: Builder, op: Op) -> None:
-    """ArgMax or ArgMin, the first of equals."""
-    if op.integer("select_last_index", 0):
-        raise Blocked("select_last_index")
-    function = torch.argmax if op.kind == "ArgMax" else torch.argmin
-    keep = bool(op.integer("keepdims", 1))
-    x = build.tensor(op.inputs[0])
-    build.put(op.outputs[0], build.call(function, x, op.integer("axis", 0), keepdim=keep))
+    """ArgMax or ArgMin."""
+    keep, last = (bool(op.integer(*k)) for k in (("keepdims", 1), ("select_last_index", 0)))
+    x, axis = build.tensor(op.inputs[0]), op.integer("axis", 0)
+    build.put(op.outputs[0], build.call(extreme, x, op.kind, axis, keep=keep, last=last))
 
 
-def cumulative_sum(build: Builder, op: Op) -> None:
-    """Inclusive, forwards."""
-    if op.integer("exclusive", 0) or op.integer("reverse", 0):
-        raise Blocked("exclusive or reverse")
+def cumulative(build: Builder, op: Op) -> None:
+    """Either way along one axis."""
     axis = as_list(build.host(op.inputs[1]))[0]
-    build.put(op.outputs[0], build.call(torch.cumsum, build.tensor(op.inputs[0]), axis))
+    exclusive, backwards = (bool(op.integer(k, 0)) for k in ("exclusive", "reverse"))
+    x = build.tensor(op.inputs[0])
+    node = build.call(running, x, op.kind, axis, exclusive=exclusive, backwards=backwards)
+    build.put(op.outputs[0], node)
 
 
 FORMS = dict.fromkeys(REDUCE, reduction) | {
     "GlobalAveragePool": global_pool,
     "GlobalMaxPool": global_pool,
+    "GlobalLpPool": global_norm_pool,
     "ArgMax": position,
     "ArgMin": position,
-    "CumSum": cumulative_sum,
+    "CumSum": cumulative,
+    "CumProd": cumulative,
 }

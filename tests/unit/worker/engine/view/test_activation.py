@@ -21,6 +21,7 @@ from torch import nn
         ("ThresholdedRelu", {"alpha": 0.3}, 18),
         ("Softmax", {"axis": 1}, 18),
         ("LogSoftmax", {}, 18),
+        ("Hardmax", {"axis": 1}, 18),
     ],
 )
 def test_an_activation_agrees(

@@ -84,9 +84,42 @@ def test_a_weight_that_is_used_in_two_ways_is_one_free_parameter(
     assert list(view.free_parameters()) == ["free_w"]
 
 
-def test_an_output_shape_is_named_as_the_obstacle(
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"auto_pad": "SAME_UPPER", "strides": [2, 2]},
+        {"auto_pad": "SAME_LOWER", "strides": [2, 3]},
+        {"auto_pad": "SAME_UPPER", "strides": [4, 1]},
+        {"auto_pad": "VALID", "strides": [2, 1]},
+        {"output_shape": [8, 7], "strides": [2, 1]},
+        {"output_shape": [12, 20], "strides": [2, 3], "auto_pad": "SAME_UPPER"},
+        {"output_shape": [10, 8], "strides": [2, 2], "output_padding": [1, 0]},
+    ],
+)
+def test_conv_transpose_agrees_where_its_pads_follow_from_its_answer(
+    build: Any, agree: Any, rand: Any, attributes: Any
+) -> None:
+    conv = make_node("ConvTranspose", ["x", "u", "b"], ["y"], **attributes)
+    constants = {"u": rand(3, 4, 3, 3), "b": rand(4, seed=1)}
+    view = agree(build([conv], constants, ("batch", 3, 5, 6)))
+    assert view.layers == {"u": "u"}
+
+
+def test_conv_transpose_may_share_its_weight_with_a_conv(
+    build: Any, agree: Any, rand: Any
+) -> None:
+    nodes = [
+        make_node("Conv", ["x", "w", "b"], ["a"], strides=[2, 2]),
+        make_node("ConvTranspose", ["a", "w"], ["y"], strides=[2, 2]),
+    ]
+    view = agree(build(nodes, {"w": rand(4, 3, 2, 2), "b": rand(4, seed=1)}))
+    assert view.layers == {"w": "free_w"}
+
+
+def test_an_output_shape_of_an_unknown_size_is_named_as_the_obstacle(
     build: Any, rand: Callable[..., np.ndarray[Any, Any]]
 ) -> None:
     conv = make_node("ConvTranspose", ["x", "u"], ["y"], output_shape=[10, 10], strides=[2, 2])
-    model = build([conv], {"u": rand(3, 4, 3, 3)}, ("batch", 3, 5, 5))
-    assert blocking_operators(model) == ("ConvTranspose(output_shape or auto_pad)",)
+    model = build([conv], {"u": rand(3, 4, 3, 3)}, ("batch", 3, "high", "wide"))
+    why = "output_shape of an input of unknown size"
+    assert blocking_operators(model) == (f"ConvTranspose({why})",)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from onnx.helper import make_node
 
-from worker.engine.view import blocking_operators
+from worker.engine.view import blocking_operators, torch_view
 from worker.engine.view.elementwise import divide
 
 
@@ -103,3 +103,29 @@ def test_every_float_type_is_float32_inside(build: Any, agree: Any) -> None:
     ]
     agree(build(nodes))
     assert blocking_operators(build([make_node("Cast", ["x"], ["y"], to=16)], made=16)) == ()
+
+
+def test_infinities_of_either_sign_are_found(build: Any, agree: Any) -> None:
+    nodes = [
+        make_node("Log", ["x"], ["below"]),
+        make_node("Reciprocal", ["x"], ["above"]),
+        make_node("IsInf", ["below"], ["a"], detect_positive=0),
+        make_node("IsInf", ["above"], ["b"], detect_negative=0),
+        make_node("IsInf", ["below"], ["c"], detect_negative=0),
+        make_node("Concat", ["a", "b", "c"], ["y"], axis=0),
+    ]
+    view = torch_view(build(nodes, {}, (2,), made=9))
+    y = view.outputs({"x": np.float32([0, 3])})["y"]
+    assert y.tolist() == [True, False, True, False, False, False]
+
+
+def test_shrinking_moves_what_is_far_from_zero_towards_it(build: Any, agree: Any) -> None:
+    view = agree(build([make_node("Shrink", ["x"], ["y"], lambd=0.5, bias=0.2)], {}, (5,)))
+    y = view.outputs({"x": np.float32([-2, -0.5, 0.4, 0.5, 0.7])})["y"]
+    np.testing.assert_allclose(y, [-1.8, 0, 0, 0, 0.5], rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["BitwiseAnd", "BitwiseOr", "BitwiseXor"])
+def test_bits_agree(build: Any, agree: Any, kind: str) -> None:
+    nodes = [make_node("BitwiseNot", ["x"], ["n"]), make_node(kind, ["n", "m"], ["y"])]
+    agree(build(nodes, {"m": np.array([5, 2, 12])}, ("batch", 3), kind=7, made=7))

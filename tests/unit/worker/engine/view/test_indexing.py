@@ -5,6 +5,8 @@ import pytest
 from onnx.helper import make_node
 from torch import nn
 
+from worker.engine.view import torch_view
+
 
 def test_rows_of_a_trained_table_are_an_embedding(build: Any, agree: Any, rand: Any) -> None:
     node = make_node("Gather", ["words.weight", "x"], ["y"])
@@ -45,3 +47,25 @@ def test_writing_by_position_and_one_hot_agree(build: Any, agree: Any, rand: Any
     ]
     constants = {"i": np.array([[1], [0]]), "new": rand(2, 3), "depth": np.array(5)}
     agree(build(nodes, {**constants, "values": np.array([-1, 2], np.float32)}, (4, 3)))
+
+
+@pytest.mark.parametrize("how", ["add", "mul", "max", "min"])
+def test_what_is_written_twice_is_combined(build: Any, agree: Any, rand: Any, how: str) -> None:
+    nodes = [
+        make_node("ScatterND", ["x", "pairs", "few"], ["s"], reduction=how),
+        make_node("ScatterElements", ["s", "i", "new"], ["y"], axis=1, reduction=how),
+    ]
+    constants = {
+        "pairs": np.array([[[1, 0], [-1, 2]], [[1, 0], [0, -1]]]),
+        "few": rand(2, 2, 2),
+        "i": np.array([[[0, 2]], [[-1, 0]]]),
+        "new": rand(2, 1, 2, seed=8),
+    }
+    agree(build(nodes, constants, (4, 3, 2)))
+
+
+def test_two_numbers_added_to_one_place_by_hand(build: Any) -> None:
+    node = make_node("ScatterND", ["x", "i", "new"], ["y"], reduction="add")
+    constants = {"i": np.array([[1], [1]]), "new": np.array([4, 5], np.float32)}
+    view = torch_view(build([node], constants, (3,)))
+    assert view.outputs({"x": np.float32([1, 2, 3])})["y"].tolist() == [1, 11, 3]

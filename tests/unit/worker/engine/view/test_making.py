@@ -1,6 +1,7 @@
 from typing import Any
 
 import numpy as np
+import pytest
 from onnx.helper import make_graph, make_node, make_tensor, make_tensor_value_info
 
 from worker.engine.view import blocking_operators
@@ -87,3 +88,13 @@ def test_constants_of_constants_are_worked_out_beforehand(build: Any, agree: Any
     ]
     view = agree(build(nodes, {"minus": np.array([-1])}))
     assert not any("concat" in node.name for node in view.module.graph.nodes)
+
+
+@pytest.mark.parametrize(("offset", "kind"), [(0, 7), (2, 1), (-1, None)])
+def test_a_diagonal_of_ones_has_the_shape_of_its_input(
+    build: Any, agree: Any, offset: int, kind: int | None
+) -> None:
+    node = make_node("EyeLike", ["x"], ["y"], k=offset, dtype=kind)
+    view = agree(build([node], {}, (3, 4), made=kind or 1))
+    y = view.outputs({"x": np.zeros((3, 4), np.float32)})["y"]
+    assert y.tolist() == np.eye(3, 4, offset).tolist()

@@ -60,6 +60,8 @@ def test_a_norm_agrees(
     [
         ("LRN", {"size": 3, "alpha": 0.3, "beta": 0.6, "bias": 1.5}),
         ("LpNormalization", {"axis": 1}),
+        ("MeanVarianceNormalization", {}),
+        ("MeanVarianceNormalization", {"axes": [0, 3]}),
     ],
 )
 def test_a_norm_without_weights_agrees(
@@ -98,3 +100,34 @@ def test_a_norm_computes_in_float32_what_the_file_holds_in_float16(
     view = torch_view(build([node], constants, ("batch", 6), kind=10, made=10))
     x = rand(2, 6).astype(np.float16)
     assert view.outputs({"x": x})["y"].dtype == np.float32
+
+
+def test_a_layer_norm_may_tell_its_statistics(build: Any, agree: Any, rand: Any) -> None:
+    node = make_node("LayerNormalization", ["x", "w", "b"], ["y", "m", "d"], axis=1)
+    constants = {"w": rand(4, 6), "b": rand(4, 6, seed=1)}
+    outputs = ("y", "m", "d")
+    view = agree(build([node], constants, ("batch", 4, 6), outputs=outputs))
+    told = view.outputs({"x": np.arange(24, dtype=np.float32).reshape(1, 4, 6)})
+    assert told["m"].item() == 11.5
+    np.testing.assert_allclose(told["d"].item(), 1 / np.sqrt((24**2 - 1) / 12), rtol=1e-5)
+
+
+def test_a_group_norm_may_compute_its_scale(build: Any, agree: Any, rand: Any) -> None:
+    nodes = [
+        make_node("Exp", ["s"], ["positive"]),
+        make_node("GroupNormalization", ["x", "positive", "b"], ["y"], num_groups=2),
+    ]
+    constants = {"s": rand(4), "b": rand(4, seed=1)}
+    agree(build(nodes, constants, ("batch", 4, 3), opset=21))
+
+
+def test_a_batch_norm_may_compute_its_scale_or_have_any_rank(
+    build: Any, agree: Any, rand: Any
+) -> None:
+    nodes = [
+        make_node("Exp", ["s"], ["positive"]),
+        make_node("BatchNormalization", ["x", "positive", "b", "m", "v"], ["y"]),
+    ]
+    constants = {k: rand(3, seed=i) for i, k in enumerate("sbm")} | {"v": rand(3) ** 2 + 0.1}
+    view = agree(build(nodes, constants, ("batch", 3, 2, 2, 1, 2)))
+    assert sorted(view.free_parameters()) == ["free_b", "free_s"]

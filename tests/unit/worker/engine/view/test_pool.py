@@ -1,9 +1,11 @@
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from onnx.helper import make_node
 
-from worker.engine.view import blocking_operators
+from worker.engine.view import blocking_operators, torch_view
 
 
 @pytest.mark.parametrize(
@@ -18,7 +20,7 @@ from worker.engine.view import blocking_operators
         {"kernel_shape": [2, 2], "strides": [3, 2], "auto_pad": "SAME_LOWER"},
     ],
 )
-@pytest.mark.parametrize("kind", ["MaxPool", "AveragePool", "padded AveragePool"])
+@pytest.mark.parametrize("kind", ["MaxPool", "AveragePool", "padded AveragePool", "LpPool"])
 def test_a_pool_agrees_whatever_its_pads(
     build: Any, agree: Any, kind: str, attributes: Any
 ) -> None:
@@ -32,11 +34,35 @@ def test_one_and_three_spatial_axes_and_dilations_agree(build: Any, agree: Any) 
     agree(build([line], {}, ("batch", 3, 9)))
     cube = make_node("AveragePool", ["x"], ["y"], kernel_shape=[2, 2, 3])
     agree(build([cube], {}, ("batch", 2, 4, 5, 3)))
+    for kind in ("AveragePool", "LpPool"):
+        flat = make_node(kind, ["x"], ["y"], kernel_shape=[2, 3], dilations=[3, 2])
+        agree(build([flat], {}, ("batch", 2, 7, 8), opset=22))
+
+
+def test_a_pool_of_norms_by_hand(build: Any, agree: Any) -> None:
+    node = make_node("LpPool", ["x"], ["y"], kernel_shape=[2], p=3)
+    view = agree(build([node], {}, ("batch", 1, 3)))
+    y = view.outputs({"x": np.float32([[[1, -2, 0]]])})["y"]
+    np.testing.assert_allclose(y, [[[9 ** (1 / 3), 2]]], rtol=1e-6)
+
+
+def test_a_norm_of_nothing_but_zeros_has_a_gradient(build: Any) -> None:
+    nodes = [
+        make_node("LpPool", ["x"], ["a"], kernel_shape=[2]),
+        make_node("ReduceL2", ["x", "last"], ["b"]),
+        make_node("LpNormalization", ["x"], ["c"]),
+        make_node("GlobalLpPool", ["x"], ["d"]),
+        make_node("Concat", ["a", "b", "c", "d"], ["y"], axis=2),
+    ]
+    view = torch_view(build(nodes, {"last": np.array([2])}, ("batch", 1, 3)))
+    x = torch.zeros(1, 1, 3, requires_grad=True)
+    view.forward({"x": x})["y"].sum().backward()
+    assert torch.isfinite(x.grad).all()
 
 
 def test_global_pools_agree(build: Any, agree: Any) -> None:
-    nodes = [make_node(f"Global{k}Pool", ["x"], [k]) for k in ("Average", "Max")]
-    agree(build([*nodes, make_node("Sub", ["Average", "Max"], ["y"])]))
+    nodes = [make_node(f"Global{k}Pool", ["x"], [k]) for k in ("Average", "Max", "Lp")]
+    agree(build([*nodes, make_node("Sum", ["Average", "Max", "Lp"], ["y"])]))
 
 
 def test_positions_of_the_maxima_are_named_as_the_obstacle(build: Any) -> None:
