@@ -163,14 +163,22 @@ def attention(build: Builder, op: Op) -> None:
 
 
 def rotary(build: Builder, op: Op) -> None:
-    """Whole or partial, in halves or interleaved."""
+    """Whole or partial, in halves or interleaved; fixed tables of angles are not trained."""
     module = Rotary(
         op.integer("num_heads", 0),
         op.integer("rotary_embedding_dim", 0),
         interleaved=bool(op.integer("interleaved", 0)),
     )
-    args = [build.tensor(op.inputs[k]) if op.has(k) else None for k in range(4)]
-    build.put(op.outputs[0], build.module(op, module, *args))
+    x, *tables = op.inputs[:3]
+    angles = [
+        build.buffer(name, build.known(name))
+        if name in build.source.origins
+        else build.tensor(name)
+        for name in tables
+    ]
+    positions = build.tensor(op.inputs[3]) if op.has(3) else None
+    node = build.module(op, module, build.tensor(x), *angles, positions)
+    build.put(op.outputs[0], node)
 
 
 FORMS = {"Attention": attention, "RotaryEmbedding": rotary}

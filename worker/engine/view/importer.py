@@ -23,7 +23,10 @@ from worker.engine.view.values import Host, Known
 OLDEST_OPSET = 13  # older ones gave Softmax, Squeeze and the reductions another meaning
 FLAT_RANK = 1
 LONGEST_LIST = 1024
-RANDOM = {"RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial"}
+NEVER_FOLDED = {
+    "RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial",
+    "DequantizeLinear",  # of stored integers: a weight, but none that can be trained
+}  # fmt: skip
 
 
 def build(
@@ -97,7 +100,7 @@ def _constant(op: Op) -> NDArray[np.generic]:
 
 def _folded(builder: Builder, op: Op) -> bool:
     """Whether `op` reads constants alone and so became one."""
-    if op.kind in RANDOM or ":" in op.kind or any(subgraphs(op.node)):
+    if op.kind in NEVER_FOLDED or ":" in op.kind or any(subgraphs(op.node)):
         return False
     arrays = []
     for name in op.inputs:

@@ -87,7 +87,8 @@ def test_rotary_embedding_agrees(
     )  # fmt: skip
     constants = {"cos": rand(7, (width or 6) // 2), "sin": rand(7, (width or 6) // 2, seed=1)}
     places = {"at": np.array([[0, 6, 2], [5, 5, 1]])}
-    agree(build([node], {**constants, **places}, (2, 3, 12), opset=23))
+    view = agree(build([node], {**constants, **places}, (2, 3, 12), opset=23))
+    assert not list(view.module.parameters())
 
 
 def test_a_pair_of_features_turns_by_its_angle(build: Any) -> None:
