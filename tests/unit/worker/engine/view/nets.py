@@ -138,7 +138,8 @@ NETS: dict[str, tuple[str, str, str] | tuple[str, str, str, int]] = {
     """),
     "gated waves": ("float[N,3,16] x", "float[N,3,16] y", """
         a = Conv<dilations=[4], pads=[4,4]>(x, w_6x3x3, b_6)
-        f, g = Split<axis=1, num_outputs=2>(a) t = Tanh(f) s = Sigmoid(g) m = Mul(t, s) r = Conv(m, w_3x3x1, b_3) y = Add(x, r)
+        f, g = Split<axis=1, num_outputs=2>(a) t = Tanh(f) s = Sigmoid(g) m = Mul(t, s)
+        r = Conv(m, w_3x3x1, b_3) y = Add(x, r)
     """),
     "video": ("float[N,2,4,6,6] x", SCORES, f"""
         a = Conv<pads=[1,1,1,1,1,1]>(x, w_4x2x3x3x3, b_4)
