@@ -1,6 +1,7 @@
 """The canonical form: every rewriting is kept only if the model still answers the same.
 
-The order: format in order, opset 18, constants folded, batch freed, shapes fixed. A stage
+The order: format in order, opset 18, constants folded and branches that are always taken
+written out, batch freed, shapes fixed. A stage
 that fails the fidelity gate is dropped and leaves a finding; the others still apply.
 """
 
@@ -13,6 +14,7 @@ import onnx
 
 from lathe.facts import Finding
 from worker.engine.intake.batch_axis import free_batch, has_free_batch, literal_batch
+from worker.engine.intake.control_flow import flatten_control_flow
 from worker.engine.intake.dead import remove_dead
 from worker.engine.intake.fold import fold_constants
 from worker.engine.intake.identities import remove_identities
@@ -86,6 +88,9 @@ def canonicalise(upload: onnx.ModelProto, spill: Spill) -> Canonical:
 def _clean(model: onnx.ModelProto, spill: Spill) -> None:
     remove_identities(model)
     fold_constants(model, spill)
+    while flatten_control_flow(model):
+        remove_identities(model)
+        fold_constants(model, spill)
     drop_zero_states(model)
     remove_dead(model)
 
