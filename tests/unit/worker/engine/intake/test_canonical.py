@@ -3,7 +3,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+import pytest
+from onnx import TensorProto, helper, numpy_helper, parser
 
 from worker.engine.gate import distance
 from worker.engine.graph.initializers import initializers
@@ -13,6 +14,7 @@ from worker.engine.intake.canonical import Canonical, canonicalise
 from worker.engine.intake.tidy import tidy
 from worker.engine.onnx_file.spill import Spill
 from worker.engine.session import open_session, run
+from worker.engine.view import blocking_operators
 
 
 def _copy(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -334,3 +336,47 @@ def test_a_model_that_answers_at_random_is_kept_and_told_apart() -> None:
     canonical = _canonicalise(helper.make_model(graph, opset_imports=opset, ir_version=10))
     assert _codes(canonical) == ["not_deterministic"]
     assert operators(canonical.model) == {"Dropout": 1, "Identity": 1}
+
+
+@pytest.mark.parametrize("mode", ["nearest", "linear"])
+@pytest.mark.parametrize(("opset", "operator"), [(9, "Upsample"), (10, "Resize")])
+def test_old_resizing_keeps_reading_where_it_read(mode: str, opset: int, operator: str) -> None:
+    model = parser.parse_model(f"""
+        <ir_version: 4, opset_import: ["": {opset}]>
+        g (float[N,2,3,4] x) => (float[N,2,6,12] y) {{
+            s = Constant<value = float[4] {{1.0, 1.0, 2.0, 3.0}}>()
+            y = {operator}<mode="{mode}">(x, s)
+        }}""")
+    canonical = _canonicalise(model)
+    assert _codes(canonical) == ["opset_converted"]
+    (resize,) = canonical.model.graph.node
+    attributes = {a.name: helper.get_attribute_value(a) for a in resize.attribute}
+    assert attributes["coordinate_transformation_mode"] == b"asymmetric"
+    assert blocking_operators(canonical.model) == ()
+
+
+def test_an_old_net_is_brought_up_with_its_weights_that_are_also_inputs() -> None:
+    """Opset 7 as exporters wrote it: IR version 3, weights among the inputs, attributes where
+    inputs are today, Softmax over all axes from 1 on."""
+    body = """
+        a = Conv<kernel_shape=[3,3]>(x, w) n = BatchNormalization(a, s, b, m, v)
+        c = Clip<min=0.0, max=6.0>(n) p = Pad<pads=[0,0,1,0,0,0,1,0]>(c)
+        q = MaxPool<kernel_shape=[2,2], strides=[2,2]>(p) l, r = Split<axis=1, split=[1,3]>(q)
+        d = Dropout(r) e = ReduceMean<axes=[2], keepdims=1>(d) z = Squeeze<axes=[2]>(e)
+        k = Slice<axes=[1], starts=[0], ends=[2]>(z) f = Softmax(k) y = Flatten(f)
+    """
+    weights = {
+        "w": np.random.default_rng(3).standard_normal((4, 3, 3, 3)),
+        **{name: np.arange(4) + 0.5 for name in "sbmv"},
+    }
+    model = parser.parse_model(
+        '<ir_version: 3, opset_import: ["": 7]> g (float[2,3,6,6] x, float[4,3,3,3] w, '
+        "float[4] s, float[4] b, float[4] m, float[4] v) => (float[2,4] y) {" + body + "}"
+    )
+    for name, array in weights.items():
+        model.graph.initializer.append(numpy_helper.from_array(array.astype("f4"), name))
+    canonical = _canonicalise(model)
+    assert _codes(canonical) == ["opset_converted", "batch_made_symbolic"]
+    assert [door.name for door in io_spec(canonical.model).inputs] == ["x"]
+    assert weights.keys() <= initializers(canonical.model).keys()
+    assert blocking_operators(canonical.model) == ()
