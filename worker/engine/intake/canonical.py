@@ -1,8 +1,8 @@
 """The canonical form: every rewriting is kept only if the model still answers the same.
 
-The order: format in order, opset 18, constants folded and branches that are always taken
-written out, batch freed, shapes fixed. A stage
-that fails the fidelity gate is dropped and leaves a finding; the others still apply.
+The order: format in order, fused operators of onnxruntime written out, opset 18, constants
+folded and branches that are always taken written out, batch freed, shapes fixed. A stage that
+fails the fidelity gate is dropped and leaves a finding; the others still apply.
 """
 
 from collections.abc import Callable
@@ -24,6 +24,7 @@ from worker.engine.intake.reshapes import fix_shapes, reform
 from worker.engine.intake.runtime import LOAD_ERRORS
 from worker.engine.intake.tidy import tidy
 from worker.engine.intake.trial import Trial
+from worker.engine.intake.unfuse import unfuse
 from worker.engine.intake.zero_states import drop_zero_states
 from worker.engine.onnx_file.spill import Spill
 
@@ -68,6 +69,7 @@ def canonicalise(upload: onnx.ModelProto, spill: Spill) -> Canonical:
             "it is kept as uploaded; export it in evaluation mode: model.eval()",
         )
         return canonical
+    _keep_if_faithful(canonical, trial, (unfuse,), "still_fused")
     _convert_opset(canonical, trial)
     clean = partial(_clean, spill=spill)
     _keep_if_faithful(canonical, trial, (clean,), "not_simplified")
