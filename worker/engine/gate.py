@@ -14,6 +14,7 @@ from worker.engine.session import open_session, run
 from worker.engine.view import TorchView
 
 RELATIVE = 1e-4
+HALF_RELATIVE = 1e-3
 ABSOLUTE = 1e-5
 
 
@@ -72,5 +73,6 @@ def _distance(
         return float("inf")
     if not finite.any():
         return 0.0
-    allowed = RELATIVE * np.abs(a[finite]).max() + ABSOLUTE
+    relative = HALF_RELATIVE if y.dtype == np.float16 else RELATIVE
+    allowed = relative * np.abs(a[finite]).max() + ABSOLUTE
     return float(np.abs(a[finite] - b[finite]).max() / allowed)

@@ -1,8 +1,9 @@
 """The canonical form: every rewriting is kept only if the model still answers the same.
 
-The order: format in order, fused operators of onnxruntime written out, opset 18, constants
-folded and branches that are always taken written out, batch freed, shapes fixed. A stage that
-fails the fidelity gate is dropped and leaves a finding; the others still apply.
+The order: format in order, float16 made float32, fused operators of onnxruntime written out,
+opset 18, constants folded and branches that are always taken written out, batch freed, shapes
+fixed. A stage that fails the fidelity gate is dropped and leaves a finding; the others still
+apply.
 """
 
 from collections.abc import Callable
@@ -25,9 +26,11 @@ from worker.engine.intake.runtime import LOAD_ERRORS
 from worker.engine.intake.tidy import tidy
 from worker.engine.intake.trial import Trial
 from worker.engine.intake.unfuse import unfuse
+from worker.engine.intake.widen import holds_half, widened
 from worker.engine.intake.zero_states import drop_zero_states
 from worker.engine.onnx_file.spill import Spill
 
+HALF_PRECISION = 20.0  # gates, 2 % of the largest answer: what float16 loses in a deep net
 BatchAxis = Literal["symbolic", "made_symbolic", "fixed"]
 Pass = Callable[[onnx.ModelProto], None]
 
@@ -69,6 +72,8 @@ def canonicalise(upload: onnx.ModelProto, spill: Spill) -> Canonical:
             "it is kept as uploaded; export it in evaluation mode: model.eval()",
         )
         return canonical
+    if holds_half(upload):
+        trial = _widen(canonical, trial, spill)
     _keep_if_faithful(canonical, trial, (unfuse,), "still_fused")
     _convert_opset(canonical, trial)
     clean = partial(_clean, spill=spill)
@@ -85,6 +90,23 @@ def canonicalise(upload: onnx.ModelProto, spill: Spill) -> Canonical:
     )
     _keep_if_faithful(canonical, trial, passes, "shapes_not_fixed")
     return canonical
+
+
+def _widen(canonical: Canonical, trial: Trial, spill: Spill) -> Trial:
+    """Compute in float32; the trial of the model as it is then."""
+    wide = widened(canonical.model, spill)
+    tidy(wide)
+    if not trial.keeps(wide, within=HALF_PRECISION):
+        return trial
+    canonical.model = wide
+    canonical.find(
+        "widened",
+        "warning",
+        "the weights are float16 and become float32 inside, so that every technique can run; "
+        "sizes and times are compared with those of the float32 file, so compare bytes with "
+        "your own file, and end the pipeline with quantize.float to have float16 again",
+    )
+    return Trial(wide)
 
 
 def _clean(model: onnx.ModelProto, spill: Spill) -> None:

@@ -73,12 +73,12 @@ class Trial:
         self.answers.append(answers)
         return True
 
-    def keeps(self, candidate: onnx.ModelProto) -> bool:
-        """Whether `candidate` passes the fidelity gate at every setting."""
+    def keeps(self, candidate: onnx.ModelProto, within: float = 1.0) -> bool:
+        """Whether `candidate` passes the fidelity gate, opened so wide, at every setting."""
         try:
             session = open_session(candidate, optimise=False)
             return all(
-                distance(expected, run(session, inputs)) <= 1
+                distance(expected, run(session, inputs)) <= within
                 for inputs, expected in zip(self.inputs, self.answers, strict=True)
             )
         except LOAD_ERRORS:

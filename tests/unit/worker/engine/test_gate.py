@@ -29,6 +29,11 @@ def test_the_distance_counts_in_what_the_gate_allows() -> None:
     assert gate.distance(y, far) == pytest.approx(3.0)
 
 
+def test_answers_in_float16_may_differ_by_what_they_round() -> None:
+    y = {"a": np.array([2.0, -40.0], np.float16)}  # 1e-3 * 40 + 1e-5 = 0.04001 is allowed
+    assert gate.distance(y, {"a": np.array([2.080020, -40.0])}) == pytest.approx(2.0)
+
+
 def test_what_cannot_be_compared_is_infinitely_far() -> None:
     y = {"a": np.array([1.0, np.nan, np.inf])}
     assert gate.distance(y, {"a": np.array([1.0, np.nan, np.inf])}) == 0.0
