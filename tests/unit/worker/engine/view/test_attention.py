@@ -31,11 +31,14 @@ def test_heads_that_share_keys_agree(
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.bool_])
-def test_masks_and_earlier_keys_agree(build: Any, agree: Any, rand: Any, kind: Any) -> None:
+@pytest.mark.parametrize("causal", [0, 1])
+def test_masks_and_earlier_keys_agree(
+    build: Any, agree: Any, rand: Any, kind: Any, causal: int
+) -> None:
     mask = (rand(5, 8) > -0.7) if kind is np.bool_ else rand(5, 8)
     node = make_node(
         "Attention", ["x", "k", "v", "m", "pk", "pv"], ["y", "nk", "nv", "s"],
-        qk_matmul_output_mode=3,
+        qk_matmul_output_mode=3, is_causal=causal,
     )  # fmt: skip
     constants = {
         "k": rand(2, 3, 5, 4),
