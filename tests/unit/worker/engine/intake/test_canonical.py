@@ -380,3 +380,17 @@ def test_an_old_net_is_brought_up_with_its_weights_that_are_also_inputs() -> Non
     assert [door.name for door in io_spec(canonical.model).inputs] == ["x"]
     assert weights.keys() <= initializers(canonical.model).keys()
     assert blocking_operators(canonical.model) == ()
+
+
+def test_what_the_owner_wrote_into_the_file_stays_and_what_tools_wrote_goes() -> None:
+    model = _softmax_over_the_batch()
+    helper.set_model_props(model, {"labels": "cat,dog", "owner": "vision"})
+    model.graph.metadata_props.add(key="exporter", value="pass 7")
+    model.graph.node[0].metadata_props.add(key="scope", value="Net/softmax")
+    kept = _canonicalise(model).model
+    assert {p.key: p.value for p in kept.metadata_props} == {
+        "labels": "cat,dog",
+        "owner": "vision",
+    }
+    assert not kept.graph.metadata_props
+    assert not kept.graph.node[0].metadata_props
