@@ -231,11 +231,17 @@ def _place(files: dict[str, Stored], model: ReadyModel, *, timed: bool) -> Stage
     """Put a model's files on the list; what is timed also comes as it was uploaded."""
     canonical = f"{model.id}.onnx"
     files[canonical] = model.canonical
+    single = model.facts.format == "onnx"
     uploaded = None
-    if timed and model.facts.format == "onnx":
+    if timed and single:
         uploaded = f"{model.id}.uploaded.onnx"
         files[uploaded] = model.uploaded
-    return StagedModel(canonical=canonical, uploaded=uploaded, facts=model.facts)
+    return StagedModel(
+        canonical=canonical,
+        uploaded=uploaded,
+        uploaded_bytes=model.uploaded.size_bytes if single else None,
+        facts=model.facts,
+    )
 
 
 def _place_data(files: dict[str, Stored], dataset: ReadyDataset) -> StagedDataset:

@@ -49,11 +49,14 @@ class StagedModel(Fact):
     """A ready model in the folder: its canonical float ONNX, and how it was uploaded.
 
     `uploaded` is set where the upload is a single ONNX file: it is timed beside the
-    canonical one, and the faster of both is the baseline.
+    canonical one, and the faster of both is the baseline. So is `uploaded_bytes`, and the
+    smaller of both is what a result has to be smaller than: a float16 file is half of its
+    canonical one.
     """
 
     canonical: str
     uploaded: str | None = None
+    uploaded_bytes: int | None = None
     facts: ModelFacts
 
 

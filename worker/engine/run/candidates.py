@@ -47,7 +47,9 @@ def measure(
     spec = task.spec
     every = spec.benchmark is not None and spec.benchmark.every_step
     chosen = states if every else states[-1:]
-    baseline = Subject.baseline(desk.inside / task.baseline.canonical, task.baseline.facts)
+    baseline = Subject.baseline(
+        desk.inside / task.baseline.canonical, task.baseline.facts, task.baseline.uploaded_bytes
+    )
     subjects = {BASELINE: baseline} | {
         state.step: _subject(task, state, desk) for state in chosen
     }

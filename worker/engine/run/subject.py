@@ -29,12 +29,16 @@ class Subject:
     packed: PackedFile | None = None
 
     @classmethod
-    def baseline(cls, path: Path, facts: ModelFacts) -> Self:
-        """The canonical float file of the baseline."""
+    def baseline(cls, path: Path, facts: ModelFacts, uploaded_bytes: int | None = None) -> Self:
+        """The canonical float file of the baseline; its size is the upload's where that was
+        smaller."""
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         counts = Counts(facts.stats.parameters, facts.stats.macs)
-        return cls(BASELINE, path, path.stat().st_size, sha256, counts)
+        size_bytes = path.stat().st_size
+        if uploaded_bytes is not None:
+            size_bytes = min(size_bytes, uploaded_bytes)
+        return cls(BASELINE, path, size_bytes, sha256, counts)
 
     @classmethod
     def candidate(
