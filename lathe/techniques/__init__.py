@@ -12,6 +12,7 @@ from lathe.techniques.quantize import (
     QuantizeDynamic,
     QuantizeFloat,
     QuantizeStatic,
+    QuantizeWeights,
 )
 from lathe.techniques.rate import RateDistortion, ShareRateDistortion
 from lathe.techniques.share import ShareWeights
@@ -32,6 +33,7 @@ AnyStep = (
     | QuantizeStatic
     | QuantizeDynamic
     | QuantizeChoose
+    | QuantizeWeights
     | QuantizeFloat
     | EncodeEntropy
 )

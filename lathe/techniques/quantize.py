@@ -1,4 +1,4 @@
-"""Fewer bits a number: integers with calibrated ranges, or half precision.
+"""Fewer bits a number: integers with calibrated ranges, weights alone, or half precision.
 
 Affine quantization, Jacob et al. 2018, arXiv:1712.05877, equation 1:
     q = clamp(round(x / scale) + zero_point), x' = scale (q - zero_point)
@@ -25,6 +25,18 @@ class PerChannel(Spec):
 
 
 Granularity = Annotated[PerTensor | PerChannel, Field(discriminator="per")]
+
+
+class PerBlock(Spec):
+    """One scale for each block of weights that are added up into the same output."""
+
+    per: Literal["block"] = "block"
+    size: Literal[16, 32, 64, 128, 256] = Field(
+        128, description="Weights that share a scale: inputs of one output. A scale is 4 bytes."
+    )
+
+
+WeightGranularity = Annotated[PerTensor | PerChannel | PerBlock, Field(discriminator="per")]
 
 
 class WeightGrid(Spec):
@@ -89,6 +101,84 @@ class QuantizeDynamic(Step):
     technique: Literal["quantize.dynamic"] = "quantize.dynamic"
     weights: WeightGrid = Field(default_factory=WeightGrid)
     exclude: tuple[LayerId, ...] = Field((), description="Layers that stay float, by layer id.")
+
+
+class RoundToNearest(Spec):
+    """Every weight goes to the nearest level; the ranges are those of the weights."""
+
+    method: Literal["rtn"] = "rtn"
+
+
+class HalfQuadratic(Spec):
+    """Scales and zero points that lose least in an l_p norm, by half-quadratic splitting
+    (Badri and Shaji, "Half-Quadratic Quantization of Large Machine Learning Models", 2023)."""
+
+    method: Literal["hqq"] = "hqq"
+    norm: float = Field(
+        0.7, gt=0, le=1, description="p of the l_p norm; smaller cares less for outliers."
+    )
+    iterations: int = Field(20, ge=1, le=1_000, description="Most rounds of the solver.")
+
+
+class Gptq(Spec):
+    """Column by column, each error made good by the columns still to come (Frantar et al.,
+    "GPTQ", arXiv:2210.17323)."""
+
+    method: Literal["gptq"] = "gptq"
+    damping: float = Field(
+        0.01, gt=0, le=10, description="Added to the inputs' second moments, of their mean."
+    )
+
+
+class AdaRound(Spec):
+    """Up or down is learned for every weight, on its layer's calibration inputs (Nagel et al.,
+    "Up or Down?", arXiv:2004.10568)."""
+
+    method: Literal["adaround"] = "adaround"
+    iterations: int = Field(200, ge=1, le=100_000, description="Gradient steps a layer.")
+    lr: float = Field(0.1, gt=0, le=1, description="Learning rate of Adam.")
+    regularization: float = Field(
+        3.0, gt=0, le=100, description="Weight of the term that drives to whole numbers."
+    )
+
+
+Rounding = Annotated[
+    RoundToNearest | HalfQuadratic | Gptq | AdaRound, Field(discriminator="method")
+]
+
+
+class QuantizeWeights(Step):
+    """Integer weights only; inputs and sums stay float. No retraining.
+
+    The runtime multiplies by packed integers in MatMul, Gemm and tables; other layers are
+    widened to floats when the file is opened, so there only the file is smaller. 3 bits take
+    4 in the ONNX file; a packed file makes use of it.
+    """
+
+    phase: ClassVar[Phase] = Phase.LOWER
+
+    technique: Literal["quantize.weights"] = "quantize.weights"
+    bits: Literal[2, 3, 4, 8] = Field(4, description="Bits of a weight, scales left out.")
+    symmetric: bool = Field(
+        False, description="No zero point of a block: its levels lie around zero."
+    )
+    granularity: WeightGranularity = Field(default_factory=PerBlock)
+    rounding: Rounding = Field(
+        default_factory=HalfQuadratic,
+        description="gptq and adaround look at examples of data.calibration, or of data.train.",
+    )
+    arithmetic: Literal["float", "int8"] = Field(
+        "int8",
+        description="What MatMul and Gemm multiply the integers with: their float inputs, or "
+        "these rounded to 8 bits block by block, which is faster.",
+    )
+    embeddings: bool = Field(True, description="Quantize tables that rows are read from, too.")
+    protect: tuple[LayerId, ...] = Field((), description="Layers that stay float, by layer id.")
+
+    @property
+    def looks_at(self) -> frozenset[Looks]:
+        """Inputs, where the rounding of a layer depends on what it is multiplied with."""
+        return INPUTS if isinstance(self.rounding, Gptq | AdaRound) else NOTHING
 
 
 class QuantizeChoose(Step):

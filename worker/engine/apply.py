@@ -14,6 +14,7 @@ from lathe.techniques.quantize import (
     QuantizeDynamic,
     QuantizeFloat,
     QuantizeStatic,
+    QuantizeWeights,
 )
 from lathe.techniques.rate import RateDistortion, ShareRateDistortion
 from lathe.techniques.share import ShareWeights
@@ -28,6 +29,7 @@ from worker.engine.prune.gradual import prune_gradually
 from worker.engine.prune.neurons import prune_neurons
 from worker.engine.prune.sensing import prune_sensing
 from worker.engine.prune.weights import prune_weights
+from worker.engine.quantize.blocks.weights import quantize_weights
 from worker.engine.quantize.choose import quantize_choose
 from worker.engine.quantize.dynamic import quantize_dynamic
 from worker.engine.quantize.float16 import quantize_float
@@ -79,6 +81,8 @@ def apply(  # noqa: C901, PLR0911, PLR0912 - a case a technique
             return quantize_dynamic(checkpoint, step, context)
         case QuantizeChoose():
             return quantize_choose(checkpoint, step, context)
+        case QuantizeWeights():
+            return quantize_weights(checkpoint, step, context)
         case QuantizeFloat():
             return quantize_float(checkpoint, step, context)
         case EncodeEntropy():

@@ -14,6 +14,7 @@ INTEGER = (
     "QLinearConv",
     "QLinearMatMul",
     "MatMulNBits",
+    "GatherBlockQuantized",
 )
 
 
