@@ -11,6 +11,7 @@ from lathe.techniques.quantize import (
     QuantizeChoose,
     QuantizeDynamic,
     QuantizeFloat,
+    QuantizeLog2,
     QuantizeStatic,
     QuantizeWeights,
 )
@@ -30,6 +31,7 @@ AnyStep = (
     | RateDistortion
     | ShareRateDistortion
     | ShareWeights
+    | QuantizeLog2
     | QuantizeStatic
     | QuantizeDynamic
     | QuantizeChoose

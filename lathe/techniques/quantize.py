@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from lathe.spec import Spec
-from lathe.techniques.step import GIVEN, LayerId, Looks, Needs, Phase, Step
+from lathe.techniques.step import GIVEN, INPUTS, NOTHING, LayerId, Looks, Needs, Phase, Step
 
 
 class PerTensor(Spec):
@@ -212,13 +212,35 @@ class QuantizeChoose(Step):
         return GIVEN
 
 
+class QuantizeLog2(Step):
+    """Weights that are zero or a power of two, times minus one or one.
+
+    Zhou, Yao, Guo, Xu and Chen, "Incremental Network Quantization", arXiv:1702.03044, without
+    its retraining between parts of the weights. The values stay float: the runtime multiplies
+    as before and the ONNX file is as large; a packed file holds the few values in few bits.
+    """
+
+    technique: Literal["quantize.log2"] = "quantize.log2"
+    bits: int = Field(
+        5, ge=2, le=8, description="Bits of a weight: zero and 2^(bits-1) - 1 powers, signed."
+    )
+    embeddings: bool = Field(True, description="Quantize tables that rows are read from, too.")
+    protect: tuple[LayerId, ...] = Field(
+        (), description="Layers whose weights keep their own values, by layer id."
+    )
+
+
 class QuantizeFloat(Step):
-    """Half-precision weights and arithmetic; inputs and outputs keep their types."""
+    """Half-precision numbers; inputs and outputs keep their types.
+
+    float16: weights and arithmetic. bfloat16: weights alone, widened to float32 when the file
+    is opened, with float32's range and 8 significant bits.
+    """
 
     phase: ClassVar[Phase] = Phase.LOWER
 
     technique: Literal["quantize.float"] = "quantize.float"
-    dtype: Literal["float16"] = "float16"
+    dtype: Literal["float16", "bfloat16"] = "float16"
     exclude: tuple[LayerId, ...] = Field(
         (), description="Layers that stay float32, by layer id."
     )

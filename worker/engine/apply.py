@@ -13,6 +13,7 @@ from lathe.techniques.quantize import (
     QuantizeChoose,
     QuantizeDynamic,
     QuantizeFloat,
+    QuantizeLog2,
     QuantizeStatic,
     QuantizeWeights,
 )
@@ -29,10 +30,12 @@ from worker.engine.prune.gradual import prune_gradually
 from worker.engine.prune.neurons import prune_neurons
 from worker.engine.prune.sensing import prune_sensing
 from worker.engine.prune.weights import prune_weights
+from worker.engine.quantize.bfloat16 import store_bfloat16
 from worker.engine.quantize.blocks.weights import quantize_weights
 from worker.engine.quantize.choose import quantize_choose
 from worker.engine.quantize.dynamic import quantize_dynamic
 from worker.engine.quantize.float16 import quantize_float
+from worker.engine.quantize.log2 import quantize_log2
 from worker.engine.quantize.static import quantize_static
 from worker.engine.rate.share import share_rate_distortion
 from worker.engine.rate.train import train_rate_distortion
@@ -75,6 +78,8 @@ def apply(  # noqa: C901, PLR0911, PLR0912 - a case a technique
             return share_rate_distortion(checkpoint, step, context)
         case ShareWeights():
             return share_weights(checkpoint, step, context)
+        case QuantizeLog2():
+            return quantize_log2(checkpoint, step, context)
         case QuantizeStatic():
             return quantize_static(checkpoint, step, context)
         case QuantizeDynamic():
@@ -83,6 +88,8 @@ def apply(  # noqa: C901, PLR0911, PLR0912 - a case a technique
             return quantize_choose(checkpoint, step, context)
         case QuantizeWeights():
             return quantize_weights(checkpoint, step, context)
+        case QuantizeFloat(dtype="bfloat16"):
+            return store_bfloat16(checkpoint, step, context)
         case QuantizeFloat():
             return quantize_float(checkpoint, step, context)
         case EncodeEntropy():

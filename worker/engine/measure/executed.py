@@ -28,6 +28,7 @@ TYPES: dict[int, str] = {
     TensorProto.INT8: "int8",
     TensorProto.UINT8: "uint8",
     TensorProto.FLOAT16: "float16",
+    TensorProto.BFLOAT16: "bfloat16",
     TensorProto.DOUBLE: "float64",
 }
 WEIGHT_RANK = 2

@@ -1,5 +1,6 @@
 """What became of every layer: bytes, shape, zeros, number type, fidelity, and how it runs."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -12,6 +13,7 @@ from worker.engine.graph.io_spec import DTYPES
 from worker.engine.graph.layers import layers
 from worker.engine.onnx_file.array import array
 from worker.engine.onnx_file.blocks import blocks
+from worker.engine.quantize.blocks.read_back import nonzero_weights
 from worker.engine.run.counterpart import counterpart
 from worker.engine.run.layer_sqnr import layer_sqnr
 from worker.engine.run.stored import LOWERED, Stored
@@ -64,7 +66,7 @@ def _report(
         bytes_after=_bytes(layer.id, after),
         shape_before=layer.weight_shape,
         shape_after=() if weight is None else tuple(weight.dims),
-        nonzero=0.0 if weight is None else _nonzero(layer.id, weight, after),
+        nonzero=0.0 if weight is None else _nonzero(layer, weight, after),
         dtype=GONE if weight is None else DTYPES.get(weight.data_type, _exotic(weight)),
         sqnr_db=sqnr_db,
         executed_as=executed_as,
@@ -77,12 +79,14 @@ def _bytes(layer: str, graph: Stored) -> int:
     return 0 if node is None else graph.size_bytes(node)
 
 
-def _nonzero(layer: str, weight: onnx.TensorProto, graph: Stored) -> float:
+def _nonzero(layer: LayerSpec, weight: onnx.TensorProto, graph: Stored) -> float:
     """Fraction of stored weights that do not mean zero: for integers, q != zero point."""
     values = array(weight)
     if not values.size:
         return 0.0
-    zero_point = graph.tensors.get(f"{layer}_zero_point")
+    if (count := nonzero_weights(layer.id, graph.tensors, graph.read_by)) is not None:
+        return count / math.prod(layer.weight_shape)
+    zero_point = graph.tensors.get(f"{layer.id}_zero_point")
     zero = None
     if weight.name.endswith(LOWERED) and zero_point is not None and array(zero_point).any():
         zero = array(zero_point)

@@ -11,6 +11,7 @@ from worker.engine.graph.layers import SEEN_THROUGH
 from worker.engine.graph.uses import consumers, producers
 
 LOWERED = "_quantized"  # onnxruntime's quantizer calls the integers of W `W_quantized`
+WIDENING = {"BitShift", "Mul", "Reshape", "Slice", "Sub"}  # from packed integers to floats
 HALF_BYTES: set[int] = {TensorProto.INT4, TensorProto.UINT4}
 
 
@@ -27,9 +28,10 @@ class Stored:
         return self.tensors.get(layer, self.tensors.get(layer + LOWERED))
 
     def reader(self, weight: str) -> onnx.NodeProto | None:
-        """The first node that computes with the weight, past casts and dequantisation."""
+        """The first node that computes with the weight, past casts, dequantisation and what
+        makes constants of constants."""
         for node in self.read_by.get(weight, []):
-            if node.op_type not in SEEN_THROUGH:
+            if not self._passes_on(node):
                 return node
             deeper = self.reader(node.output[0])
             if deeper is not None:
@@ -50,8 +52,21 @@ class Stored:
         for name in node.input:
             if name in self.tensors:
                 yield self.tensors[name]
-            elif (maker := self.made_by.get(name)) and maker.op_type in SEEN_THROUGH:
+            elif (maker := self.made_by.get(name)) and self._passes_on(maker):
                 yield from self._constants(maker)
+
+    def _passes_on(self, node: onnx.NodeProto) -> bool:
+        """Whether what it makes of a weight is still the weight."""
+        if node.op_type in WIDENING:
+            return all(self._is_constant(name) for name in node.input)
+        return node.op_type in SEEN_THROUGH
+
+    def _is_constant(self, name: str) -> bool:
+        if name in self.tensors:
+            return True
+        maker = self.made_by.get(name)
+        known = maker is not None and maker.op_type in WIDENING | SEEN_THROUGH
+        return maker is not None and known and all(map(self._is_constant, maker.input))
 
 
 def bits(tensor: onnx.TensorProto) -> int:

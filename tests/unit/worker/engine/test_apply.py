@@ -28,6 +28,7 @@ FUNCTIONS = {
     "quantize.static": "quantize_static",
     "quantize.dynamic": "quantize_dynamic",
     "quantize.choose": "quantize_choose",
+    "quantize.log2": "quantize_log2",
     "quantize.weights": "quantize_weights",
     "quantize.float": "quantize_float",
     "encode.entropy": "encode_entropy",

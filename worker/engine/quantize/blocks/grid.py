@@ -77,6 +77,14 @@ class Quantized:
         scale, zero = self.scales.along(slice(0, self.codes.shape[1]))
         return (self.codes.astype(np.float32) - zero) * scale
 
+    def in_blocks(self, width: int) -> Codes:
+        """Codes (rows, blocks, width); behind the last column stand codes of zero."""
+        codes = blocked(self.codes, width)
+        short = codes.shape[1] * width - self.codes.shape[1]
+        if short:
+            codes[:, -1, width - short :] = self.scales.zero[:, -1:].astype(np.uint8)
+        return codes
+
 
 def first_scales(weight: Floats, levels: Levels, width: int) -> Scales:
     """The scales of (rows, columns) weights from the extremes of each block."""

@@ -14,12 +14,11 @@ from typing import Any, Literal
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import helper
 
 from worker.engine.layerwise.site import Reader
 from worker.engine.quantize.blocks.chosen import LARGEST_BLOCK, Layer, power_of_two
-from worker.engine.quantize.blocks.grid import Quantized, blocked
+from worker.engine.quantize.blocks.grid import Quantized
 from worker.engine.quantize.blocks.packed_bits import packed
 from worker.engine.quantize.blocks.parts import Parts
 
@@ -44,7 +43,7 @@ def multiplied(
     block = min(power_of_two(columns), LARGEST_BLOCK)
     if quantized.scales.width < columns:
         block = quantized.scales.width
-    codes = packed(_filled(quantized, block), bits)  # (rows, blocks, bytes)
+    codes = packed(quantized.in_blocks(block), bits)  # (rows, blocks, bytes)
     constants = [parts.tensor("quantized", codes), *_grid(quantized, block, bits, parts)]
     said: Said = {"K": columns, "N": rows, "bits": bits, "block_size": block}
     if arithmetic == "int8":
@@ -73,15 +72,6 @@ def looked_up(layer: Layer, quantized: Quantized, bits: int, parts: Parts) -> No
             quantize_axis=1,
         )
         parts.instead[reader.number] = [node]
-
-
-def _filled(quantized: Quantized, block: int) -> NDArray[np.uint8]:
-    """Codes (rows, blocks, block), the last block filled up with zeros' codes."""
-    codes = blocked(quantized.codes, block)
-    short = codes.shape[1] * block - quantized.codes.shape[1]
-    if short:
-        codes[:, -1, block - short :] = quantized.scales.zero[:, -1:].astype(np.uint8)
-    return codes
 
 
 def _grid(quantized: Quantized, block: int, bits: int, parts: Parts) -> list[str]:

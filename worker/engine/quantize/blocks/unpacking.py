@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 
 from worker.engine.quantize.blocks.chosen import Layer
-from worker.engine.quantize.blocks.grid import Quantized, blocked, one_if_equal
+from worker.engine.quantize.blocks.grid import Quantized, one_if_equal
 from worker.engine.quantize.blocks.packed_bits import packed
 from worker.engine.quantize.blocks.parts import Parts
 
@@ -23,7 +23,7 @@ def widened(layer: Layer, quantized: Quantized, bits: int, parts: Parts) -> None
     the nodes that make the layer's float weight of them."""
     rows, columns = quantized.codes.shape
     width = quantized.scales.width
-    codes = blocked(quantized.codes, width)  # (rows, blocks, width)
+    codes = quantized.in_blocks(width)
     blocks = codes.shape[1]
     value = parts.tensor("quantized", _stored(codes, bits))
     if bits < 8:  # noqa: PLR2004 - a byte
