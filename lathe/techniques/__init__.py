@@ -31,11 +31,11 @@ AnyStep = (
     | RateDistortion
     | ShareRateDistortion
     | ShareWeights
-    | QuantizeLog2
     | QuantizeStatic
     | QuantizeDynamic
     | QuantizeChoose
     | QuantizeWeights
+    | QuantizeLog2
     | QuantizeFloat
     | EncodeEntropy
 )

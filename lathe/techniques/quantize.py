@@ -220,6 +220,8 @@ class QuantizeLog2(Step):
     as before and the ONNX file is as large; a packed file holds the few values in few bits.
     """
 
+    phase: ClassVar[Phase] = Phase.LOWER
+
     technique: Literal["quantize.log2"] = "quantize.log2"
     bits: int = Field(
         5, ge=2, le=8, description="Bits of a weight: zero and 2^(bits-1) - 1 powers, signed."

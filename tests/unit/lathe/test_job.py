@@ -81,6 +81,10 @@ def test_a_spec_comes_back_from_json_as_it_was() -> None:
         ([GRAPH | {"id": "a"}, PRUNE | {"id": "a"}], "'a' is used twice"),
         ([GRAPH | {"id": "2-quantize_dynamic"}, DYNAMIC], "used twice"),
         ([{"technique": "quantize.static"}], "needs data.calibration"),
+        (
+            [{"technique": "quantize.weights", "rounding": {"method": "gptq"}}],
+            "quantize.weights needs data.calibration or data.train to look at",
+        ),
         ([{"technique": "train.recover"}], "needs data.train"),
         ([PRUNE | {"criterion": "taylor"}], "needs data.train"),
         ([MASK | {"epochs": 1}], "prune.weights needs data.train"),

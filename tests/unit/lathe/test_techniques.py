@@ -4,7 +4,14 @@ import pytest
 from pydantic import ValidationError
 
 from lathe.techniques import TECHNIQUES, AnyStep
-from lathe.techniques.quantize import Percentile, QuantizeDynamic, QuantizeStatic
+from lathe.techniques.quantize import (
+    HalfQuadratic,
+    PerBlock,
+    Percentile,
+    QuantizeDynamic,
+    QuantizeStatic,
+    QuantizeWeights,
+)
 from lathe.techniques.step import Phase
 from lathe.techniques.train import Adam, Distill, Sgd, Teacher
 
@@ -46,6 +53,18 @@ def test_activations_are_asymmetric_and_weights_symmetric_by_default() -> None:
     assert (step.weights.symmetric, step.activations.symmetric) == (True, False)
     assert step.weights.granularity.per == "channel"
     assert QuantizeDynamic().weights.symmetric is True
+
+
+def test_weights_alone_are_4_bits_in_blocks_of_128_and_look_at_inputs_only_if_asked() -> None:
+    step = QuantizeWeights()
+    assert (step.bits, step.symmetric, step.arithmetic) == (4, False, "int8")
+    assert (step.granularity, step.rounding) == (PerBlock(size=128), HalfQuadratic(norm=0.7))
+    assert step.looks_at is None
+    for method in ("gptq", "adaround"):
+        assert QuantizeWeights.model_validate({"rounding": {"method": method}}).looks_at
+    for wrong in ({"bits": 5}, {"granularity": {"per": "block", "size": 48}}):
+        with pytest.raises(ValidationError):
+            QuantizeWeights.model_validate(wrong)
 
 
 def test_members_of_a_union_are_told_apart_by_their_tag() -> None:

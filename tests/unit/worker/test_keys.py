@@ -8,7 +8,7 @@ from lathe.techniques import AnyStep
 from lathe.techniques.encode import EncodeEntropy
 from lathe.techniques.optimize import OptimizeGraph
 from lathe.techniques.prune import PruneChannels, PruneNeurons, PruneSensing
-from lathe.techniques.quantize import QuantizeChoose, QuantizeStatic
+from lathe.techniques.quantize import Gptq, QuantizeChoose, QuantizeStatic, QuantizeWeights
 from lathe.techniques.rate import RateDistortion, ShareRateDistortion
 from lathe.techniques.share import ShareWeights
 from lathe.techniques.train import Distill, Recover, Teacher
@@ -124,6 +124,8 @@ def test_each_step_reads_only_the_data_it_learns_from() -> None:
         (PruneSensing(error=0.1), ["train", "calibration"]),
         (Recover(), ["train"]),
         (QuantizeStatic(), ["calibration"]),
+        (QuantizeWeights(), []),
+        (QuantizeWeights(rounding=Gptq()), ["train", "calibration"]),
         (EncodeEntropy(), []),
         (PruneChannels(keep_macs=0.5, recover=Distill()), ["train"]),
         (RateDistortion(), ["train"]),

@@ -84,9 +84,11 @@ def _layers(asked: onnx.ModelProto, runs: Stored) -> dict[str, str]:
             continue
         if (reader := before.reader(name)) is None:
             continue
-        kernel = runs.reader(name) if name in runs.tensors else _same_node(reader, runs)
+        layer = name.removesuffix(LOWERED)
+        kept = next((n for n in (name, layer) if n in runs.tensors), None)
+        kernel = _same_node(reader, runs) if kept is None else runs.reader(kept)
         if kernel is not None:
-            found[name.removesuffix(LOWERED)] = f"{kernel.op_type} {_type(kernel, runs)}"
+            found[layer] = f"{kernel.op_type} {_type(kernel, runs)}"
     return found
 
 

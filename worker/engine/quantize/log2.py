@@ -48,7 +48,8 @@ def quantize_log2(checkpoint: Checkpoint, spec: QuantizeLog2, context: Context) 
             traits[weight.name] = replace(trait, codebook=max(len(one.found - {0.0}), 1))
             done.append(one)
             pace.add(1)
-    return Outcome(replace(checkpoint, model=model, traits=traits), _facts(done, spec))
+    after = Checkpoint(model, traits, lowered=True)  # training would leave the powers
+    return Outcome(after, _facts(done, spec))
 
 
 def _refuse(checkpoint: Checkpoint, chosen: Sequence[WeightTensor]) -> None:

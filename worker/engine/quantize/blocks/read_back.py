@@ -56,7 +56,9 @@ def _zeros_of_kernel(
 
 def _zeros_of_chain(stored: onnx.TensorProto | None) -> Codes:
     """(rows, blocks, 1), or (1, 1, 1); as whole numbers."""
-    return np.uint8([[[0]]]) if stored is None else array(stored).astype(np.uint8)
+    if stored is None:
+        return np.zeros((1, 1, 1), np.uint8)
+    return array(stored).astype(np.uint8)
 
 
 def _integer(node: onnx.NodeProto, attribute: str) -> int:

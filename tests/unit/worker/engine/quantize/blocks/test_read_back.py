@@ -64,7 +64,8 @@ def test_the_report_counts_weights_that_mean_zero(
 
 def test_the_report_says_what_runs(wide: onnx.ModelProto, seeing: Context) -> None:
     model = quantize_weights(Checkpoint(wide), QuantizeWeights(), seeing).checkpoint.model
-    assert executed(model).layers == {
+    ran = executed(model).layers
+    assert {name: ran[name] for name in (*NAMES, "r")} == {
         "conv": "FusedConv float32",
         "up": "ConvTranspose float32",
         "w": "LSTM float32",
@@ -77,17 +78,17 @@ def test_the_report_says_what_runs(wide: onnx.ModelProto, seeing: Context) -> No
     }
 
 
-@pytest.mark.parametrize(("bits", "saved"), [(4, 0.05), (3, 0.2)])
-def test_a_packed_file_is_smaller_still_and_the_same_bits(
-    bits: int, saved: float, wide: onnx.ModelProto, seeing: Context, tmp_path: Path
+def test_a_packed_file_takes_three_bits_for_three_and_is_the_same_when_unpacked(
+    wide: onnx.ModelProto, seeing: Context, tmp_path: Path
 ) -> None:
-    spec = QuantizeWeights.model_validate({"bits": bits, "rounding": RoundToNearest()})
+    spec = QuantizeWeights(bits=3, rounding=RoundToNearest())
     after = quantize_weights(Checkpoint(wide), spec, seeing).checkpoint
     path, packed = tmp_path / "blocks.onnx", tmp_path / "blocks.packed"
     size_bytes = write_model(after.model, path)
     report = pack(path, packed, hints={}, profile="fast")
     unpack(packed, tmp_path / "again.onnx", Limits(max_bytes=1 << 20))
     assert (tmp_path / "again.onnx").read_bytes() == path.read_bytes()
-    assert packed.stat().st_size < (1 - saved) * size_bytes
+    assert packed.stat().st_size < 0.8 * size_bytes
     coded = {each.name: each for each in report.tensors}
-    assert coded["matmul_quantized"].packed_bytes < coded["matmul_quantized"].onnx_bytes
+    codes = coded["matmul_quantized"]  # in bytes of two
+    assert codes.packed_bytes < 0.76 * codes.onnx_bytes
