@@ -222,3 +222,15 @@ def test_values_that_were_shared_or_multiples_are_forgotten_with_their_floats(
     after = outcome.checkpoint.traits
     assert (after["gemm"].codebook, after["gemm"].channels) == (None, 45)
     assert after["conv"] == traits["conv"]
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4, 8])
+def test_symmetric_integers_of_kernels_need_no_zero_points(
+    bits: Any, wide: onnx.ModelProto, seeing: Context
+) -> None:
+    spec = QuantizeWeights(bits=bits, symmetric=True, rounding=NEAREST)
+    model = quantize_weights(Checkpoint(wide), spec, seeing).checkpoint.model
+    names = {tensor.name for tensor in model.graph.initializer}
+    kernels = {"gemm", "matmul", "turned", "table"}
+    assert not {f"{name}_zero_point" for name in kernels} & names
+    assert {f"{name}_scale" for name in kernels} <= names
