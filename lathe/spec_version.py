@@ -38,6 +38,7 @@ _VALUES = {  # of keys whose set of values has grown
     "criterion": dict.fromkeys(("l1", "l2", "taylor", "magnitude", "threshold"), 1),
     "kind": dict.fromkeys(("sgd", "adam", "adamw"), 1),  # of an optimizer
     "schedule": dict.fromkeys(("constant", "cosine"), 1),
+    "dtype": {"float16": 1},
 }
 
 

@@ -73,7 +73,7 @@ def _quantized(
     spec: QuantizeWeights,
     context: Context,
 ) -> Iterator[tuple[Layer, Quantized]]:
-    if spec.looks_at == "inputs":
+    if "inputs" in spec.looks_at:
         sparse = frozenset(name for name, trait in checkpoint.traits.items() if trait.sparse)
         yield from calibrated(checkpoint.model, chosen, weights, sparse, spec, context)
         return
