@@ -68,6 +68,11 @@ class LayerReport(Fact):
     bytes_after: int
     shape_before: tuple[int, ...]
     shape_after: tuple[int, ...]
+    factors_after: tuple[tuple[int, ...], ...] = Field(
+        (),
+        description="Of a layer that was decomposed: the shapes of those that now come before "
+        "it, which share its operator. The other numbers count all of them.",
+    )
     nonzero: float = Field(description="Fraction of stored weights that are not zero.")
     dtype: str
     sqnr_db: float | None = None

@@ -8,6 +8,7 @@ from lathe.errors import Refused, StepImpossible, UnknownLayer
 from lathe.facts import ModelFacts
 from lathe.job import JobSpec
 from lathe.techniques import AnyStep
+from lathe.techniques.decompose import Decompose, RankByBudget
 from lathe.techniques.lessons import trainings
 from lathe.techniques.prune import PruneChannels
 from lathe.techniques.rate import ShareRateDistortion
@@ -76,12 +77,13 @@ def _training_refusals(where: str, step: AnyStep, spec: JobSpec) -> Iterator[Ref
 
 
 def _budget_refusals(where: str, step: AnyStep, model: ModelFacts) -> Iterator[Refused]:
-    if (
-        isinstance(step, PruneChannels)
-        and step.keep_macs is not None
-        and model.stats.macs is None
-    ):
+    field = ""
+    if isinstance(step, PruneChannels) and step.keep_macs is not None:
+        field = "keep_macs"
+    if isinstance(step, Decompose) and isinstance(step.rank, RankByBudget):
+        field = "rank.keep_macs" if step.rank.saves == "macs" else ""
+    if field and model.stats.macs is None:
         yield StepImpossible(
             "the model's shapes do not tell its multiply-accumulates; use keep_parameters",
-            param=f"{where}.keep_macs",
+            param=f"{where}.{field}",
         )

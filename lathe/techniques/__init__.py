@@ -4,6 +4,7 @@ from typing import Annotated, get_args
 
 from pydantic import Field
 
+from lathe.techniques.decompose import DecomposeCp, DecomposeSvd, DecomposeTucker
 from lathe.techniques.encode import EncodeEntropy
 from lathe.techniques.optimize import OptimizeGraph
 from lathe.techniques.prune import PruneChannels, PruneNeurons, PruneSensing, PruneWeights
@@ -25,6 +26,9 @@ AnyStep = (
     | PruneNeurons
     | PruneWeights
     | PruneSensing
+    | DecomposeSvd
+    | DecomposeTucker
+    | DecomposeCp
     | Recover
     | Distill
     | Regularize

@@ -6,6 +6,7 @@ A technique of the union without a case here is a type error.
 from typing import assert_never
 
 from lathe.techniques import AnyStep
+from lathe.techniques.decompose import DecomposeCp, DecomposeSvd, DecomposeTucker
 from lathe.techniques.encode import EncodeEntropy
 from lathe.techniques.optimize import OptimizeGraph
 from lathe.techniques.prune import PruneChannels, PruneNeurons, PruneSensing, PruneWeights
@@ -22,6 +23,7 @@ from lathe.techniques.share import ShareWeights
 from lathe.techniques.train import Distill, Recover, Regularize
 from worker.engine.checkpoint import Checkpoint
 from worker.engine.context import Context
+from worker.engine.decompose.low_rank import decompose_cp, decompose_svd, decompose_tucker
 from worker.engine.encode.entropy import encode_entropy
 from worker.engine.optimize.graph import optimize_graph
 from worker.engine.outcome import Outcome
@@ -66,6 +68,12 @@ def apply(  # noqa: C901, PLR0911, PLR0912 - a case a technique
             return prune_neurons(checkpoint, step, context)
         case PruneSensing():
             return prune_sensing(checkpoint, step, context)
+        case DecomposeSvd():
+            return decompose_svd(checkpoint, step, context)
+        case DecomposeTucker():
+            return decompose_tucker(checkpoint, step, context)
+        case DecomposeCp():
+            return decompose_cp(checkpoint, step, context)
         case Recover():
             return recover(checkpoint, step, context)
         case Distill():

@@ -5,6 +5,7 @@ import pytest
 from lathe.facts import Transform
 from lathe.job import Data, JobSpec, Split, Task
 from lathe.techniques import AnyStep
+from lathe.techniques.decompose import DecomposeSvd
 from lathe.techniques.encode import EncodeEntropy
 from lathe.techniques.optimize import OptimizeGraph
 from lathe.techniques.prune import PruneChannels, PruneNeurons, PruneSensing
@@ -132,6 +133,8 @@ def test_each_step_reads_only_the_data_it_learns_from() -> None:
         (ShareRateDistortion(), ["train", "calibration"]),  # whatever is given
         (ShareWeights(), ["train", "calibration"]),
         (QuantizeChoose(), ["train", "calibration"]),
+        (DecomposeSvd(), []),
+        (DecomposeSvd(whiten=True), ["train", "calibration"]),
     ]
     for step, purposes in expected:
         assert [purpose for purpose, _ in reads(SPEC, step)] == purposes

@@ -222,8 +222,8 @@ def _relative(ratio: float) -> str:
 
 
 def _shapes(layer: LayerReport) -> str:
-    before, after = (
+    before, *after = (
         "×".join(str(size) for size in shape)  # noqa: RUF001 - a times sign is meant
-        for shape in (layer.shape_before, layer.shape_after)
+        for shape in (layer.shape_before, *layer.factors_after, layer.shape_after)
     )
-    return before if before == after else f"{before} → {after}"
+    return before if [before] == after else f"{before} → {', '.join(after)}"

@@ -16,9 +16,10 @@ def nonzero_weights(
     layer: str,
     tensors: Mapping[str, onnx.TensorProto],
     readers: Mapping[str, Sequence[onnx.NodeProto]],
-) -> int | None:
-    """Of the layer whose integers are called `layer_quantized`; None where quantize.weights
-    did not make them. Padding behind the last column is made of codes of zero."""
+) -> tuple[int, int] | None:
+    """Of the layer whose integers are called `layer_quantized`, beside how many codes there
+    are; None where quantize.weights did not make them. Padding behind the last column is made
+    of codes of zero."""
     name = f"{layer}_quantized"
     stored = tensors.get(name)
     if stored is None or not readers.get(name):
@@ -42,7 +43,7 @@ def nonzero_weights(
             zero = _zeros_of_chain(zeros)
         case _:
             return None
-    return int(np.count_nonzero(codes != zero))
+    return int(np.count_nonzero(codes != zero)), codes.size
 
 
 def _zeros_of_kernel(

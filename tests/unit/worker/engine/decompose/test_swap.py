@@ -1,0 +1,78 @@
+"""At full rank a row computes what its layer did, whatever the attributes."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper
+
+from lathe.techniques.decompose import DecomposeCp, DecomposeSvd, DecomposeTucker
+from tests.unit.worker.engine.decompose.lone import Lone, some
+from worker.engine.decompose.by_cp import ByCp
+from worker.engine.decompose.by_svd import BySvd
+from worker.engine.decompose.by_tucker import ByTucker
+from worker.engine.decompose.row import Method
+from worker.engine.decompose.shelf import Shelf
+from worker.engine.graph.macs import macs
+
+KERNELS: list[tuple[dict[str, Any], tuple[int, ...]]] = [
+    ({}, (3, 2)),
+    ({"strides": [2, 3], "pads": [1, 0, 2, 1]}, (3, 2)),
+    ({"dilations": [2, 1], "pads": [2, 1, 0, 1]}, (2, 3)),
+    ({"auto_pad": "SAME_UPPER", "strides": [2, 3]}, (3, 2)),
+    ({"auto_pad": "SAME_LOWER"}, (2, 3)),
+    ({"auto_pad": "VALID", "strides": [1, 2]}, (3, 3)),
+    ({"strides": [2, 1], "pads": [1, 1, 0, 2]}, (1, 3)),
+    ({"strides": [1, 2], "pads": [0, 1, 1, 0]}, (3, 1)),
+    ({"strides": [2], "pads": [2, 0], "dilations": [2]}, (3,)),
+    ({"strides": [1, 2, 2], "pads": [1, 0, 1, 0, 1, 0]}, (2, 3, 2)),
+]
+SIDES = (9, 8, 6)
+
+
+def conv(kernel: tuple[int, ...], groups: int = 1, **attributes: Any) -> Lone:
+    """Four input channels, six output channels, and a bias."""
+    node = helper.make_node("Conv", ["x", "w", "b"], ["y"], "c", group=groups, **attributes)
+    x = some(2, 4, *SIDES[: len(kernel)], seed=3)
+    return Lone(node, some(6, 4 // groups, *kernel), x, b=some(6, seed=4))
+
+
+def svd(kernels: str, folder: Path) -> BySvd:
+    return BySvd(DecomposeSvd.model_validate({"kernels": kernels}), Shelf(folder), {})
+
+
+def same(lone: Lone, method: Method, folder: Path, tolerance: float = 1e-5) -> onnx.ModelProto:
+    model = lone.swapped(method, method.most(lone.layer), folder)
+    assert np.allclose(lone.outputs(model), lone.outputs(), atol=tolerance)
+    ranks = np.array([method.most(lone.layer)])
+    assert lone.layer.macs == macs(lone.model)
+    assert lone.layer.row_macs(method.sizes(lone.layer, ranks)) == [macs(model)]
+    return model
+
+
+@pytest.mark.parametrize(("attributes", "kernel"), KERNELS)
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("kernels", ["spatial", "channels"])
+def test_two_layers_of_full_rank_convolve_alike(
+    attributes: dict[str, Any],
+    kernel: tuple[int, ...],
+    groups: int,
+    kernels: str,
+    tmp_path: Path,
+) -> None:
+    same(conv(kernel, groups, **attributes), svd(kernels, tmp_path), tmp_path)
+
+
+@pytest.mark.parametrize(("attributes", "kernel"), KERNELS)
+def test_tucker_and_cp_of_full_rank_convolve_alike(
+    attributes: dict[str, Any], kernel: tuple[int, ...], tmp_path: Path
+) -> None:
+    lone = conv(kernel, **attributes)
+    tucker = ByTucker(DecomposeTucker(), Shelf(tmp_path))
+    assert len(same(lone, tucker, tmp_path).graph.node) == 1  # nothing but the core is left
+    assert len(lone.swapped(tucker, (6, 3), tmp_path).graph.node) == 2
+    cp = ByCp(DecomposeCp(iterations=2000), seed=0)
+    several = sum(size > 1 for size in kernel)
+    assert len(same(lone, cp, tmp_path, 0.1).graph.node) == 2 + several

@@ -1,0 +1,153 @@
+"""decompose.svd, decompose.tucker and decompose.cp, from checkpoint to checkpoint."""
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from lathe.errors import StepImpossible
+from lathe.techniques.decompose import (
+    Decompose,
+    DecomposeCp,
+    DecomposeSvd,
+    DecomposeTucker,
+    GivenRank,
+)
+from worker.engine.checkpoint import Checkpoint
+from worker.engine.context import Context
+from worker.engine.decompose.by_cp import ByCp
+from worker.engine.decompose.by_svd import BySvd
+from worker.engine.decompose.by_tucker import ByTucker
+from worker.engine.decompose.choose import Chooser, Chosen, check_given
+from worker.engine.decompose.facts import Replaced, decomposition_facts
+from worker.engine.decompose.felt import felt
+from worker.engine.decompose.layer import Layer, Left, decomposable
+from worker.engine.decompose.row import Method
+from worker.engine.decompose.shelf import Shelf
+from worker.engine.decompose.swap import Swap
+from worker.engine.graph.initializers import initializers
+from worker.engine.layerwise.site import Floats, sites
+from worker.engine.onnx_file.array import array
+from worker.engine.onnx_file.spill import Spill
+from worker.engine.outcome import Outcome
+from worker.engine.pace import Pace
+from worker.engine.prune.coupling import LeftAlone
+from worker.engine.prune.facts import named
+
+LOOKED, CHOSEN = 0.4, 0.8  # fractions of the step when inputs were seen, ranks chosen
+
+
+def decompose_svd(checkpoint: Checkpoint, spec: DecomposeSvd, context: Context) -> Outcome:
+    """Two layers for each Conv, Gemm and MatMul where that saves; see `_decomposed`.
+
+    Raises StepImpossible, too, where `whiten` has no examples to look at.
+    """
+    own = _own(context)
+    seen: dict[str, Path] = {}
+
+    def look(layers: Sequence[Layer]) -> None:
+        sites = [layer.site for layer in layers]
+        seen.update(felt(checkpoint.model, sites, context, own, LOOKED))
+
+    method = BySvd(spec, Shelf(own), seen)
+    return _decomposed(checkpoint, spec, context, method, look if spec.whiten else None)
+
+
+def decompose_tucker(
+    checkpoint: Checkpoint, spec: DecomposeTucker, context: Context
+) -> Outcome:
+    """Up to three layers for each k x k Conv where that saves; see `_decomposed`."""
+    return _decomposed(checkpoint, spec, context, ByTucker(spec, Shelf(_own(context))))
+
+
+def decompose_cp(checkpoint: Checkpoint, spec: DecomposeCp, context: Context) -> Outcome:
+    """Up to four layers for each k x k Conv where that saves; see `_decomposed`."""
+    return _decomposed(checkpoint, spec, context, ByCp(spec, context.seed))
+
+
+def _decomposed(
+    checkpoint: Checkpoint,
+    spec: Decompose,
+    context: Context,
+    method: Method,
+    look: Callable[[Sequence[Layer]], None] | None = None,
+) -> Outcome:
+    """Replace layers of a copy of the checkpoint's model, one layer in memory at a time.
+
+    `look` sees all that may be replaced before any is judged. Raises UnknownLayer,
+    StepImpossible where no layer is replaced, and BudgetUnreachable.
+    """
+    layers, left = _taken(checkpoint, spec, method)
+    if isinstance(spec.rank, GivenRank):
+        check_given(spec.rank, layers, method)
+    pace = Pace(
+        context.progress, len(layers), "layers", first=LOOKED if look else 0.0, last=CHOSEN
+    )
+    tensors = initializers(checkpoint.model)
+    chooser = Chooser(
+        checkpoint.model, method, spec.rank, lambda layer: _weight(tensors, layer), pace
+    )
+    found, unfit = chooser.candidates(layers)
+    if look is not None:
+        look([one.layer for one in found])
+    chosen, more = chooser.choose(found)
+    pace.finish()
+    left += unfit + more
+    if not chosen:
+        raise StepImpossible(f"no layer is decomposed: {_reasons(left)}")
+    model = checkpoint.private()
+    replaced = _replaced(model, chosen, method, context)
+    done = replace(checkpoint, model=model)
+    facts = decomposition_facts(checkpoint, done, replaced, left)
+    return Outcome(done, facts | {"inputs_looked_at": look is not None})
+
+
+def _taken(
+    checkpoint: Checkpoint, spec: Decompose, method: Method
+) -> tuple[list[Layer], list[Left]]:
+    found, left = decomposable(checkpoint, spec.protect)
+    layers = []
+    for layer in found:
+        reason = method.refusal(layer)
+        if reason is None:
+            layers.append(layer)
+        else:
+            left.append(Left(layer.name, reason))
+    if not layers:
+        reasons = _reasons(left) if left else "it has no layers with weights"
+        raise StepImpossible(f"no layer of the model can be decomposed like this: {reasons}")
+    return layers, left
+
+
+def _replaced(
+    model: onnx.ModelProto, chosen: Sequence[Chosen], method: Method, context: Context
+) -> list[Replaced]:
+    """Swap the rows into `model`, in place."""
+    pace = Pace(context.progress, len(chosen), "layers", first=CHOSEN)
+    places = {site.name: site for site in sites(model)}
+    tensors, replaced = initializers(model), []
+    with Spill(_own(context) / "tensors") as spill:
+        swap = Swap(model, spill)
+        for one in chosen:
+            row = method.row(one.layer, _weight(tensors, one.layer), one.rank)
+            swap.put(places[one.layer.name], row.factors)
+            replaced.append(Replaced(one, len(row.factors), row.energy))
+            pace.add(1)
+        swap.finish()
+    return replaced
+
+
+def _weight(tensors: Mapping[str, onnx.TensorProto], layer: Layer) -> Floats:
+    return np.asarray(array(tensors[layer.name]), np.float32)
+
+
+def _reasons(left: Sequence[Left]) -> str:
+    return named([LeftAlone(one.name, one.reason) for one in left])
+
+
+def _own(context: Context) -> Path:
+    """A new folder of this step."""
+    return Path(tempfile.mkdtemp(dir=context.folder))
