@@ -362,6 +362,9 @@ def test_weights_shared_without_training_need_neither_a_torch_view_nor_labels() 
 def test_a_budget_in_macs_needs_known_macs() -> None:
     body = spec({"technique": "prune.channels", "keep_macs": 0.5}, purposes="")
     assert only(body, net=model(macs=None))[1] == "pipeline.0.keep_macs"
+    rank = {"by": "budget", "keep_macs": 0.5}
+    body = spec({"technique": "decompose.svd", "rank": rank}, purposes="")
+    assert only(body, net=model(macs=None))[1] == "pipeline.0.rank.keep_macs"
     assert found(body) == []
 
 

@@ -114,6 +114,7 @@ def full() -> Report:
         bytes_after=100,
         shape_before=(8, 3),
         shape_after=(4, 3),
+        factors_after=((2, 3), (4, 2)),
         nonzero=0.75,
         dtype="int8",
         sqnr_db=30.0,
@@ -201,6 +202,13 @@ def test_tables_have_headers_and_plots_have_titles(html: str) -> None:
     assert all(attrs.get("scope") in ("col", "row") for tag, attrs in found if tag == "th")
     for picture in re.findall(r"<svg.*?</svg>", html, flags=re.DOTALL):
         assert "<title>" in picture or 'aria-hidden="true"' in picture
+
+
+def test_the_shapes_of_a_decomposed_layer_stand_in_the_order_in_which_they_compute(
+    html: str,
+) -> None:
+    by = "\N{MULTIPLICATION SIGN}"
+    assert f"8{by}3 \N{RIGHTWARDS ARROW} 2{by}3, 4{by}2, 4{by}3" in html
 
 
 def test_the_verdict_and_its_figures_stand_on_top(html: str) -> None:

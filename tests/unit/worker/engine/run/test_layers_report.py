@@ -133,3 +133,55 @@ def test_weights_behind_dequantisation_count_integers_scales_and_zeros() -> None
     (layer,) = layer_reports(original(), wrapped, None, {})
     assert layer.bytes_after == 6 + 12 + 3
     assert layer.nonzero == pytest.approx(2 / 6)
+
+
+def test_a_decomposed_layer_counts_all_its_factors_and_is_compared_at_its_end() -> None:
+    nodes = [
+        helper.make_node("MatMul", ["x", "fc.weight.factor1"], ["c.factor1"]),
+        helper.make_node("MatMul", ["c.factor1", "fc.weight"], ["c"]),
+        helper.make_node("Relu", ["c"], ["r"]),
+        helper.make_node("Identity", ["r"], ["y"]),
+    ]
+    # x = (1, 2) times (2, 0.5)^T is 3, times (1, -1, 0) is (3, -3, 0), and (3, 0, 0) at r
+    row = model(
+        nodes,
+        fc__weight__factor1=np.float32([[2], [0.5]]),
+        fc__weight=np.float32([[1, -1, 0]]),
+    )
+    executed = {"fc.weight": "FusedMatMul float32", "fc.weight.factor1": "MatMul float32"}
+    (layer,) = layer_reports(original(), row, OneExample(), executed)
+    assert (layer.shape_before, layer.factors_after) == ((2, 3), ((2, 1),))
+    assert layer.shape_after == (1, 3)
+    assert (layer.bytes_before, layer.bytes_after) == (24, 8 + 12)
+    assert layer.nonzero == pytest.approx(4 / 5)
+    assert layer.executed_as == "MatMul float32, FusedMatMul float32"
+    assert layer.sqnr_db == pytest.approx(10 * math.log10(3.8**2 / 0.8**2))
+
+
+def test_factors_are_found_as_integers_and_other_names_are_no_factors() -> None:
+    scale = np.float32([0.5])
+    nodes = [
+        helper.make_node("MatMul", ["x", "a"], ["c"]),
+        helper.make_node("MatMul", ["c", "fc.weight"], ["y"]),
+    ]
+    for place, name in enumerate(("fc.weight.factor1", "fc.weight.factor1_1")):
+        nodes.insert(
+            place,
+            helper.make_node(
+                "DequantizeLinear", [f"{name}_quantized", "s", "z"], [f"d{place}"]
+            ),
+        )
+        nodes.append(helper.make_node("MatMul", ["x", f"d{place}"], [f"y{place}"]))
+    row = model(
+        nodes,
+        a=np.float32([[1]]),
+        fc__weight=np.float32([[1, -1, 0]]),
+        fc__weight__factor1_quantized=np.int8([[1], [0]]),
+        fc__weight__factor1_1_quantized=np.int8([[1, 1], [1, 1]]),
+        fc__weight__factory=np.float32([[1]]),
+        s=scale,
+        z=np.int8([0]),
+    )
+    (layer,) = layer_reports(original(), row, None, {})
+    assert layer.factors_after == ((2, 1), (2, 2))
+    assert layer.nonzero == pytest.approx((1 + 4 + 2) / 9)
