@@ -15,11 +15,11 @@ between, what is padded with zeros stays zero. In groups, each has the same rank
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 
 from lathe.techniques.decompose import DecomposeSvd
+from worker.engine.decompose.felt import Felt
 from worker.engine.decompose.layer import Axes, Counts, Layer, Sizes
 from worker.engine.decompose.row import Energies, Factor, Ranks, Row
 from worker.engine.decompose.shelf import Shelf
@@ -29,12 +29,11 @@ from worker.engine.layerwise.site import Floats, Site
 
 
 class BySvd:
-    """A Method. `felt` names by layer the file of what its outputs look like (felt.py), where
-    they are to count."""
+    """A Method. `felt` has by layer what is known of its inputs, where outputs are to count."""
 
     least_energy = 0.0
 
-    def __init__(self, spec: DecomposeSvd, shelf: Shelf, felt: Mapping[str, Path]) -> None:
+    def __init__(self, spec: DecomposeSvd, shelf: Shelf, felt: Mapping[str, Felt]) -> None:
         self.spatial = spec.splits == "spatial"
         self.shelf = shelf
         self.felt = felt
@@ -71,12 +70,14 @@ class BySvd:
     def row(self, layer: Layer, weight: Floats, rank: Ranks) -> Row:
         """Two layers."""
         found = self._basis(layer, weight)
-        first, second = factors(self._matrices(layer.site, weight), found, rank[0])
+        matrices = self._matrices(layer.site, weight)
+        first, second = factors(matrices, found, rank[0])
+        shift = self._shift(layer, matrices, first, second)
         energy = float(found.kept[rank[0] - 1])
         if not layer.convolves:
             turned = layer.site.form == "columns"
             both = (f[0].T if turned else f[0] for f in (first, second))
-            return Row(tuple(Factor(np.ascontiguousarray(f)) for f in both), energy)
+            return Row(tuple(Factor(np.ascontiguousarray(f)) for f in both), energy, shift)
         groups, near = len(first), self._first(layer)
         inputs, kernel = layer.site.shape[1], layer.site.shape[2:]
         before = [k if axis in near else 1 for axis, k in enumerate(kernel)]
@@ -92,7 +93,19 @@ class BySvd:
                 ),
             ),
             energy,
+            shift,
         )
+
+    def _shift(
+        self, layer: Layer, matrices: Floats, first: Floats, second: Floats
+    ) -> Floats | None:
+        """What the outputs lose on average, (outputs,)."""
+        felt = self.felt.get(layer.name)
+        if felt is None or felt.mean is None:
+            return None
+        mean = felt.mean[:, :, None]  # (groups, columns, 1)
+        lost = matrices @ mean - second @ (first @ mean)
+        return np.asarray(lost.reshape(-1), np.float32)
 
     def _first(self, layer: Layer) -> Axes:
         """The spatial axes of the first factor."""
@@ -117,9 +130,9 @@ class BySvd:
 
     def _basis(self, layer: Layer, weight: Floats) -> Basis:
         def found() -> tuple[Doubles, ...]:
-            path = self.felt.get(layer.name)
-            felt = None if path is None else np.load(path)
-            made = basis(self._matrices(layer.site, weight), felt)
+            felt = self.felt.get(layer.name)
+            moments = None if felt is None else np.load(felt.moments)
+            made = basis(self._matrices(layer.site, weight), moments)
             return (made.energies, made.up) + (() if made.down is None else (made.down,))
 
         return Basis(*self.shelf.of(layer.name, found))

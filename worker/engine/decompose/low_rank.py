@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from onnx import numpy_helper
 
 from lathe.errors import StepImpossible
 from lathe.techniques.decompose import (
@@ -23,19 +24,20 @@ from worker.engine.decompose.by_svd import BySvd
 from worker.engine.decompose.by_tucker import ByTucker
 from worker.engine.decompose.choose import Chooser, Chosen, check_given
 from worker.engine.decompose.facts import Replaced, decomposition_facts
-from worker.engine.decompose.felt import felt
+from worker.engine.decompose.felt import Felt, felt
 from worker.engine.decompose.layer import Layer, Left, decomposable
 from worker.engine.decompose.row import Method
 from worker.engine.decompose.shelf import Shelf
 from worker.engine.decompose.swap import Swap
 from worker.engine.graph.initializers import initializers
-from worker.engine.layerwise.site import Floats, sites
+from worker.engine.layerwise.site import Floats, Site, sites
 from worker.engine.onnx_file.array import array
 from worker.engine.onnx_file.spill import Spill
 from worker.engine.outcome import Outcome
 from worker.engine.pace import Pace
 from worker.engine.prune.coupling import LeftAlone
 from worker.engine.prune.facts import named
+from worker.engine.rate.post.vectors import biases
 
 LOOKED, CHOSEN = 0.4, 0.8  # fractions of the step when inputs were seen, ranks chosen
 
@@ -46,11 +48,12 @@ def decompose_svd(checkpoint: Checkpoint, spec: DecomposeSvd, context: Context) 
     Raises StepImpossible, too, where `whiten` has no examples to look at.
     """
     own = _own(context)
-    seen: dict[str, Path] = {}
+    seen: dict[str, Felt] = {}
 
     def look(layers: Sequence[Layer]) -> None:
-        sites = [layer.site for layer in layers]
-        seen.update(felt(checkpoint.model, sites, context, own, LOOKED))
+        places = [layer.site for layer in layers]
+        biased = _biases(checkpoint, places)
+        seen.update(felt(checkpoint.model, places, biased, context, own, LOOKED))
 
     method = BySvd(spec, Shelf(own), seen)
     return _decomposed(checkpoint, spec, context, method, look if spec.whiten else None)
@@ -98,9 +101,8 @@ def _decomposed(
     left += unfit + more
     if not chosen:
         raise StepImpossible(f"no layer is decomposed: {_reasons(left)}")
-    model = checkpoint.private()
-    replaced = _replaced(model, chosen, method, context)
-    done = replace(checkpoint, model=model)
+    done = replace(checkpoint, model=checkpoint.private())
+    replaced = _replaced(done, chosen, method, context)
     facts = decomposition_facts(checkpoint, done, replaced, left)
     return Outcome(done, facts | {"inputs_looked_at": look is not None})
 
@@ -123,21 +125,35 @@ def _taken(
 
 
 def _replaced(
-    model: onnx.ModelProto, chosen: Sequence[Chosen], method: Method, context: Context
+    done: Checkpoint, chosen: Sequence[Chosen], method: Method, context: Context
 ) -> list[Replaced]:
-    """Swap the rows into `model`, in place."""
+    """Swap the rows into the model of `done`, in place."""
     pace = Pace(context.progress, len(chosen), "layers", first=CHOSEN)
-    places = {site.name: site for site in sites(model)}
-    tensors, replaced = initializers(model), []
+    model, replaced = done.model, []
+    places, tensors = {site.name: site for site in sites(model)}, initializers(model)
+    biased = _biases(done, list(places.values()))
     with Spill(_own(context) / "tensors") as spill:
         swap = Swap(model, spill)
         for one in chosen:
             row = method.row(one.layer, _weight(tensors, one.layer), one.rank)
             swap.put(places[one.layer.name], row.factors)
+            if row.shift is not None:
+                _add(tensors[biased[one.layer.name]], row.shift)
             replaced.append(Replaced(one, len(row.factors), row.energy))
             pace.add(1)
         swap.finish()
     return replaced
+
+
+def _biases(checkpoint: Checkpoint, places: Sequence[Site]) -> dict[str, str]:
+    """By weight, biases that may move: of one layer, and no earlier step's work."""
+    found = biases(checkpoint.model, places)
+    return {w: b for w, b in found.items() if b not in checkpoint.traits}
+
+
+def _add(bias: onnx.TensorProto, shift: Floats) -> None:
+    old = np.asarray(array(bias), np.float32)
+    bias.CopyFrom(numpy_helper.from_array(old + shift.reshape(old.shape), bias.name))
 
 
 def _weight(tensors: Mapping[str, onnx.TensorProto], layer: Layer) -> Floats:

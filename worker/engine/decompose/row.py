@@ -25,10 +25,12 @@ class Factor:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The factors in the order in which they compute, and the fraction of energy they keep."""
+    """The factors in the order in which they compute, and the fraction of energy they keep.
+    `shift` (outputs,) is to be added to the bias, where the layer has one that may move."""
 
     factors: tuple[Factor, ...]
     energy: float
+    shift: Floats | None = None
 
 
 class Method(Protocol):

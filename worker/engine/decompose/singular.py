@@ -8,9 +8,9 @@ factor L of their second moments H = E x x^T = L L^T, so that
 
     W L = U S V^T,   W' = U_r S_r V_r^T L^-1 = U_r U_r^T W
 
-(Zhang, Zou, He and Sun 2015, arXiv:1505.06798, equation 4, without its mean; Wang et al. 2024,
-"SVD-LLM", arXiv:2403.07378). H is damped, so that directions which no example had are kept as
-well as the weights alone would have them.
+(Zhang, Zou, He and Sun 2015, arXiv:1505.06798, section 2.2; Wang et al. 2024, "SVD-LLM",
+arXiv:2403.07378). H is damped, so that directions which no example had are kept as well as the
+weights alone would have them.
 
     W (groups, rows, columns)   n = min(rows, columns)
     first (groups, r, columns), second (groups, rows, r), each with the root of the values
