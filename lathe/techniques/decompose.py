@@ -109,6 +109,13 @@ class Decompose(Step):
     rank: RankChoice = Field(
         default_factory=RankByEnergy, description="How many channels lie between the factors."
     )
+    round_to: int = Field(
+        1,
+        ge=1,
+        le=256,
+        description="Ranks become multiples of this, but for given ones; onnxruntime convolves "
+        "fastest in multiples of 8.",
+    )
     protect: tuple[LayerId, ...] = Field((), description="Layers that stay, by layer id.")
 
     def _refuse_pairs(self) -> None:
@@ -173,10 +180,18 @@ class DecomposeCp(Decompose):
     """Replace a k x k Conv by 1 x 1, k x 1 and 1 x k in each channel alone, and 1 x 1.
 
     CP decomposition by alternating least squares: Lebedev et al. 2015, arXiv:1412.6553. By
-    energy and budget, the rank is one of 1, 2, 3, 4, 6, 9 and on by half as much again.
+    energy and budget, the rank is `round_to` times 1, 2, 3, 4, 6, 9 and on by half as much
+    again.
     """
 
     technique: Literal["decompose.cp"] = "decompose.cp"
+    round_to: int = Field(
+        8,
+        ge=1,
+        le=256,
+        description="Ranks become multiples of this, but for given ones; onnxruntime convolves "
+        "each channel alone several times slower where they are no multiple of 8.",
+    )
     iterations: int = Field(
         50, ge=1, le=10_000, description="Most rounds of alternating least squares of a fit."
     )

@@ -27,6 +27,7 @@ class ByCp:
 
     def __init__(self, spec: DecomposeCp, seed: int) -> None:
         self.least_energy = spec.min_energy
+        self.round_to = spec.round_to
         self.iterations = spec.iterations
         self.seed = seed
 
@@ -39,8 +40,11 @@ class ByCp:
         return (highest(layer.site.shape),)
 
     def ranks(self, layer: Layer) -> Counts:
-        """A ladder, for each of them is a fit."""
-        return np.array(ladder(self.most(layer)[0]))[:, None]
+        """A ladder of multiples of `round_to`, for each of them is a fit."""
+        return (
+            self.round_to
+            * np.array(ladder(self.most(layer)[0] // self.round_to), np.int64)[:, None]
+        )
 
     def sizes(self, layer: Layer, ranks: Counts) -> Sizes:
         """The inputs' factor, one an axis, the outputs'."""

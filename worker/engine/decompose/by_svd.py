@@ -34,6 +34,7 @@ class BySvd:
     least_energy = 0.0
 
     def __init__(self, spec: DecomposeSvd, shelf: Shelf, felt: Mapping[str, Felt]) -> None:
+        self.round_to = spec.round_to
         self.spatial = spec.splits == "spatial"
         self.shelf = shelf
         self.felt = felt
@@ -48,8 +49,8 @@ class BySvd:
         return (min(rows, columns),)
 
     def ranks(self, layer: Layer) -> Counts:
-        """All."""
-        return np.arange(1, self.most(layer)[0] + 1)[:, None]
+        """All multiples of `round_to`."""
+        return np.arange(self.round_to, self.most(layer)[0] + 1, self.round_to)[:, None]
 
     def sizes(self, layer: Layer, ranks: Counts) -> Sizes:
         """Two factors."""

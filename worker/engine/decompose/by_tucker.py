@@ -27,6 +27,7 @@ class ByTucker:
     least_energy = 0.0
 
     def __init__(self, spec: DecomposeTucker, shelf: Shelf) -> None:
+        self.round_to = spec.round_to
         self.iterations = spec.iterations
         self.shelf = shelf
 
@@ -39,9 +40,12 @@ class ByTucker:
         return layer.site.shape[:2]
 
     def ranks(self, layer: Layer) -> Counts:
-        """All pairs."""
-        outputs, inputs = layer.site.shape[:2]
-        return np.indices((outputs, inputs)).reshape(2, -1).T + 1
+        """All pairs of multiples of `round_to`, or all channels of a side."""
+        sides = (
+            np.unique([*range(self.round_to, size, self.round_to), size])
+            for size in self.most(layer)
+        )
+        return np.stack(np.meshgrid(*sides, indexing="ij"), axis=-1).reshape(-1, 2)
 
     def sizes(self, layer: Layer, ranks: Counts) -> Sizes:
         """Three factors; one that is left out has no elements."""

@@ -140,7 +140,9 @@ class Chooser:
         self.pace.add(1)
         if not all(rank):
             return Left(one.layer.name, "nothing in it stands out from noise")
-        return self._saving(one, rank)
+        step, most = self.method.round_to, self.method.most(one.layer)
+        rounded = (-(-number // step) * step for number in rank)
+        return self._saving(one, tuple(map(min, rounded, most)))
 
     def _given(self, choice: GivenRank, one: Candidates) -> Ranks | Left:
         self.pace.add(1)

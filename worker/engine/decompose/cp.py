@@ -46,9 +46,10 @@ class Fit:
 
 def ladder(most: int) -> list[int]:
     """The ranks that are tried up to `most`: 1, 2, 3, 4, 6, 9, 13 and on."""
-    found = [1]
-    while (following := max(found[-1] + 1, int(found[-1] * GROWTH))) <= most:
+    found, following = list[int](), 1
+    while following <= most:
         found.append(following)
+        following = max(following + 1, int(following * GROWTH))
     return found
 
 

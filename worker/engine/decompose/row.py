@@ -36,9 +36,10 @@ class Row:
 class Method(Protocol):
     """One decomposition. Ranks are the rows of (n, 1) arrays, for Tucker-2 (n, 2); a Conv's
     weight comes as (O, I / g, k...), a matrix as the file has it. A rank that keeps less than
-    `least_energy` is not taken."""
+    `least_energy` is not taken; one that is found becomes a multiple of `round_to`."""
 
     least_energy: float
+    round_to: int
 
     def refusal(self, layer: Layer) -> str | None:
         """Why the layer cannot be decomposed like this, whatever the rank."""

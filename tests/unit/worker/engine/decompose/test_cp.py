@@ -53,6 +53,7 @@ def test_ranks_that_are_tried_grow_by_half() -> None:
     assert ladder(13) == [1, 2, 3, 4, 6, 9, 13]
     assert ladder(12) == [1, 2, 3, 4, 6, 9]
     assert ladder(1) == [1]
+    assert ladder(0) == []
     assert highest((6, 5, 3, 2)) == 30
 
 

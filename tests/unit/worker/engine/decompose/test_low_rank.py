@@ -166,6 +166,7 @@ def test_a_budget_holds_and_is_not_undercut_by_much(
 ) -> None:
     model = net()
     more = {"min_energy": 0.0, "iterations": 9} if technique is DecomposeCp else {}
+    more |= {"round_to": 1}
     spec = technique.model_validate({"rank": {"by": "budget", budget: 0.7}, **more})
     outcome = apply(Checkpoint(model), spec, seeing)
     left = count(outcome.checkpoint.model) / count(model)
@@ -175,6 +176,16 @@ def test_a_budget_holds_and_is_not_undercut_by_much(
         3,
         2,
     )
+
+
+@pytest.mark.parametrize("technique", [DecomposeSvd, DecomposeTucker, DecomposeCp])
+def test_ranks_become_multiples_or_all_there_is(technique: type, seeing: Context) -> None:
+    body = {"rank": {"by": "energy", "energy": 0.5}, "round_to": 4, "protect": ["c1", "g", "m"]}
+    outcome = apply(Checkpoint(net()), technique.model_validate(body), seeing)
+    there = weights(outcome.checkpoint.model)
+    ranks = {there[name].shape[0] for name in there if name.startswith("c2.factor")}
+    assert ranks <= {4, 6, 8, 12, 16}
+    assert ranks
 
 
 def test_tucker_puts_a_core_between_two_changes_of_channels(seeing: Context) -> None:
@@ -216,7 +227,9 @@ def test_vbmf_finds_the_rank_under_the_noise(seeing: Context) -> None:
     spec = {"rank": {"by": "vbmf"}, "protect": ["c1", "g", "m"]}
     tucker = apply(Checkpoint(model), DecomposeTucker.model_validate(spec), seeing)
     assert "c2 rank 2 x 2 in 3 layers" in str(tucker.facts["by_layer"])
-    cp = DecomposeCp.model_validate({**spec, "min_energy": 0})
+    even = DecomposeTucker.model_validate({**spec, "round_to": 4})
+    assert "c2 rank 4 x 4 in" in str(apply(Checkpoint(model), even, seeing).facts["by_layer"])
+    cp = DecomposeCp.model_validate({**spec, "min_energy": 0, "round_to": 1})
     assert "c2 rank 2 in 4 layers" in str(
         apply(Checkpoint(model), cp, seeing).facts["by_layer"]
     )
