@@ -9,10 +9,11 @@ import pytest
 from onnx import helper
 
 from lathe.techniques.decompose import DecomposeCp, DecomposeSvd, DecomposeTucker
-from tests.unit.worker.engine.decompose.lone import Lone, some
+from tests.unit.worker.engine.decompose.lone import Floats, Lone, some
 from worker.engine.decompose.by_cp import ByCp
 from worker.engine.decompose.by_svd import BySvd
 from worker.engine.decompose.by_tucker import ByTucker
+from worker.engine.decompose.cp import fit
 from worker.engine.decompose.row import Method
 from worker.engine.decompose.shelf import Shelf
 from worker.engine.graph.macs import macs
@@ -32,20 +33,22 @@ KERNELS: list[tuple[dict[str, Any], tuple[int, ...]]] = [
 SIDES = (9, 8, 6)
 
 
-def conv(kernel: tuple[int, ...], groups: int = 1, **attributes: Any) -> Lone:
+def conv(
+    kernel: tuple[int, ...], groups: int = 1, w: Floats | None = None, **attributes: Any
+) -> Lone:
     """Four input channels, six output channels, and a bias."""
     node = helper.make_node("Conv", ["x", "w", "b"], ["y"], "c", group=groups, **attributes)
     x = some(2, 4, *SIDES[: len(kernel)], seed=3)
-    return Lone(node, some(6, 4 // groups, *kernel), x, b=some(6, seed=4))
+    return Lone(node, some(6, 4 // groups, *kernel) if w is None else w, x, b=some(6, seed=4))
 
 
 def svd(kernels: str, folder: Path) -> BySvd:
     return BySvd(DecomposeSvd.model_validate({"kernels": kernels}), Shelf(folder), {})
 
 
-def same(lone: Lone, method: Method, folder: Path, tolerance: float = 1e-5) -> onnx.ModelProto:
+def same(lone: Lone, method: Method, folder: Path) -> onnx.ModelProto:
     model = lone.swapped(method, method.most(lone.layer), folder)
-    assert np.allclose(lone.outputs(model), lone.outputs(), atol=tolerance)
+    assert np.allclose(lone.outputs(model), lone.outputs(), atol=1e-5)
     ranks = np.array([method.most(lone.layer)])
     assert lone.layer.macs == macs(lone.model)
     assert lone.layer.row_macs(method.sizes(lone.layer, ranks)) == [macs(model)]
@@ -66,13 +69,25 @@ def test_two_layers_of_full_rank_convolve_alike(
 
 
 @pytest.mark.parametrize(("attributes", "kernel"), KERNELS)
-def test_tucker_and_cp_of_full_rank_convolve_alike(
+def test_tucker_of_full_rank_convolves_alike(
     attributes: dict[str, Any], kernel: tuple[int, ...], tmp_path: Path
 ) -> None:
     lone = conv(kernel, **attributes)
     tucker = ByTucker(DecomposeTucker(), Shelf(tmp_path))
     assert len(same(lone, tucker, tmp_path).graph.node) == 1  # nothing but the core is left
     assert len(lone.swapped(tucker, (6, 3), tmp_path).graph.node) == 2
-    cp = ByCp(DecomposeCp(iterations=2000), seed=0)
-    several = sum(size > 1 for size in kernel)
-    assert len(same(lone, cp, tmp_path, 0.1).graph.node) == 2 + several
+
+
+@pytest.mark.parametrize(("attributes", "kernel"), KERNELS)
+def test_cp_convolves_with_the_sum_that_was_fitted(
+    attributes: dict[str, Any], kernel: tuple[int, ...], tmp_path: Path
+) -> None:
+    lone, cp = conv(kernel, **attributes), ByCp(DecomposeCp(iterations=5), seed=0)
+    model = lone.swapped(cp, (3,), tmp_path)
+    factors = fit(lone.w.astype(np.float64), 3, 5, seed=0).factors
+    axes = "oiabc"[: len(factors)]
+    fitted = np.einsum(",".join(f"{a}r" for a in axes) + f"->{axes}", *factors)
+    wanted = conv(kernel, w=fitted.astype(np.float32), **attributes).outputs()
+    assert np.allclose(lone.outputs(model), wanted, atol=1e-4)
+    assert len(model.graph.node) == 2 + sum(size > 1 for size in kernel)
+    assert lone.layer.row_macs(cp.sizes(lone.layer, np.array([[3]]))) == [macs(model)]
