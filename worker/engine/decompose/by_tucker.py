@@ -19,6 +19,7 @@ from worker.engine.decompose.vbmf import vbmf_rank
 from worker.engine.layerwise.site import Floats
 
 NO_AXES = frozenset[int]()
+MOST_RANKS = 128  # of a side, so that all pairs of all layers fit in memory
 
 
 class ByTucker:
@@ -40,12 +41,13 @@ class ByTucker:
         return layer.site.shape[:2]
 
     def ranks(self, layer: Layer) -> Counts:
-        """All pairs of multiples of `round_to`, or all channels of a side."""
-        sides = (
-            np.unique([*range(self.round_to, size, self.round_to), size])
-            for size in self.most(layer)
-        )
+        """All pairs of multiples of `round_to`, coarser on long sides, and of whole sides."""
+        steps = ((size, self._step(size)) for size in self.most(layer))
+        sides = (np.unique([*range(step, size, step), size]) for size, step in steps)
         return np.stack(np.meshgrid(*sides, indexing="ij"), axis=-1).reshape(-1, 2)
+
+    def _step(self, size: int) -> int:
+        return self.round_to * math.ceil(size / (self.round_to * MOST_RANKS))
 
     def sizes(self, layer: Layer, ranks: Counts) -> Sizes:
         """Three factors; one that is left out has no elements."""

@@ -78,6 +78,20 @@ def test_tucker_of_full_rank_convolves_alike(
     assert len(lone.swapped(tucker, (6, 3), tmp_path).graph.node) == 2
 
 
+def test_ranks_of_many_channels_are_some_of_them() -> None:
+    node = helper.make_node("Conv", ["x", "w"], ["y"])
+    lone = Lone(node, some(300, 5, 3, 3), some(1, 5, 3, 3))
+    for step, outputs in ((1, [3, 6, 9, 297, 300]), (4, [4, 8, 12, 296, 300])):
+        tucker = ByTucker(DecomposeTucker(round_to=step), Shelf(Path()))
+        ranks = tucker.ranks(lone.layer)
+        found = sorted({int(rank) for rank in ranks[:, 0]})
+        assert [*found[:3], *found[-2:]] == outputs
+        assert sorted({int(r) for r in ranks[:, 1]}) == (
+            [1, 2, 3, 4, 5] if step == 1 else [4, 5]
+        )
+        assert len(ranks) == len(found) * (5 if step == 1 else 2)
+
+
 @pytest.mark.parametrize(("attributes", "kernel"), KERNELS)
 def test_cp_convolves_with_the_sum_that_was_fitted(
     attributes: dict[str, Any], kernel: tuple[int, ...], tmp_path: Path
