@@ -330,7 +330,6 @@ def test_a_narrowed_layer_can_be_decomposed_and_decomposed_again(seeing: Context
 
 
 def test_large_weights_stay_in_files(seeing: Context) -> None:
-    model = net()
     wide = made(
         [
             helper.make_node("Gemm", ["x", "w1"], ["h"]),
@@ -347,9 +346,9 @@ def test_large_weights_stay_in_files(seeing: Context) -> None:
     assert len(before.model.graph.initializer[0].raw_data) == 0
     done = apply(before, given(60), seeing).checkpoint.model
     large = [t for t in done.graph.initializer if t.data_location == TensorProto.EXTERNAL]
-    assert [t.name for t in large] == ["w2", "w1.factor1"] or large
+    # (60, 400) and (400, 60) are above 64 KiB, (90, 60) and (60, 90) are not
+    assert [t.name for t in large] == ["w1", "w2.factor1"]
     assert close(wide, done, {"x": some(4, 90, seed=3) / 100})
-    assert model.graph.node
 
 
 def test_what_cannot_be_done_is_refused_before_any_work(
