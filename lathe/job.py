@@ -19,7 +19,6 @@ from lathe.recipes import NamedRecipe, RecipeName, asked
 from lathe.recipes.recipe import Given
 from lathe.spec import Spec
 from lathe.techniques import AnyStep, PipelineStep
-from lathe.techniques.decompose import DecomposeSvd
 from lathe.techniques.encode import EncodeEntropy
 from lathe.techniques.prune import PruneWeights
 from lathe.techniques.step import Phase
@@ -201,9 +200,6 @@ class JobSpec(Spec):
         needs_train |= getattr(step, "recover", None) is not None
         if needs_train and self.data.train is None:
             raise ValueError(f"{where}: {step.technique} needs data.train")
-        unseen = self.data.calibration is None and self.data.train is None
-        if isinstance(step, DecomposeSvd) and step.whiten and unseen:
-            raise ValueError(f"{where}: whiten needs data.calibration or data.train")
         if step.needs.calibration and self.data.calibration is None:
             raise ValueError(f"{where}: {step.technique} needs data.calibration")
         if "inputs" in step.looks_at and not (self.data.calibration or self.data.train):

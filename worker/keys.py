@@ -20,7 +20,6 @@ import lathe
 from lathe.facts import Transform
 from lathe.job import JobSpec, Split
 from lathe.techniques import AnyStep
-from lathe.techniques.decompose import DecomposeSvd
 from lathe.techniques.lessons import taught, trainings
 from lathe.techniques.step import GIVEN, INPUTS
 from lathe.techniques.train import Training
@@ -93,8 +92,6 @@ def reads(spec: JobSpec, step: AnyStep) -> list[tuple[str, Split]]:
         wanted.add("calibration")
     if isinstance(step, Training) and not step.needs.train:  # it takes what is given
         wanted.add("calibration")
-    if isinstance(step, DecomposeSvd) and step.whiten:
-        wanted |= {"train", "calibration"}
     return [(purpose, split) for purpose, split in spec.data.splits() if purpose in wanted]
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from lathe.spec import Spec
-from lathe.techniques.step import LayerId, Needs, Step
+from lathe.techniques.step import INPUTS, NOTHING, LayerId, Looks, Needs, Step
 
 Cost = Literal["macs", "parameters"]
 RankNumber = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -153,6 +153,11 @@ class DecomposeSvd(Decompose):
         if self.whiten and self.rank.by == "vbmf":
             raise ValueError("vbmf looks for noise in the weights alone; leave whiten out")
         return self
+
+    @property
+    def looks_at(self) -> frozenset[Looks]:
+        """Inputs, for what the outputs lose."""
+        return INPUTS if self.whiten else NOTHING
 
     @property
     def splits(self) -> Literal["spatial", "channels"]:

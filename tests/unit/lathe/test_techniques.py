@@ -59,7 +59,7 @@ def test_weights_alone_are_4_bits_in_blocks_of_128_and_look_at_inputs_only_if_as
     step = QuantizeWeights()
     assert (step.bits, step.symmetric, step.arithmetic) == (4, False, "int8")
     assert (step.granularity, step.rounding) == (PerBlock(size=128), HalfQuadratic(norm=0.7))
-    assert step.looks_at is None
+    assert not step.looks_at
     for method in ("gptq", "adaround"):
         assert QuantizeWeights.model_validate({"rounding": {"method": method}}).looks_at
     for wrong in ({"bits": 5}, {"granularity": {"per": "block", "size": 48}}):
