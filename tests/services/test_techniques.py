@@ -1,0 +1,75 @@
+"""Techniques over HTTP, several in a row: each says what it did, and the file still answers."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+
+from lathe import packed
+from lathe.states import JobState
+from tests.services.stand import SHAPE, Stand, stand_in
+
+PIPELINES: dict[str, list[dict[str, Any]]] = {
+    "low rank, regularized, 4 bits, packed": [
+        {"technique": "decompose.svd", "rank": {"by": "energy", "energy": 0.5}},
+        {"technique": "train.regularize", "penalty": "nuclear_norm", "epochs": 1},
+        {"technique": "quantize.weights", "granularity": {"per": "block", "size": 16}},
+        {"technique": "encode.entropy"},
+    ],
+    "sensed, fewer neurons, taught by features, int8 by measuring": [
+        {"technique": "prune.sensing", "error": 0.05},
+        {"technique": "prune.neurons", "keep_neurons": 0.8},
+        {"technique": "train.distill", "epochs": 1, "features": [{"layer": "w2"}]},
+        {"technique": "quantize.choose", "objective": "size", "max_drop": 0.5, "runs": 10},
+    ],
+    "a pattern by sparsegpt, powers of two, packed": [
+        {
+            "technique": "prune.weights",
+            "criterion": "sparsegpt",
+            "pattern": {"keep": 2, "of": 4},
+        },
+        {"technique": "quantize.log2"},
+        {"technique": "encode.entropy"},
+    ],
+}
+TOLD = {
+    "decompose.svd": "macs_left",
+    "train.regularize": "rank_before",
+    "quantize.weights": "bits",
+    "quantize.choose": "chosen",
+    "prune.weights": "sparsity",
+    "prune.sensing": "sparsity",
+    "train.distill": "features",
+}
+
+
+@pytest.fixture(scope="module")
+def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+    with stand_in(tmp_path_factory.mktemp("techniques")) as made:
+        yield made
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_a_job_runs_its_steps_and_hands_over_a_file_that_runs(
+    name: str, stand: Stand, tmp_path: Path
+) -> None:
+    spec = stand.spec(PIPELINES[name], "train", "calibration")
+    job = stand.lathe.wait(stand.lathe.submit(spec).id, timeout_s=300)
+    assert job.state is JobState.SUCCEEDED, job.failure
+    report = stand.lathe.report(job.id)
+    assert [s.technique for s in report.steps] == [s["technique"] for s in PIPELINES[name]]
+    for step in report.steps:
+        if step.technique in TOLD:
+            assert TOLD[step.technique] in step.facts, step
+    files = {file.kind: file for file in stand.lathe.artifacts(job.id)}
+    model = stand.lathe.download(files["onnx"], tmp_path)
+    x = np.zeros((2, *SHAPE), np.float32)
+    (y,) = ort.InferenceSession(model).run(None, {"x": x})
+    assert np.isfinite(y).all()
+    if "packed" in files:
+        small = stand.lathe.download(files["packed"], tmp_path)
+        packed.unpack(small, tmp_path / "again.onnx")
+        assert (tmp_path / "again.onnx").read_bytes() == model.read_bytes()
