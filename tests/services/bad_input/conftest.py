@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from examples.service import embedded
-from tests.services.bad_input.crafted import net
+from tests.services.bad_input.crafted import listed
 from tests.services.bad_input.stand import Stand
 from tests.services.worker.nets import examples, perceptron
 
@@ -40,4 +40,4 @@ def dataset(stand: Stand) -> str:
 
 @pytest.fixture(scope="package")
 def graph_only(stand: Stand) -> str:
-    return stand.ready("models", net("Hardmax"))
+    return stand.ready("models", listed())

@@ -33,6 +33,21 @@ def net(operator: str = "Relu", *, weight: np.ndarray | None = None, **node: Any
     return data
 
 
+def listed() -> bytes:
+    """y = x w, put into a sequence and taken out of it again."""
+    model = onnx.ModelProto.FromString(net())
+    del model.graph.node[-1]
+    model.graph.node.extend(
+        [
+            helper.make_node("SequenceConstruct", ["h"], ["list"]),
+            helper.make_node("SequenceAt", ["list", "first"], ["y"]),
+        ]
+    )
+    model.graph.initializer.append(numpy_helper.from_array(np.array(0), "first"))
+    data: bytes = model.SerializeToString()
+    return data
+
+
 def beside(location: str) -> bytes:
     """The net with its weight said to lie in another file."""
     model = onnx.ModelProto.FromString(net())
