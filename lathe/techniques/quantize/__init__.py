@@ -1,0 +1,51 @@
+"""Fewer bits a number: integers with calibrated ranges, weights alone, or half precision."""
+
+from lathe.techniques.quantize.choose import QuantizeChoose
+from lathe.techniques.quantize.floats import QuantizeFloat
+from lathe.techniques.quantize.grids import (
+    ActivationGrid,
+    Calibration,
+    Entropy,
+    Granularity,
+    MinMax,
+    PerBlock,
+    Percentile,
+    PerChannel,
+    PerTensor,
+    WeightGranularity,
+    WeightGrid,
+)
+from lathe.techniques.quantize.integers import QuantizeDynamic, QuantizeStatic
+from lathe.techniques.quantize.rounding import (
+    AdaRound,
+    Gptq,
+    HalfQuadratic,
+    Rounding,
+    RoundToNearest,
+)
+from lathe.techniques.quantize.weights import QuantizeLog2, QuantizeWeights
+
+__all__ = [
+    "ActivationGrid",
+    "AdaRound",
+    "Calibration",
+    "Entropy",
+    "Gptq",
+    "Granularity",
+    "HalfQuadratic",
+    "MinMax",
+    "PerBlock",
+    "PerChannel",
+    "PerTensor",
+    "Percentile",
+    "QuantizeChoose",
+    "QuantizeDynamic",
+    "QuantizeFloat",
+    "QuantizeLog2",
+    "QuantizeStatic",
+    "QuantizeWeights",
+    "RoundToNearest",
+    "Rounding",
+    "WeightGranularity",
+    "WeightGrid",
+]

@@ -1,0 +1,34 @@
+"""8-bit integers for weights and activations; see grids.py."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from lathe.techniques.quantize.grids import ActivationGrid, Calibration, MinMax, WeightGrid
+from lathe.techniques.step import LayerId, Needs, Phase, Step
+
+
+class QuantizeStatic(Step):
+    """Integer weights and activations; the ranges come from calibration data."""
+
+    phase: ClassVar[Phase] = Phase.LOWER
+    needs: ClassVar[Needs] = Needs(calibration=True)
+
+    technique: Literal["quantize.static"] = "quantize.static"
+    weights: WeightGrid = Field(default_factory=WeightGrid)
+    activations: ActivationGrid = Field(default_factory=ActivationGrid)
+    calibration: Calibration = Field(default_factory=MinMax)
+    format: Literal["qdq", "qoperator"] = Field(
+        "qoperator", description="qoperator gives the smallest file, qdq the most portable."
+    )
+    exclude: tuple[LayerId, ...] = Field((), description="Layers that stay float, by layer id.")
+
+
+class QuantizeDynamic(Step):
+    """Integer weights; activation ranges are taken at run time, so no data is needed."""
+
+    phase: ClassVar[Phase] = Phase.LOWER
+
+    technique: Literal["quantize.dynamic"] = "quantize.dynamic"
+    weights: WeightGrid = Field(default_factory=WeightGrid)
+    exclude: tuple[LayerId, ...] = Field((), description="Layers that stay float, by layer id.")
