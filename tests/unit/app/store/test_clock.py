@@ -1,34 +1,27 @@
 """On SQLite; tests/services holds the same statements against PostgreSQL."""
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from app.store.clock import db_now, db_now_plus, seconds_between
-from app.store.db import sessions, sync_engine
-from app.store.rows import Base, Job, Project
+from app.store.rows import Job, Project
 
 EARLIER = datetime(2031, 5, 7, 9, 8, 7, 250_000, tzinfo=UTC)
 LATER = datetime(2031, 5, 8, 9, 8, 9, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    engine = sync_engine(f"sqlite:///{tmp_path / 'lathe.db'}")
-    Base.metadata.create_all(engine)
-    with sessions(engine)() as session:
-        project = Project(name="cams")
-        session.add(project)
-        session.flush()
-        session.add(Job(project_id=project.id, kind="compress", queue="cpu"))
-        session.flush()
-        yield session
-    engine.dispose()
+def session(empty: Session) -> Session:
+    project = Project(name="cams")
+    empty.add(project)
+    empty.flush()
+    empty.add(Job(project_id=project.id, kind="compress", queue="cpu"))
+    empty.flush()
+    return empty
 
 
 def test_the_databases_clock_is_ours_within_two_seconds(session: Session) -> None:

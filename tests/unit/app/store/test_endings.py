@@ -1,26 +1,20 @@
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
-import pytest
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.store import cache, endings
-from app.store.db import sessions, sync_engine
 from app.store.deposit import Stored, deposit, strangers
 from app.store.doomed import take_doomed
 from app.store.endings import NewArtifact
 from app.store.queue import claim, held
 from app.store.rows import (
     Artifact,
-    Base,
     Blob,
     Event,
     Job,
     MeasurementRow,
     Model,
-    Project,
     StepCache,
 )
 from lathe.job import JobSpec
@@ -31,17 +25,6 @@ from lathe.techniques.optimize import OptimizeGraph
 MODEL, BASELINE = "mdl_01k3aaaaaaaaaaaaaaaaaaaaaa", "mdl_01k3bbbbbbbbbbbbbbbbbbbbbb"
 SPEC = JobSpec(model=MODEL, baseline=BASELINE, pipeline=(OptimizeGraph(id="s"),))
 LONG_AGO = datetime(2001, 5, 7, tzinfo=UTC)
-
-
-@pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    engine = sync_engine(f"sqlite:///{tmp_path / 'lathe.db'}")
-    Base.metadata.create_all(engine)
-    with sessions(engine)() as session:
-        session.add_all([Project(id="prj_a", name="a"), Project(id="prj_b", name="b")])
-        session.flush()
-        yield session
-    engine.dispose()
 
 
 def stored(name: str, sha256: str, size_bytes: int = 7) -> Stored:

@@ -1,28 +1,21 @@
 """Who serves what, from hand-written rows."""
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from app.store.db import sessions, sync_engine
 from app.store.fleet import Fleet, muster, route
-from app.store.rows import Base, Worker
+from app.store.rows import Worker
 from app.store.rows.base import utc_now
 from app.store.workers import WorkerFacts, forget, leave, seen
 from lathe.states import Queue
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    engine = sync_engine(f"sqlite:///{tmp_path / 'lathe.db'}")
-    Base.metadata.create_all(engine)
-    with sessions(engine)() as session:
-        yield session
-    engine.dispose()
+def session(empty: Session) -> Session:
+    return empty
 
 
 def facts(name: str, *queues: str, oldest: int = 1, newest: int = 1) -> WorkerFacts:

@@ -1,27 +1,20 @@
 import base64
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.store.db import sessions, sync_engine
 from app.store.pages import cut, decode_cursor, encode_cursor, keyset
-from app.store.rows import Base, Project
+from app.store.rows import Project
 from lathe.errors import Malformed
 
 NOON = datetime(2031, 5, 7, 12, 0, 0, 7, tzinfo=UTC)
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    engine = sync_engine(f"sqlite:///{tmp_path / 'lathe.db'}")
-    Base.metadata.create_all(engine)
-    with sessions(engine)() as session:
-        yield session
-    engine.dispose()
+def session(empty: Session) -> Session:
+    return empty
 
 
 def add(session: Session, name: str, seconds: int) -> None:

@@ -1,12 +1,9 @@
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from app.store.db import sessions, sync_engine
 from app.store.endings import close
 from app.store.queue import (
     MAX_LAPSES,
@@ -22,22 +19,11 @@ from app.store.queue import (
     standing,
     take_hints,
 )
-from app.store.rows import Base, Blob, Event, Job, Model, Project, Step
+from app.store.rows import Blob, Event, Job, Model, Step
 from lathe.errors import OutOfMemory
 from lathe.states import JobKind, JobState, Queue, StepState, UploadState
 
 LONG_AGO = datetime(2031, 5, 7, 12, 0, 0, tzinfo=UTC) - timedelta(days=4000)
-
-
-@pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    engine = sync_engine(f"sqlite:///{tmp_path / 'lathe.db'}")
-    Base.metadata.create_all(engine)
-    with sessions(engine)() as session:
-        session.add_all([Project(id="prj_a", name="a"), Project(id="prj_b", name="b")])
-        session.flush()
-        yield session
-    engine.dispose()
 
 
 def add(session: Session, name: str, **values: object) -> str:

@@ -1,31 +1,16 @@
 """Queued jobs while workers come and go."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
-import pytest
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from app.store.db import sessions, sync_engine
 from app.store.fleet import Fleet, Sighting
 from app.store.routing import explain, reroute
-from app.store.rows import Base, Event, Job, Project, Worker
+from app.store.rows import Event, Job, Worker
 from lathe.states import JobKind, Queue
 
 SEEN_AT = datetime(2031, 5, 7, 12, 30, 5, tzinfo=UTC)
-
-
-@pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    engine = sync_engine(f"sqlite:///{tmp_path / 'lathe.db'}")
-    Base.metadata.create_all(engine)
-    with sessions(engine)() as session:
-        session.add(Project(id="prj_a", name="a"))
-        session.flush()
-        yield session
-    engine.dispose()
 
 
 def add(session: Session, name: str, device: str = "auto", **values: object) -> None:

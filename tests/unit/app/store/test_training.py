@@ -1,26 +1,11 @@
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
-import pytest
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.store import training
-from app.store.db import sessions, sync_engine
 from app.store.deposit import Stored, deposit
-from app.store.rows import Base, Blob, Project, TrainingState
-
-
-@pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    engine = sync_engine(f"sqlite:///{tmp_path / 'lathe.db'}")
-    Base.metadata.create_all(engine)
-    with sessions(engine)() as session:
-        session.add_all([Project(id="prj_a", name="a"), Project(id="prj_b", name="b")])
-        session.flush()
-        yield session
-    engine.dispose()
+from app.store.rows import Blob, TrainingState
 
 
 def state(name: str) -> Stored:

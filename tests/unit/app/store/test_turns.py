@@ -1,17 +1,14 @@
 """Whose turn it is, worked by hand."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
-from app.store.db import sessions, sync_engine
 from app.store.endings import close
 from app.store.queue import claim, defer, held, take_hints
-from app.store.rows import Base, Job, Project
+from app.store.rows import Job, Project
 from app.store.turns import Takes, _next_priority, _oldest, _turns
 from lathe.states import JobKind, JobState, Queue
 
@@ -19,14 +16,10 @@ LONG_AGO = datetime(2020, 2, 3, tzinfo=UTC)
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    engine = sync_engine(f"sqlite:///{tmp_path / 'lathe.db'}")
-    Base.metadata.create_all(engine)
-    with sessions(engine)() as session:
-        session.add_all([Project(id=f"prj_{name}", name=name) for name in "abc"])
-        session.flush()
-        yield session
-    engine.dispose()
+def session(empty: Session) -> Session:
+    empty.add_all([Project(id=f"prj_{name}", name=name) for name in "abc"])
+    empty.flush()
+    return empty
 
 
 def queued(name: str, age_s: float = 0.0, **values: object) -> dict[str, object]:
