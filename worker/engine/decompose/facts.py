@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from worker.engine.checkpoint import Checkpoint
-from worker.engine.decompose.choose import Chosen, shown
+from worker.engine.decompose.choose import Chosen
+from worker.engine.decompose.given import shown
 from worker.engine.decompose.layer import Left
 from worker.engine.outcome import FactValue
 from worker.engine.prune.coupling import LeftAlone

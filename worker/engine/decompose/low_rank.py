@@ -22,9 +22,10 @@ from worker.engine.context import Context
 from worker.engine.decompose.by_cp import ByCp
 from worker.engine.decompose.by_svd import BySvd
 from worker.engine.decompose.by_tucker import ByTucker
-from worker.engine.decompose.choose import Chooser, Chosen, check_given
+from worker.engine.decompose.choose import Chooser, Chosen
 from worker.engine.decompose.facts import Replaced, decomposition_facts
 from worker.engine.decompose.felt import Felt, felt
+from worker.engine.decompose.given import check_given
 from worker.engine.decompose.layer import Layer, Left, decomposable
 from worker.engine.decompose.row import Method
 from worker.engine.decompose.shelf import Shelf
