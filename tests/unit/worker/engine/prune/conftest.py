@@ -9,6 +9,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from tests.unit.worker.engine.layerwise.mixed import mixed, mixed_inputs
+from tests.unit.worker.engine.prune.perceptron import MLP, ROWS
 from worker.engine.context import Context
 from worker.engine.graph.io_spec import io_spec
 
@@ -52,3 +53,10 @@ def net() -> Build:
 @pytest.fixture
 def context(tmp_path: Path) -> Callable[[onnx.ModelProto], Context]:
     return lambda model: Context(io=io_spec(model), folder=tmp_path, seed=5)
+
+
+@pytest.fixture
+def mlp(net: Build) -> onnx.ModelProto:
+    """2 - 5 - 3 with 10 + 5 + 15 + 3 = 33 parameters and 10 + 15 = 25 MACs."""
+    ones = np.ones((3, 5), np.float32)
+    return net(MLP, [2], [3], a=ROWS, a_bias=(5,), b=ones, b_bias=(3,))

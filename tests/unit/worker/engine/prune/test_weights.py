@@ -7,13 +7,13 @@ import numpy as np
 import onnx
 import pytest
 from numpy.typing import NDArray
-from onnx import numpy_helper
 from onnx.helper import make_node
 
 from lathe.errors import StepImpossible, UnknownLayer
 from lathe.job import Task
 from lathe.techniques.prune import PruneWeights
 from lathe.techniques.train import Adam
+from tests.unit.worker.engine.prune.reading import arrays
 from worker.engine.checkpoint import Checkpoint, Multiples, Trait
 from worker.engine.context import Arrays, Context
 from worker.engine.onnx_file.spill import Spill
@@ -34,10 +34,6 @@ B = np.float32([[0.1, -0.2, 0.3], [0.4, 0.5, -0.6], [0.7, 0.8, 0.9], [1, 1.1, -1
 @pytest.fixture
 def mlp(net: Build) -> onnx.ModelProto:
     return net(MLP, [2], [3], a=A, a_bias=np.float32([1e-9, 0.1, 0.1, 0.1]), b=B)
-
-
-def arrays(model: onnx.ModelProto) -> dict[str, NDArray[np.float32]]:
-    return {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
 
 
 def pruned(
