@@ -15,7 +15,7 @@ from worker.engine.graph.weight_tensors import WeightTensor, weight_tensors
 from worker.engine.hold.by_traits import held_by_traits
 from worker.engine.hold.held import Together
 from worker.engine.hold.layout import parameters_of
-from worker.engine.layerwise.site import Site
+from worker.engine.layerwise.site import Floats, Site
 from worker.engine.onnx_file.spill import Spill
 from worker.engine.outcome import FactValue, Outcome
 from worker.engine.pace import Pace
@@ -38,7 +38,19 @@ from worker.engine.train.retrain import retrain, trainable
 from worker.engine.view import TorchView
 
 NOT_TRAINED = "no float of it is trained"
+NOTHING_TRAINED = "no weight of the model that could be pruned is trained"
 Fit = Mapping[str, Site] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked of which weights; `fit` has a pattern's sites and is None without one."""
+
+    checkpoint: Checkpoint
+    spec: PruneWeights
+    context: Context
+    weights: Sequence[WeightTensor]
+    fit: Fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +79,7 @@ def prune_weights(checkpoint: Checkpoint, spec: PruneWeights, context: Context) 
     fit, alone = _fit(checkpoint, spec, weights)
     unfit = {one.path for one in alone}
     left = [weight for weight in weights if weight.name not in unfit]
-    done = _pruned(checkpoint, spec, context, left, fit)
+    done = _pruned(_Asked(checkpoint, spec, context, left, fit))
     ended = sparse_from_now(done.outcome.checkpoint, done.pruned)
     now = weight_facts(weight_tensors(ended.model, spec.protect, embeddings=spec.embeddings))
     facts: dict[str, FactValue] = {"sparsity_before": before["sparsity"], **now}
@@ -95,65 +107,59 @@ def _fit(
     return fit, alone
 
 
-def _pruned(
-    checkpoint: Checkpoint,
-    spec: PruneWeights,
-    context: Context,
-    weights: Sequence[WeightTensor],
-    fit: Fit,
-) -> _Done:
-    if spec.epochs:
-        return _while_training(checkpoint, spec, context, weights, fit)
-    if "inputs" in LOOKS.get(spec.criterion, NOTHING):
-        values, alone, facts = by_inputs(checkpoint, spec, context, weights)
-        outcome = Outcome(written(checkpoint, values, context), facts)
-        return _Done(outcome, tuple(values), alone)
-    if "loss" in LOOKS.get(spec.criterion, NOTHING):
-        return _by_loss(checkpoint, spec, context, weights, fit)
-    if fit is not None:
-        values = without(weights, chosen(magnitudes(weights), spec, fit))
-        return _Done(Outcome(written(checkpoint, values, context)), tuple(values))
-    return _at_once(checkpoint, spec, context)
+def _pruned(asked: _Asked) -> _Done:
+    looks = LOOKS.get(asked.spec.criterion, NOTHING)
+    if asked.spec.epochs:
+        return _while_training(asked)
+    if "inputs" in looks:
+        return _by_inputs(asked)
+    if "loss" in looks:
+        return _by_loss(asked)
+    if asked.fit is not None:
+        scores = magnitudes(asked.weights)
+        return _done(asked, without(asked.weights, chosen(scores, asked.spec, asked.fit)))
+    return _at_once(asked)
 
 
-def _at_once(checkpoint: Checkpoint, spec: PruneWeights, context: Context) -> _Done:
-    model = checkpoint.private()
-    weights = weight_tensors(model, spec.protect, embeddings=spec.embeddings)
-    own = Path(tempfile.mkdtemp(dir=context.folder))
+def _done(asked: _Asked, values: Mapping[str, Floats], **facts: FactValue) -> _Done:
+    return _Done(
+        Outcome(written(asked.checkpoint, values, asked.context), facts), tuple(values)
+    )
+
+
+def _at_once(asked: _Asked) -> _Done:
+    model = asked.checkpoint.private()
+    weights = weight_tensors(model, asked.spec.protect, embeddings=asked.spec.embeddings)
+    own = Path(tempfile.mkdtemp(dir=asked.context.folder))
+    pace = Pace(asked.context.progress, len(weights), "tensors")
     with Spill(own / "tensors") as spill:
-        prune_at_once(weights, spec, spill, Pace(context.progress, len(weights), "tensors"))
-    return _Done(Outcome(replace(checkpoint, model=model)), [w.name for w in weights])
+        prune_at_once(weights, asked.spec, spill, pace)
+    pruned = tuple(weight.name for weight in weights)
+    return _Done(Outcome(replace(asked.checkpoint, model=model)), pruned)
 
 
-def _by_loss(
-    checkpoint: Checkpoint,
-    spec: PruneWeights,
-    context: Context,
-    weights: Sequence[WeightTensor],
-    fit: Fit,
-) -> _Done:
-    task = objective(context.task, context.io, checkpoint.model)
-    labelled = Labelled.of(task, spec.samples, context)
-    view, _, _ = trainable(checkpoint, context)
-    scores = loss_scores(view, [weight.name for weight in weights], labelled, context)
-    trained = [weight for weight in weights if weight.name in scores]
+def _by_inputs(asked: _Asked) -> _Done:
+    values, alone, facts = by_inputs(asked.checkpoint, asked.spec, asked.context, asked.weights)
+    return replace(_done(asked, values, **facts), alone=alone)
+
+
+def _by_loss(asked: _Asked) -> _Done:
+    task = objective(asked.context.task, asked.context.io, asked.checkpoint.model)
+    labelled = Labelled.of(task, asked.spec.samples, asked.context)
+    view, _, _ = trainable(asked.checkpoint, asked.context)
+    scores = loss_scores(view, [w.name for w in asked.weights], labelled, asked.context)
+    trained = [weight for weight in asked.weights if weight.name in scores]
     if not trained:
-        raise StepImpossible("no weight of the model that could be pruned is trained")
-    values = without(trained, chosen(scores, spec, fit or {}))
-    alone = _untrained(weights, scores)
-    facts: dict[str, FactValue] = {"examples": len(labelled.rows), "loss": task.loss_name}
-    return _Done(Outcome(written(checkpoint, values, context), facts), tuple(values), alone)
+        raise StepImpossible(NOTHING_TRAINED)
+    values = without(trained, chosen(scores, asked.spec, asked.fit or {}))
+    done = _done(asked, values, examples=len(labelled.rows), loss=task.loss_name)
+    return replace(done, alone=_untrained(asked.weights, scores))
 
 
-def _while_training(
-    checkpoint: Checkpoint,
-    spec: PruneWeights,
-    context: Context,
-    weights: Sequence[WeightTensor],
-    fit: Fit,
-) -> _Done:
-    taught = course(checkpoint, spec, context)
-    masked = _masked(taught.view, checkpoint, spec, weights, fit)
+def _while_training(asked: _Asked) -> _Done:
+    spec, context = asked.spec, asked.context
+    taught = course(asked.checkpoint, spec, context)
+    masked = _masked(taught.view, asked)
     mask = RisingMask(
         tuple(masked.values()),
         spec.sparsity,
@@ -161,35 +167,31 @@ def _while_training(
         ramp=spec.ramp,
         update_every=spec.update_every,
     )
-    held = Together([held_by_traits(taught.view, checkpoint.traits), mask])
-    outcome = retrain(checkpoint, taught.view, spec, taught.lesson, context, taught.facts, held)
-    return _Done(outcome, tuple(masked), _untrained(weights, masked))
+    held = Together([held_by_traits(taught.view, asked.checkpoint.traits), mask])
+    outcome = retrain(
+        asked.checkpoint, taught.view, spec, taught.lesson, context, taught.facts, held
+    )
+    return _Done(outcome, tuple(masked), _untrained(asked.weights, masked))
 
 
 def _untrained(weights: Sequence[WeightTensor], trained: Collection[str]) -> list[LeftAlone]:
     return [LeftAlone(w.name, NOT_TRAINED) for w in weights if w.name not in trained]
 
 
-def _masked(
-    view: TorchView,
-    checkpoint: Checkpoint,
-    spec: PruneWeights,
-    weights: Sequence[WeightTensor],
-    fit: Fit,
-) -> dict[str, Masked]:
-    found = {}
-    for weight in weights:
+def _masked(view: TorchView, asked: _Asked) -> dict[str, Masked]:
+    spec, found = asked.spec, {}
+    for weight in asked.weights:
         parameters = tuple(parameters_of(view, weight.name))
         if not parameters:
             continue
-        sparse = checkpoint.traits.get(weight.name, Trait()).sparse
+        sparse = asked.checkpoint.traits.get(weight.name, Trait()).sparse
         threshold, blocks = None, None
         if spec.threshold is not None:
             unit = spread(weight.tensor) if spec.unit == "std" else 1.0
             threshold = spec.threshold * unit
-        if spec.pattern is not None and fit is not None:
-            blocks = blocks_of(view, fit[weight.name], spec.pattern)
+        if spec.pattern is not None and asked.fit is not None:
+            blocks = blocks_of(view, asked.fit[weight.name], spec.pattern)
         found[weight.name] = Masked(parameters, threshold, sparse, blocks)
     if not found:
-        raise StepImpossible("no weight of the model that could be pruned is trained")
+        raise StepImpossible(NOTHING_TRAINED)
     return found
