@@ -1,8 +1,8 @@
-"""How much a coded net has lost, judged before anybody looks at the evaluation split.
+"""How much a changed net has lost, judged before anybody looks at the evaluation split.
 
-With labels: the task's first metric on the held-out part of train, original minus coded; of
+With labels: the task's first metric on the held-out part of train, original minus changed; of
 pairs training sees one side only, so that their labels judge nothing.
-Without: how far the coded net's answers are from the original's, on examples that no layer
+Without: how far the changed net's answers are from the original's, on examples that no layer
 was fitted to, in the unit of the metric. For a classification that is the fraction of other
 answers, which bounds the accuracy lost; for a similarity 1 - rank correlation of the
 similarities of pairs; else the squared error over what the answers vary by. The pairs are
@@ -81,15 +81,15 @@ class Judge:
             self.task.kind, f"{self.task.kind} to the original"
         )
 
-    def drop(self, coded: onnx.ModelProto) -> float:
-        """What `coded` loses; 0 and less is no loss."""
+    def drop(self, changed: onnx.ModelProto) -> float:
+        """What `changed` loses; 0 and less is no loss."""
         if self.by_labels:
             if self.before is None:
                 self.before = self._score(self.original, self.task)
-            return self.before - self._score(coded, self.task)
+            return self.before - self._score(changed, self.task)
         if self.task.kind in {"classification", "none"}:
-            return 1.0 - self._score(coded, BY_ANSWER)
-        before, after = self._answers(self.original), self._answers(coded)
+            return 1.0 - self._score(changed, BY_ANSWER)
+        before, after = self._answers(self.original), self._answers(changed)
         if self.task.kind == "similarity":
             first, second = _spread_pairs(before)
             return 1.0 - spearman(

@@ -9,19 +9,19 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 
 import numpy as np
 
 from lathe.errors import StepImpossible
 from lathe.techniques.quantize import QuantizeChoose
 from lathe.views import Progress
-from worker.engine.checkpoint import Checkpoint
+from worker.engine.checkpoint import Checkpoint, load, save
 from worker.engine.context import Context, silent
 from worker.engine.judge import Judge, Some, judge
 from worker.engine.measure.locks import TimingLock
 from worker.engine.measure.timing import time_files
-from worker.engine.onnx_file.write import write_model
+from worker.engine.onnx_file.write import file_bytes, write_model
 from worker.engine.outcome import FactValue, Outcome
 from worker.engine.quantize.dynamic import quantize_dynamic
 from worker.engine.quantize.require_float import require_float
@@ -55,16 +55,16 @@ def quantize_choose(checkpoint: Checkpoint, spec: QuantizeChoose, context: Conte
     """
     require_float(checkpoint.model)
     judged_by, context = _judge(checkpoint, context)
-    with TemporaryDirectory(dir=context.folder) as scratch:
-        folder = Path(scratch)
-        write_model(checkpoint.model, folder / f"{FLOATS}.onnx")
-        floats = (folder / f"{FLOATS}.onnx").stat().st_size
-        tried, refused = _tried(checkpoint, spec, context, judged_by, folder)
-        if not tried:
-            reasons = "; ".join(f"{name}: {why}" for name, why in refused.items())
-            raise StepImpossible(f"no way to 8-bit integers works on this model: {reasons}")
-        tried = _timed(checkpoint, spec, context, folder, tried)
+    folder = Path(mkdtemp(dir=context.folder))  # the chosen one's file is mapped from here on
+    tried, refused = _tried(checkpoint, spec, context, judged_by, folder)
+    if not tried:
+        reasons = "; ".join(f"{name}: {why}" for name, why in refused.items())
+        raise StepImpossible(f"no way to 8-bit integers works on this model: {reasons}")
+    floats = write_model(checkpoint.model, _file(folder, FLOATS))
+    tried = _timed(checkpoint, spec, context, folder, tried)
     best = chosen(tried, spec, floats)
+    for name in (FLOATS, *(one.name for one in tried if one is not best)):
+        _file(folder, name).unlink()
     facts = _facts(tried, refused, best, spec, floats)
     facts |= {"judged_by": judged_by.metric if judged_by else None}
     if best is None:
@@ -115,11 +115,16 @@ def _tried(
         except StepImpossible as impossible:
             refused[name] = impossible.detail
             continue
-        path = folder / f"{name}.onnx"
-        write_model(outcome.checkpoint.model, path)
         drop = judged_by.drop(outcome.checkpoint.model) if judged_by else None
-        tried.append(Tried(name, outcome, path.stat().st_size, drop))
+        save(outcome.checkpoint, _file(folder, name))
+        outcome = replace(outcome, checkpoint=load(_file(folder, name)))
+        tried.append(Tried(name, outcome, file_bytes(outcome.checkpoint.model), drop))
     return tried, refused
+
+
+def _file(folder: Path, name: str) -> Path:
+    """Where one way's network lies, so that memory never holds more than one of them."""
+    return folder / f"{name}.onnx"
 
 
 def _lowered(checkpoint: Checkpoint, step: Variant, context: Context) -> Outcome:
@@ -141,7 +146,7 @@ def _timed(
     )
     names = [FLOATS, *(one.name for one in tried)]
     costs = time_files(
-        {name: folder / f"{name}.onnx" for name in names},
+        {name: _file(folder, name) for name in names},
         {spec.batch_size: inputs},
         runs=spec.runs,
         threads=spec.threads,

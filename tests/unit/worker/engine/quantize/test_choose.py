@@ -6,22 +6,25 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from lathe.errors import StepImpossible
 from lathe.job import Task
 from lathe.techniques.quantize import QuantizeChoose, QuantizeStatic
+from tests.unit.worker.engine.layerwise.graphs import made
 from tests.unit.worker.engine.points import Points
 from worker.engine.checkpoint import Checkpoint
 from worker.engine.context import Context
 from worker.engine.graph.io_spec import io_spec
 from worker.engine.judge import Judge
+from worker.engine.onnx_file.write import file_bytes
 from worker.engine.outcome import Outcome
 from worker.engine.quantize import choose
 from worker.engine.quantize.choose import Tried, chosen, quantize_choose
 from worker.engine.quantize.variants import narrow_convolutions, variants
 
 FLOATS = 1000  # bytes
+FLOAT = TensorProto.FLOAT
 
 
 def tried(name: str, time: float, size_bytes: int, drop: float | None) -> Tried:
@@ -65,21 +68,15 @@ def net(inputs: int = 64, hidden: int = 256) -> onnx.ModelProto:
     """x (n, 64) -> y (n, 3), with enough weights for integers to be smaller."""
     draw = np.random.default_rng(4)
     shapes = {"a": (inputs, hidden), "b": (hidden, 3)}
-    graph = helper.make_graph(
-        [
-            helper.make_node("MatMul", ["x", "a"], ["h"]),
-            helper.make_node("Relu", ["h"], ["r"]),
-            helper.make_node("MatMul", ["r", "b"], ["y"]),
-        ],
-        "net",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", inputs])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 3])],
-        [
-            numpy_helper.from_array(draw.normal(size=shape).astype(np.float32), name)
-            for name, shape in shapes.items()
-        ],
-    )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    nodes = [
+        helper.make_node("MatMul", ["x", "a"], ["h"]),
+        helper.make_node("Relu", ["h"], ["r"]),
+        helper.make_node("MatMul", ["r", "b"], ["y"]),
+    ]
+    tensors = {
+        name: draw.normal(size=shape).astype(np.float32) for name, shape in shapes.items()
+    }
+    return made(nodes, tensors, {"x": (FLOAT, ["n", inputs])}, {"y": (FLOAT, ["n", 3])})
 
 
 @pytest.fixture
@@ -110,7 +107,9 @@ def test_every_way_is_tried_judged_and_told(looking: Context) -> None:
     assert outcome.facts["chosen"] in names
     assert outcome.facts["judged_by"] == "agreement"
     assert outcome.checkpoint.lowered
-    assert outcome.checkpoint.model.ByteSize() < 0.5 * net().ByteSize()
+    assert file_bytes(outcome.checkpoint.model) < 0.5 * file_bytes(net())
+    (kept,) = looking.folder.rglob("*.onnx")  # of the float file and five ways
+    assert kept.stem == outcome.facts["chosen"]
 
 
 def test_floats_are_kept_with_the_reason_and_what_would_be_smallest(
@@ -121,6 +120,7 @@ def test_floats_are_kept_with_the_reason_and_what_would_be_smallest(
     outcome = quantize_choose(before, QuantizeChoose(runs=10, max_drop=0.5), looking)
     assert outcome.checkpoint is before
     assert outcome.facts["chosen"] == "keep float"
+    assert not list(looking.folder.rglob("*.onnx"))
     why = str(outcome.facts["why"])
     assert "none is faster" in why
     assert "x smaller" in why
@@ -180,28 +180,17 @@ def test_labels_of_train_judge_where_there_are_some(looking: Context) -> None:
 def test_a_model_that_cannot_be_quantized_is_refused_with_every_reason(
     looking: Context,
 ) -> None:
-    graph = helper.make_graph(
-        [helper.make_node("Relu", ["x"], ["y"])],
-        "relu",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 64])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 64])],
-    )
-    opset = [helper.make_opsetid("", 18)]
-    model = helper.make_model(graph, opset_imports=opset, ir_version=10)
+    door = (FLOAT, ["n", 64])
+    model = made([helper.make_node("Relu", ["x"], ["y"])], {}, {"x": door}, {"y": door})
     with pytest.raises(StepImpossible, match=r"dynamic: .*static min_max: "):
         quantize_choose(Checkpoint(model), QuantizeChoose(runs=10), looking)
 
 
 def convolution(name: str, channels: int, groups: int = 1) -> onnx.ModelProto:
     weight = np.ones((4, channels // groups, 3, 3), np.float32)
-    graph = helper.make_graph(
-        [helper.make_node("Conv", ["x", name], ["y"], group=groups)],
-        "conv",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", channels, 8, 8])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 4, 6, 6])],
-        [numpy_helper.from_array(weight, name)],
-    )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    conv = helper.make_node("Conv", ["x", name], ["y"], group=groups)
+    images = {"x": (FLOAT, ["n", channels, 8, 8])}
+    return made([conv], {name: weight}, images, {"y": (FLOAT, ["n", 4, 6, 6])})
 
 
 def test_narrow_convolutions_may_stay_float() -> None:
