@@ -1,7 +1,5 @@
 """The pipelines that are compared, as a person would write them into a job."""
 
-from collections.abc import Callable
-
 from lathe.recipes import asked
 from lathe.recipes.recipe import Given
 
@@ -34,15 +32,3 @@ def changed(steps: Steps, techniques: str, **fields: object) -> Steps:
 def without(steps: Steps, technique: str) -> Steps:
     """`steps` but for one technique."""
     return [step for step in steps if step["technique"] != technique]
-
-
-def each_taught(steps: Steps, change: Callable[[Step], Step]) -> Steps:
-    """`steps` with every training changed that has teachers, inside another step too."""
-
-    def taught(step: Step) -> Step:
-        inner = step.get("recover")
-        if isinstance(inner, dict):
-            step = step | {"recover": taught(inner)}
-        return change(step) if step.get("teachers") else step
-
-    return [taught(step) for step in steps]

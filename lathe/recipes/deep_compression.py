@@ -17,7 +17,7 @@ from lathe.techniques.encode import EncodeEntropy, Profile
 from lathe.techniques.prune import PruneChannels
 from lathe.techniques.rate import RateDistortion, RateTarget, ShareRateDistortion
 from lathe.techniques.step import LayerId
-from lathe.techniques.train import Distill, DistillLoss, LogitsLoss, Teacher
+from lathe.techniques.train import Distill, DistillLoss, LogitsLoss, Recover, Teacher
 
 HARD = 0.1  # weight of the labels' own loss beside the teacher's
 TEMPERATURE = 2.0
@@ -35,7 +35,9 @@ class DeepCompression(Recipe):
         None, description="Default: the job's own limits, else max_drop 0.005."
     )
     teachers: tuple[Teacher, ...] = Field(
-        (Teacher(),), min_length=1, max_length=8, description="Default: the original."
+        (Teacher(),),
+        max_length=8,
+        description="Default: the original. None: the labels of train alone.",
     )
     labels: bool = Field(
         True, description="Learn from the labels of train too, where the task has any."
@@ -84,21 +86,22 @@ class DeepCompression(Recipe):
                 "pipeline.keep_parameters: what is left has to be trained; give data.train, or "
                 "leave this out"
             )
-        repair = Distill(
-            teachers=self.teachers,
-            loss=self._loss(given),
-            augment=self.augment,
-            hold_out=self.hold_out,
-            batch_size=BATCH_SIZE,
-            epochs=1,
-        )
         return PruneChannels(
             criterion="taylor" if self._follows(given) else "l2",
             keep_parameters=keep_parameters,
             rounds=SLIMMING_ROUNDS,
             protect=self.protect,
-            recover=repair,
+            recover=self._repair(given),
         )
+
+    def _repair(self, given: Given) -> Recover | Distill:
+        usual = Recover(
+            augment=self.augment, hold_out=self.hold_out, batch_size=BATCH_SIZE, epochs=1
+        )
+        if not self.teachers:
+            return usual
+        fields = usual.model_dump(exclude={"technique"}) | {"teachers": self.teachers}
+        return Distill(**fields, loss=self._loss(given))
 
     def _training(self, given: Given) -> RateDistortion:
         return RateDistortion(
@@ -128,6 +131,13 @@ class DeepCompression(Recipe):
 
     def _loss(self, given: Given) -> DistillLoss:
         follows = self._follows(given)
+        if not self.teachers:
+            if given.train and not follows:
+                raise ValueError(
+                    "pipeline.teachers: without labels only a teacher can be learned from; "
+                    "name one, or leave this out for the original"
+                )
+            return DistillLoss(hard=1)
         logits = LogitsLoss(weight=1 - HARD if follows else 1, temperature=TEMPERATURE)
         return DistillLoss(hard=HARD if follows else 0, logits=logits)
 

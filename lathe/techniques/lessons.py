@@ -23,6 +23,15 @@ def taught(step: Step) -> Iterator[tuple[str, Taught]]:
             yield where, training
 
 
+def asked_models(step: Step) -> Iterator[str]:
+    """Names of the models that `step` asks besides its own: teachers, and whom a score is
+    compared with."""
+    for _, training in taught(step):
+        yield from (teacher.model for teacher in training.teachers)
+    if isinstance(step, ShareRateDistortion) and step.reference is not None:
+        yield step.reference
+
+
 def reads_labels(training: Training) -> bool:
     """Whether it follows the task's own loss, and not a teacher alone."""
     match training:

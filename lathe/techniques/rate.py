@@ -7,7 +7,15 @@ from pydantic import Field, model_validator
 from lathe.spec import Spec
 from lathe.techniques.encode import Profile
 from lathe.techniques.step import LayerId, Needs
-from lathe.techniques.train import Adam, DistillLoss, LogitsLoss, Optimizer, Schedule, Taught
+from lathe.techniques.train import (
+    BASELINE,
+    Adam,
+    DistillLoss,
+    LogitsLoss,
+    Optimizer,
+    Schedule,
+    Taught,
+)
 
 
 def _adam() -> Adam:
@@ -70,8 +78,7 @@ class RateTarget(Spec):
         None,
         ge=0,
         le=1e6,
-        description="Most that the held-out score may lose against the original; against the "
-        "first teacher where the original is none, and the model as it came without any.",
+        description="Most that the held-out score may lose against the job's baseline.",
     )
     max_bytes: int | None = Field(
         None,
@@ -134,6 +141,12 @@ class ShareRateDistortion(Taught):
     drop_dead: bool = Field(
         True, description="Cut out channels and neurons that no weight reads or feeds any more."
     )
+
+    @property
+    def reference(self) -> str | None:
+        """Whose score the target's drop is counted from, by its name as a teacher."""
+        drops = self.target is not None and self.target.max_drop is not None
+        return BASELINE if drops else None
 
     def trains(self, *, train: bool) -> bool:
         """Whether the step trains, in a job with or without `train` data."""

@@ -1,6 +1,6 @@
 """Training steps: recover what an earlier step cost, alone or taught by a teacher."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -11,6 +11,7 @@ from lathe.techniques.step import LayerId, Needs, Step
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
 USUAL_BETAS = (0.9, 0.999)
+BASELINE: Final = "baseline"  # as a teacher: the model that the job is compared with
 Schedule = Literal["constant", "linear", "cosine"]
 
 
@@ -103,7 +104,7 @@ class Recover(Training):
 class Teacher(Spec):
     """A model whose outputs are imitated: the baseline, or an uploaded model."""
 
-    model: ModelId | Literal["baseline"] = "baseline"
+    model: ModelId | Literal["baseline"] = BASELINE
     weight: float = Field(1.0, gt=0, le=1000, description="Relative to the other teachers.")
 
 

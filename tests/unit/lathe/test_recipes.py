@@ -13,7 +13,7 @@ from lathe.techniques.encode import EncodeEntropy
 from lathe.techniques.prune import PruneChannels
 from lathe.techniques.quantize import QuantizeChoose
 from lathe.techniques.rate import RateDistortion, RateTarget, ShareRateDistortion
-from lathe.techniques.train import Distill, Teacher
+from lathe.techniques.train import Distill, Recover, Taught, Teacher
 
 MODEL, DATA = ids.new("mdl"), ids.new("dat")
 SPLIT = {"dataset": DATA, "split": "s"}
@@ -75,6 +75,23 @@ def test_slim_50_halves_the_work_and_follows_the_labels_where_a_task_has_some() 
     assert "give data.train" in refusal("slim-50")[0][1]
 
 
+def test_without_teachers_every_training_follows_the_labels_alone() -> None:
+    judged = JUDGED | {"data": {"train": SPLIT, "evaluation": SPLIT}}
+    prune, *trained, _ = spec(
+        DEEP | {"teachers": [], "keep_parameters": 0.5}, **judged
+    ).pipeline
+    assert isinstance(prune, PruneChannels)
+    assert prune.recover == Recover(hold_out=0.1, batch_size=256, epochs=1)
+    for step in trained:
+        assert isinstance(step, Taught)
+        assert (step.teachers, step.loss.hard) == ((), 1.0)
+    taught = spec(DEEP | {"keep_parameters": 0.5}, **judged).pipeline[0]
+    assert isinstance(taught, PruneChannels)
+    assert isinstance(taught.recover, Distill)
+    assert taught.recover.teachers == (Teacher(),)
+    assert (taught.recover.batch_size, taught.recover.epochs) == (256, 1)
+
+
 def test_the_steps_are_what_is_stored_and_read_again() -> None:
     job = spec(DEEP | {"profile": "fast"}, **JUDGED)
     stored = job.model_dump(mode="json")
@@ -132,6 +149,12 @@ def test_a_limit_of_the_job_is_the_target_and_is_not_said_twice() -> None:
             {},
             "pipeline.deep-compression",
             "teachers: name each once",
+        ),
+        (
+            DEEP | {"teachers": []},
+            {"data": {"train": SPLIT}},
+            "",
+            "pipeline.teachers: without labels only a teacher",
         ),
         (DEEP | {"target": {}}, {}, "pipeline.deep-compression.target", "give exactly one of"),
         (

@@ -35,6 +35,7 @@ from worker.engine.threads import torch_threads
 from worker.engine.train.course import Course, course
 from worker.engine.train.hold_out import HoldOut, hold_out
 from worker.engine.train.loop import fit
+from worker.engine.train.teachers import Teacher, judged
 from worker.engine.view import write_back
 
 BACK = 0.5  # factor on the rate after a round that lost too much
@@ -106,15 +107,7 @@ class _Rounds:
 
     def begin(self) -> Standing:
         """The weights on their grids as they came; what the score is compared with."""
-        lesson = self.taught.lesson
-        came = self.judge()
-        self.reference = came
-        if lesson.teachers:
-            original = (one for one in lesson.teachers if one.name == "baseline")
-            asked = next(original, lesson.teachers[0])
-            self.reference = held_out_score(
-                asked, lesson, self.samples, self.rows.held, self.context
-            )
+        self.reference = self.judge(self.original())
         latent = [[p.data.clone() for p in grid.tensor.parameters] for grid in self.grids]
         for grid, values in zip(self.grids, latent, strict=True):
             for parameter, value in zip(grid.tensor.parameters, values, strict=True):
@@ -177,10 +170,19 @@ class _Rounds:
                 rate = price_for(self.grids, kept.latent, bends, fraction)
             return priced(self.grids, kept.latent, bends, rate), rate
 
-    def judge(self) -> float:
-        """The held-out score of what the module holds."""
-        lesson, view = self.taught.lesson, self.taught.view
-        return held_out_score(view, lesson, self.samples, self.rows.held, self.context)
+    def original(self) -> Teacher | None:
+        """Whom the score is compared with; None where no drop is the target."""
+        if self.spec.reference is None:
+            return None
+        lesson, name = self.taught.lesson, self.spec.reference
+        taught = (one for one in lesson.teachers if one.name == name)
+        model = self.context.teachers[name]
+        return next(taught, None) or judged(name, model, lesson.outputs, self.context.threads)
+
+    def judge(self, other: Teacher | None = None) -> float:
+        """The held-out score of what the module holds, or of another model."""
+        lesson, asked = self.taught.lesson, other or self.taught.view
+        return held_out_score(asked, lesson, self.samples, self.rows.held, self.context)
 
     def standing(self, latent: Latent, score: float) -> Standing:
         """What the module holds now, remembered."""

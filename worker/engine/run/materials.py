@@ -11,7 +11,7 @@ from lathe.errors import DataMismatch
 from lathe.facts import IoSpec
 from lathe.job import Split
 from lathe.techniques import AnyStep
-from lathe.techniques.lessons import taught
+from lathe.techniques.lessons import asked_models
 from worker.engine.context import Samples
 from worker.engine.data import Side, SplitSamples
 from worker.engine.measure.evaluate import Pair
@@ -34,12 +34,7 @@ class Materials:
     def open(cls, task: Compress, folder_in: Path, steps: Iterable[AnyStep]) -> Self:
         """Map the splits of the job and load the teachers that `steps` name."""
         data = task.spec.data
-        names = {
-            teacher.model
-            for step in steps
-            for _, training in taught(step)
-            for teacher in training.teachers
-        }
+        names = {name for step in steps for name in asked_models(step)}
         opener = _Opener(task, folder_in)
         return cls(
             io=task.model.facts.io,

@@ -66,6 +66,13 @@ class Teacher:
             tick()
 
 
+def judged(
+    name: str, model: onnx.ModelProto, outputs: tuple[str, ...], threads: int
+) -> Teacher:
+    """A model that nobody learns from: it has no share in a lesson and no table."""
+    return Teacher(name, 0.0, open_session(model, threads=threads), outputs, np.zeros(0, bool))
+
+
 def arrays(batch: Batch) -> Arrays:
     """The inputs of a batch as onnxruntime takes them."""
     return {name: tensor.cpu().numpy() for name, tensor in batch.inputs.items()}

@@ -157,14 +157,12 @@ class _Run:
         return chosen, rows
 
     def _original(self) -> onnx.ModelProto:
-        """What a loss is counted from: the first teacher, where the job has it at hand and it
-        answers in the same form, else the model as it came."""
-        ours = io_spec(self.model)
-        for teacher in self.spec.teachers:
-            model = self.context.teachers.get(teacher.model)
-            if model is not None and io_spec(model) == ours:
-                return model
-        return self.model
+        """What a loss is counted from: the target's reference where it answers in the same
+        form, else the model as it came."""
+        if self.spec.reference is None:
+            return self.model
+        model = self.context.teachers[self.spec.reference]
+        return model if io_spec(model) == io_spec(self.model) else self.model
 
     def _look(self, some: Some) -> _Seen | None:
         """Open the model in stages and measure what its outputs feel."""

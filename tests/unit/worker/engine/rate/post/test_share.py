@@ -50,6 +50,7 @@ def light(context: Context, mixed: onnx.ModelProto, mixed_inputs: Arrays) -> Con
 
 def shared(model: onnx.ModelProto, context: Context, **spec: object) -> Outcome:
     before = Checkpoint(model)
+    context = replace(context, teachers={"baseline": model} | context.teachers)
     done = share_rate_distortion(before, ShareRateDistortion.model_validate(spec), context)
     check_kept(before, done.checkpoint)
     return done
@@ -130,9 +131,7 @@ def test_a_target_that_cannot_be_met_gives_the_best_found(
     assert least < usual
 
 
-def test_a_loss_is_counted_from_the_first_teacher(
-    dense: onnx.ModelProto, context: Context
-) -> None:
+def test_a_loss_is_counted_from_the_baseline(dense: onnx.ModelProto, context: Context) -> None:
     worse = onnx.ModelProto()
     worse.CopyFrom(dense)
     bias = initializers(worse)["b_bias"]
