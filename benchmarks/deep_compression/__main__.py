@@ -5,8 +5,8 @@ decoded in a fresh process with lathe.packed alone and judged there by onnxrunti
 kept in build/deep_compression/rows/, so a long run can be made in pieces (`--only
 lenet-5/classic --seeds 1`); the table and benchmarks/results/deep_compression.json hold all
 that are there. LeNet's teachers and dense baselines are trained from scratch first, with
-augmentation and, for the LeNets, distillation; a compressed net learns from the dense one,
-from both teachers and from augmented images, unless its case says otherwise.
+augmentation and, for the LeNets, distillation; a compressed net learns from the labels of
+augmented images, and from the dense net and both teachers where its case says so.
 """
 
 import argparse

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.deep_compression.lenets import PARAMETERS, cases
 from benchmarks.deep_compression.stage import Given
 from lathe.job import JobSpec
-from lathe.techniques.train import Training
+from lathe.techniques.train import Taught, Training
 
 MODEL, DATA = "mdl_01k3b8e0q0f3zv3x5m8b2k7y9d", "dat_01k3b8e0q0f3zv3x5m8b2k7y9d"
 TEACHERS = ("mdl_01k3b8e0q0f3zv3x5m8b2k7y9e", "mdl_01k3b8e0q0f3zv3x5m8b2k7y9f")
@@ -45,9 +45,18 @@ def test_an_ingredient_that_is_left_out_is_nowhere(name: str) -> None:
     trainings = [s for step in job(name, "no-augmentation").pipeline for s in taught(step)]
     assert trainings
     assert all(step.augment is None for step in trainings)
-    alone = [s for step in job(name, "no-teacher").pipeline for s in taught(step)]
+    alone = [s for step in job(name, "deep-compression").pipeline for s in taught(step)]
     assert all(not getattr(step, "teachers", ()) for step in alone)
     assert all(step.augment for step in alone)
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_the_original_and_both_larger_nets_teach_every_training(name: str) -> None:
+    trainings = [s for step in job(name, "with-teachers").pipeline for s in taught(step)]
+    assert trainings
+    for step in trainings:
+        assert isinstance(step, Taught)
+        assert [teacher.model for teacher in step.teachers] == ["baseline", *TEACHERS]
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
