@@ -11,6 +11,7 @@ from lathe.errors import CorruptModel, NotAModel, UnsafeArchive, UnsafeExternalD
 from worker.engine.intake.archive import ArchiveDamagedError, ArchiveRefusedError
 from worker.engine.intake.external_data import bring_in, is_external
 from worker.engine.intake.file_kind import FileKind, file_kind
+from worker.engine.intake.pt2.load import exported, is_pt2
 from worker.engine.intake.tar_archive import unpack_tar
 from worker.engine.intake.tensors import check_declared, every_tensor
 from worker.engine.intake.text import check_text
@@ -19,7 +20,7 @@ from worker.engine.onnx_file.place import Place
 from worker.engine.onnx_file.read import Skimmed, skim
 from worker.wire import Limits
 
-ModelFormat = Literal["onnx", "onnx-archive"]
+ModelFormat = Literal["onnx", "onnx-archive", "pt2"]
 EXPORT = "export the model with torch.onnx.export(model, args, 'model.onnx', dynamo=True)"
 REMEDY: dict[FileKind, str] = {
     "empty": "the file is empty; upload it again",
@@ -42,7 +43,6 @@ REMEDY: dict[FileKind, str] = {
 }
 FOREIGN_MEMBERS: tuple[tuple[str, str], ...] = (
     ("data.pkl", f"the archive is a PyTorch checkpoint or TorchScript file; {EXPORT}"),
-    ("archive_format", f"the archive is a .pt2 program of torch.export; {EXPORT}"),
     ("saved_model.pb", "the archive is a TensorFlow SavedModel; convert it with tf2onnx"),
     ("model.weights.h5", "the archive is a .keras file; convert it with tf2onnx"),
     ("model.safetensors", f"the archive is a Hugging Face folder; {EXPORT}"),
@@ -65,7 +65,8 @@ def load_model(
             return _checked(_lone(upload)), "onnx"
         case "zip" | "tar" | "tar.gz":
             with _archive_errors():
-                return _checked(_from_archive(upload, folder, kind, limits)), "onnx-archive"
+                model, form = _from_archive(upload, folder, kind, limits)
+            return _checked(model), form
         case "unknown" if _reads_as_model(upload):
             return _checked(_lone(upload)), "onnx"
         case _:
@@ -103,12 +104,15 @@ def _lone(upload: Path) -> onnx.ModelProto:
 
 def _from_archive(
     upload: Path, folder: Path, kind: Literal["zip", "tar", "tar.gz"], limits: Limits
-) -> onnx.ModelProto:
+) -> tuple[onnx.ModelProto, ModelFormat]:
     files = (
         unpack_zip(upload, folder, limits)
         if kind == "zip"
         else unpack_tar(upload, folder, limits, gzipped=kind == "tar.gz")
     )
+    form: ModelFormat = "onnx-archive"
+    if is_pt2(files):
+        files, form = exported(files, folder / "exported"), "pt2"
     found = [name for name in files if name.lower().endswith(".onnx") and not _is_junk(name)]
     if not found:
         raise NotAModel(_foreign(list(files)))
@@ -120,7 +124,7 @@ def _from_archive(
     skimmed = _parsed(files[found[0]])
     bring_in(skimmed.model, str(PurePosixPath(found[0]).parent), files)
     skimmed.map_in()
-    return skimmed.model
+    return skimmed.model, form
 
 
 def _is_junk(name: str) -> bool:

@@ -90,7 +90,7 @@ def _safetensors() -> bytes:
         (b"\x1c\0\0\0TFL3" + bytes(64), "TensorFlow Lite"),
         (b"\xfd7zXZ\0" + bytes(64), "packed with xz"),
         (_zip({"net/data.pkl": b"x"}), "PyTorch checkpoint"),
-        (_zip({"net/archive_format": b"pt2"}), "torch.export"),
+        (_zip({"net/archive_format": b"pt2"}), "holds 0 programs"),
         (_zip({"train/x.npy": b"x"}), "data set"),
         (_zip({"readme.txt": b"x"}), "no .onnx file"),
         (_zip({"a.onnx": b"x", "b.onnx": b"x"}), "2 .onnx files"),
