@@ -73,9 +73,13 @@ def jobs(case: Case, epochs: int) -> list[Job]:
     }
     coded = "Lathe rate-distortion, no training"
     steps: list[dict[str, Any]] = [shared, stored]
+    measured = {"technique": "quantize.choose", "max_drop": case.most_lost}
+    chosen = Job("Lathe int8 by measuring", [measured, stored], ("calibration",), judged=True)
     if case.task == "similarity":
         return [
             Job("Lathe dynamic int8", [{"technique": "quantize.dynamic"}, stored], ()),
+            chosen,
+            Job("Lathe int4 weights", [{"technique": "quantize.weights"}, stored], ()),
             Job(coded, steps, ("calibration",), judged=True),
         ]
     half: list[dict[str, Any]] = [
@@ -90,6 +94,7 @@ def jobs(case: Case, epochs: int) -> list[Job]:
     ]
     return [
         Job("Lathe static int8", [{"technique": "quantize.static"}, stored], ("calibration",)),
+        chosen,
         Job(f"Lathe half the work, {epochs} epochs", half, ("train",), judged=True),
         Job(coded, steps, ("calibration", "train"), judged=True),
     ]
