@@ -71,6 +71,9 @@ class Failure(Fact):
     retryable: bool
     detail: str
     param: str | None = None
+    step: int | None = Field(
+        None, description="Of a job: position, from 0, of the step that failed."
+    )
 
 
 class Refused(Exception):  # noqa: N818 - an answer to a person, not always an error

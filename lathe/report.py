@@ -185,4 +185,7 @@ class Report(Fact):
     noise: tuple[NoisePoint, ...] = ()
     environment: Environment
     warnings: tuple[str, ...] = ()
-    failure: Failure | None = None
+    failure: Failure | None = Field(
+        None,
+        description="Why the job has failed; all else is then about the steps before that.",
+    )

@@ -5,11 +5,9 @@ engine refuses, or breaks on, becomes the one last message; a child that dies wi
 crashed.
 """
 
-import errno
 import fcntl
 import logging
 import os
-import re
 import signal
 import tempfile
 import threading
@@ -17,8 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from lathe.errors import Internal, OutOfDisk, OutOfMemory, Refused, ResourceExhausted
+from lathe.errors import Internal, Refused
 from worker.engine.measure.locks import TimingLock
+from worker.engine.run.refusals import exhausted
 from worker.order import LOCK, LOG, PIPE, Order
 from worker.orphan import die_with_parent
 from worker.sandbox import confine
@@ -39,12 +38,6 @@ Say = Callable[[Message], None]
 
 _STDOUT, _STDERR, _PIPE_FD, _LOCK_FD = 1, 2, 3, 4
 _ABOVE, _LAST = 64, 1 << 20
-_DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT}
-_NO_MEMORY = re.compile(  # torch, onnxruntime and C++ say it only in words
-    r"can.?t allocate memory|cannot allocate memory|failed to allocate memory|bad.?alloc"
-    r"|CUDA out of memory",
-    re.IGNORECASE,
-)
 
 
 class Perform(Protocol):
@@ -119,19 +112,9 @@ def _ending(order: Order, perform: Perform, say: Say) -> Ending:
 
 
 def _explained(error: Exception) -> Refused:
-    text = str(error)
-    if isinstance(error, MemoryError) or _NO_MEMORY.search(text):
-        return OutOfMemory(
-            "The job needs more memory than it may use. Use smaller batches or fewer samples, "
-            "or ask for a worker with more memory."
-        )
-    if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
-        return OutOfDisk("The job's folder is full. Try again later, or with less data.")
-    if isinstance(error, OSError) and error.errno == errno.EFBIG:
-        return ResourceExhausted(
-            "The job wrote a file over this worker's limit for one file. Ask for a worker with "
-            "a higher one."
-        )
+    ran_out = exhausted(error)
+    if ran_out is not None:
+        return ran_out
     logging.getLogger(__name__).error("the task broke", exc_info=error)
     return Internal(
         f"Lathe made a mistake ({type(error).__name__}); the worker's log has the details. "

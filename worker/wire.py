@@ -168,7 +168,7 @@ class OutFile(Fact):
 
 
 class Compressed(Fact):
-    """The job's result."""
+    """The job's result; that of a failed job, whose report says so, is the best so far."""
 
     kind: Literal["compressed"] = "compressed"
     report: Report
@@ -177,11 +177,10 @@ class Compressed(Fact):
 
 
 class Refusal(Fact):
-    """The task ends with a named failure; `step` is where."""
+    """The task ends with a named failure, and nothing to hand over."""
 
     kind: Literal["refusal"] = "refusal"
     failure: Failure
-    step: str | None = None
 
 
 Message = Annotated[

@@ -23,7 +23,8 @@ router = APIRouter(prefix="/v1/jobs/{job_id}", tags=["artifacts"])
 async def list_artifacts(
     job_id: str, caller: Reader, db: ReadDb, paging: Paged
 ) -> Page[ArtifactView]:
-    """The job's files, newest first; none before it has succeeded."""
+    """The job's files, newest first; none before it has ended. Those of a failed job are of
+    the best so far, where a step had changed something."""
     await jobs.find(db, caller.project_id, job_id)
     statement = results.artifacts(caller.project_id).where(Artifact.job_id == job_id)
     return await page(db, statement, Artifact, paging, present.artifact)
@@ -66,7 +67,7 @@ async def read_report_page(
 async def _file(session: AsyncSession, caller: Caller, job_id: str, kind: str) -> File:
     job = await jobs.find(session, caller.project_id, job_id)
     if not JobState(job.state).finished:
-        raise NotReady(f"the job is {job.state}; its report comes when it has succeeded")
+        raise NotReady(f"the job is {job.state}; its report comes when it has ended")
     statement = results.artifacts(caller.project_id).where(
         Artifact.job_id == job_id, Artifact.kind == kind
     )

@@ -60,13 +60,14 @@ def close(
     _settle_steps(session, job, state)
     if job.kind == JobKind.INSPECT and state is not JobState.SUCCEEDED:
         _reject(session, job, failure or _inspection_cancelled())
-    feed.append(session, job.id, _EVENTS[state], job.verdict or data or {})
+    feed.append(session, job.id, _EVENTS[state], data or job.verdict or {})
 
 
 def compressed(
     session: Session, job: Job, report: Report, artifacts: Sequence[NewArtifact]
 ) -> None:
-    """End a compression with its report's verdict, its files and its numbers."""
+    """End a compression with its report's verdict, its files and its numbers; one of which a
+    step failed has them of the best so far."""
     for made in artifacts:
         session.add(
             Artifact(
@@ -83,7 +84,8 @@ def compressed(
     _measurements(session, job, spec.baseline or spec.model, None, report.baseline, report)
     for candidate in report.candidates:
         _measurements(session, job, spec.model, candidate.id, candidate, report)
-    close(session, job, JobState.SUCCEEDED, verdict=report.verdict)
+    state = JobState.SUCCEEDED if report.failure is None else JobState.FAILED
+    close(session, job, state, report.failure, report.verdict)
 
 
 def model_ready(session: Session, job: Job, facts: ModelFacts, canonical: Stored) -> None:

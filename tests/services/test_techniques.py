@@ -73,3 +73,26 @@ def test_a_job_runs_its_steps_and_hands_over_a_file_that_runs(
         small = stand.lathe.download(files["packed"], tmp_path)
         packed.unpack(small, tmp_path / "again.onnx")
         assert (tmp_path / "again.onnx").read_bytes() == model.read_bytes()
+
+
+def test_a_job_whose_second_step_fails_hands_over_what_the_first_one_made(
+    stand: Stand, tmp_path: Path
+) -> None:
+    steps: list[dict[str, Any]] = [
+        {"id": "mask", "technique": "prune.weights", "sparsity": 0.5},
+        {"id": "slim", "technique": "prune.channels", "keep_macs": 0.0001},
+        {"id": "int8", "technique": "quantize.dynamic"},
+    ]
+    job = stand.lathe.wait(stand.lathe.submit(stand.spec(steps)).id, timeout_s=300)
+    assert job.state is JobState.FAILED
+    assert job.failure is not None
+    assert (job.failure.code, job.failure.step) == ("budget_unreachable", 1)
+    assert [step.state for step in job.steps] == ["succeeded", "failed", "skipped"]
+    assert job.verdict is not None
+    assert job.verdict.best == "mask"
+    assert stand.lathe.report(job.id).failure == job.failure
+    files = {file.kind: file for file in stand.lathe.artifacts(job.id)}
+    assert files["onnx"].candidate == "mask"
+    model = stand.lathe.download(files["onnx"], tmp_path)
+    (y,) = ort.InferenceSession(model).run(None, {"x": np.zeros((2, *SHAPE), np.float32)})
+    assert np.isfinite(y).all()

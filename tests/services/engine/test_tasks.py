@@ -293,7 +293,7 @@ def test_a_refused_step_is_named(staged: Path, tmp_path: Path) -> None:
     ]
     ending = bench.perform(compress(job(pipeline=steps), model, data))
     assert isinstance(ending, Refusal)
-    assert (ending.step, ending.failure.code) == ("slim", "unknown_layer")
+    assert (ending.failure.step, ending.failure.code) == (1, "unknown_layer")
 
 
 def embedder(rng: np.random.Generator) -> onnx.ModelProto:

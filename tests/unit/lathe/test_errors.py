@@ -23,6 +23,7 @@ def test_a_failure_comes_back_as_it_went() -> None:
         "retryable": False,
         "detail": "no layer 'fc'",
         "param": "pipeline.0.protect.1",
+        "step": None,
     }
     assert Failure.model_validate(stored | {"newer": 1}) == failure
 

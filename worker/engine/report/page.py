@@ -31,6 +31,7 @@ REALISED = {
     "neither": ("Neither smaller nor faster", "bad"),
     "unmeasured": ("Unmeasured", "plain"),
 }
+CUT_SHORT = ("Cut short", "bad")
 LIMITS = {True: ("Limits hold", "good"), False: ("Limit missed", "bad")}
 
 
@@ -41,6 +42,8 @@ def page(report: Report) -> str:
     badges = [REALISED[verdict.realised]]
     if verdict.constraints_met is not None:
         badges.append(LIMITS[verdict.constraints_met])
+    if report.failure is not None:
+        badges.append(CUT_SHORT)
     return TEMPLATE.render(
         report=report,
         best=best,

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from lathe.errors import Failure
 from lathe.job import JobSpec
-from lathe.report import GroupScore, LayerReport, NoisePoint, Report
+from lathe.report import GroupScore, LayerReport, NoisePoint, Report, Verdict
 from lathe.spec_version import version_of
 from worker.engine.checkpoint import Checkpoint, load
 from worker.engine.measure.environment import environment
@@ -19,6 +20,7 @@ from worker.engine.run.desk import Desk
 from worker.engine.run.layers_report import layer_reports
 from worker.engine.run.materials import Materials
 from worker.engine.run.scores import class_scores, group_scores, worst_classes
+from worker.engine.run.sentence import cut_short
 from worker.engine.run.steps import Ran
 from worker.engine.run.subject import BASELINE, Subject
 from worker.engine.run.verdict import decide
@@ -33,7 +35,7 @@ def proof(
 ) -> Compressed:
     """Decide, look closer at the best candidate, and write report.json and report.html."""
     spec = task.spec
-    verdict = decide(spec, measured.baseline, measured.candidates)
+    verdict = _verdict(spec, measured, ran.failure)
     state = next(state for state in ran.states if state.step == verdict.best)
     checkpoint = load(state.checkpoint)
     classes, groups = _scores(spec, materials, measured, verdict.best)
@@ -53,6 +55,7 @@ def proof(
             update={"spec_version": version_of(spec)}
         ),
         warnings=(*_shared_data(spec), *measured.warnings),
+        failure=ran.failure,
     )
     files = [
         file
@@ -63,6 +66,14 @@ def proof(
     return Compressed(
         report=report, io=task.model.facts.io, files=(*files, *_written(report, desk.out))
     )
+
+
+def _verdict(spec: JobSpec, measured: Measured, failure: Failure | None) -> Verdict:
+    verdict = decide(spec, measured.baseline, measured.candidates)
+    if failure is None:
+        return verdict
+    said = f"{verdict.sentence} {cut_short(spec, verdict.best, failure)}"
+    return verdict.model_copy(update={"sentence": said})
 
 
 def _layers(

@@ -1,5 +1,6 @@
 """The verdict's sentence: plain words that a stranger understands, with their figures."""
 
+from lathe.errors import Failure
 from lathe.job import JobSpec
 from lathe.report import Candidate, Comparison
 from worker.engine.run import figures
@@ -19,6 +20,12 @@ def sentence(spec: JobSpec, baseline: Candidate, candidate: Candidate) -> str:
     if spec.task is not None:
         parts.append(_quality(spec.task.measured[0], baseline, candidate))
     return "; ".join(part for part in parts if part) + "." + _limits(spec, candidate)
+
+
+def cut_short(spec: JobSpec, best: str, failure: Failure) -> str:
+    """Which step failed, and whose state the candidate `best` is."""
+    failed = "a step" if failure.step is None else f"the step {spec.step_id(failure.step)!r}"
+    return f"This is the state after {best!r}: {failed} failed ({failure.code})."
 
 
 def _costs(baseline: Candidate, candidate: Candidate) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from lathe.errors import Failure, OutOfDisk
 from lathe.job import JobSpec
 from lathe.report import StepReport
 from lathe.techniques.optimize import OptimizeGraph
@@ -21,7 +22,7 @@ from worker.engine.run.counts import Counts
 from worker.engine.run.desk import Desk
 from worker.engine.run.examples import example_inputs
 from worker.engine.run.materials import Materials
-from worker.engine.run.refusals import stopping
+from worker.engine.run.refusals import Stopped, stopping
 from worker.engine.run.traits import check_kept
 from worker.engine.train.state import Trainings
 from worker.wire import Compress, StepFinished, StepStarted, TrainingSaved
@@ -41,14 +42,20 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """Every state that can be measured, in step order, and every step's report."""
+    """Every state that can be measured, in step order, and every finished step's report;
+    `failure` is that of the step that could not be finished."""
 
     states: tuple[State, ...]
     reports: tuple[StepReport, ...]
+    failure: Failure | None = None
 
 
 def run_steps(task: Compress, materials: Materials, desk: Desk) -> Ran:
-    """Carry out the steps after the reused ones; raises Stopped with the step's id."""
+    """Carry out the steps after the reused ones, up to the first that fails.
+
+    Raises Stopped where the first of all fails, or the disk is full, which another worker's
+    may not be.
+    """
     states = [
         State(
             staged.report.id, desk.inside / staged.checkpoint, Counts.of_report(staged.report)
@@ -60,24 +67,42 @@ def run_steps(task: Compress, materials: Materials, desk: Desk) -> Ran:
     current = _start(task, desk.inside)
     counts = Counts.of_report(reports[-1]) if reports else Counts().after(current)
     for position in range(len(task.reused), len(task.spec.pipeline)):
-        step_id = task.spec.step_id(position)
-        desk.say(StepStarted(step=step_id))
-        path = desk.out / f"{step_id}.checkpoint"
-        with (
-            stopping(step_id),
-            tempfile.TemporaryDirectory(dir=desk.out) as scratch,
-            desk.working(step=step_id) as progress,
-        ):
-            context = _context(task, materials, position, Path(scratch), progress, desk)
-            outcome, report = _timed(current, context, materials, task.spec, position)
-            counts = counts.after(outcome.checkpoint)
-            report = report.model_copy(update={"facts": report.facts | counts.as_facts()})
-            save(outcome.checkpoint, path)
-        desk.say(StepFinished(step=step_id, checkpoint=path.name, report=report))
-        current = load(path)  # the step's own files are gone with its scratch folder
-        states.append(State(step_id, path, counts))
+        try:
+            with stopping(position):
+                state, report = _finished(task, materials, desk, position, current, counts)
+        except Stopped as stopped:
+            if not states or isinstance(stopped.refused, OutOfDisk):
+                raise
+            return Ran(tuple(states), tuple(reports), stopped.failure())
+        current, counts = load(state.checkpoint), state.counts
+        states.append(state)
         reports.append(report)
     return Ran(tuple(states), tuple(reports))
+
+
+def _finished(
+    task: Compress,
+    materials: Materials,
+    desk: Desk,
+    position: int,
+    before: Checkpoint,
+    counts: Counts,
+) -> tuple[State, StepReport]:
+    """The step at `position`, carried out; its own files are gone with its scratch folder."""
+    step_id = task.spec.step_id(position)
+    desk.say(StepStarted(step=step_id))
+    path = desk.out / f"{step_id}.checkpoint"
+    with (
+        tempfile.TemporaryDirectory(dir=desk.out) as scratch,
+        desk.working(step=step_id) as progress,
+    ):
+        context = _context(task, materials, position, Path(scratch), progress, desk)
+        outcome, report = _timed(before, context, materials, task.spec, position)
+        counts = counts.after(outcome.checkpoint)
+        report = report.model_copy(update={"facts": report.facts | counts.as_facts()})
+        save(outcome.checkpoint, path)
+    desk.say(StepFinished(step=step_id, checkpoint=path.name, report=report))
+    return State(step_id, path, counts), report
 
 
 def derived_seed(seed: int, position: int) -> int:

@@ -17,6 +17,7 @@ from app.store.rows import (
     Model,
     StepCache,
 )
+from lathe.errors import TrainingDiverged
 from lathe.job import JobSpec
 from lathe.report import Candidate, Environment, Measurement, Report, StepReport, Verdict
 from lathe.states import JobKind, JobState, Queue
@@ -113,6 +114,26 @@ def test_a_compression_ends_with_its_files_numbers_and_verdict(session: Session)
     ]
     types = session.scalars(select(Event.type).order_by(Event.seq)).all()
     assert types == ["started", "succeeded"]
+
+
+def test_a_job_of_which_a_step_failed_ends_as_failed_with_the_files_of_the_best_so_far(
+    session: Session,
+) -> None:
+    job = running(session)
+    failure = TrainingDiverged("the loss is not finite").failure()
+    failed = report().model_copy(update={"failure": failure.model_copy(update={"step": 2})})
+    files = [NewArtifact(stored("a", "aa"), "onnx", "m.onnx", "application/onnx", "s")]
+    endings.compressed(session, job, failed, files)
+    session.flush()
+    assert job.state == JobState.FAILED
+    assert job.failure is not None
+    assert (job.failure["code"], job.failure["step"]) == ("training_diverged", 2)
+    assert job.verdict is not None
+    assert job.verdict["best"] == "s"
+    assert session.scalars(select(Artifact.candidate)).all() == ["s"]
+    last = session.scalars(select(Event).order_by(Event.seq.desc())).first()
+    assert last is not None
+    assert (last.type, last.data["code"]) == ("failed", "training_diverged")
 
 
 def test_the_first_writer_of_a_cache_key_wins(session: Session) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from lathe.errors import TrainingDiverged
 from lathe.job import JobSpec
 from lathe.report import (
     Candidate,
@@ -222,6 +223,13 @@ def test_the_verdict_and_its_figures_stand_on_top(html: str) -> None:
     )
     assert "Accuracy \N{MINUS SIGN}2.00 points before 90.00 % after 88.00 %" in words
     assert "Limit missed" in words
+
+
+def test_the_page_of_a_failed_job_says_why_it_stopped() -> None:
+    failure = TrainingDiverged("the loss became <infinite>").failure()
+    told = page(report(spec(), failure=failure.model_dump(by_alias=False)))
+    assert "the loss became &lt;infinite&gt;" in told
+    assert ">Cut short</span>" in told
 
 
 def test_a_packed_file_leads_and_its_tensors_are_listed() -> None:
