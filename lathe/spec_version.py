@@ -31,7 +31,8 @@ _TECHNIQUES = {
 }
 _LATER_KEYS = {
     **dict.fromkeys(("augment", "betas", "recover"), 2),
-    **dict.fromkeys(("features", "pattern", "reestimate_norms", "warmup"), 3),
+    **dict.fromkeys(("batch_norms", "features", "pattern"), 3),
+    **dict.fromkeys(("reestimate_norms", "warmup"), 3),
     "prune.weights samples": 3,
 }
 _VALUES = {  # of keys whose set of values has grown

@@ -27,6 +27,6 @@ class Slim50(Recipe):
         return Plan(
             (
                 PruneChannels(keep_macs=KEEP_MACS, rounds=ROUNDS),
-                Distill(loss=loss, epochs=EPOCHS),
+                Distill(loss=loss, epochs=EPOCHS, batch_norms="restore"),
             )
         )

@@ -95,10 +95,22 @@ class Training(Step):
     )
 
 
+BatchNorms = Annotated[
+    Literal["restore", "none"],
+    Field(
+        exclude_if=lambda norms: norms == "none",  # older workers do not know the key
+        description="restore: while it trains, a BatchNorm stands again behind each Conv into "
+        "which an exporter may have merged one, with the mean and variance that its output has "
+        "on train examples, so that the function stays; afterwards it is merged again.",
+    ),
+]
+
+
 class Recover(Training):
     """Fine-tune on the labels of the train split."""
 
     technique: Literal["train.recover"] = "train.recover"
+    batch_norms: BatchNorms = "none"
 
 
 class Teacher(Spec):
@@ -193,3 +205,13 @@ class Distill(Taught):
         exclude_if=lambda features: not features,  # older workers do not know the key
         description="Layers whose values are imitated besides the outputs.",
     )
+    batch_norms: BatchNorms = "none"
+
+    @model_validator(mode="after")
+    def _features_are_what_layers_make(self) -> Self:
+        if self.features and self.batch_norms == "restore":
+            raise ValueError(
+                "batch_norms: a restored BatchNorm would stand between a layer and the "
+                "features that are compared; leave one of the two out"
+            )
+        return self

@@ -71,7 +71,7 @@ def test_slim_50_halves_the_work_and_follows_the_labels_where_a_task_has_some() 
         assert isinstance(prune, PruneChannels)
         assert prune.keep_macs == 0.5
         assert isinstance(distill, Distill)
-        assert distill.loss.hard == hard
+        assert (distill.loss.hard, distill.batch_norms) == (hard, "restore")
     assert "give data.train" in refusal("slim-50")[0][1]
 
 

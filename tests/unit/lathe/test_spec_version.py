@@ -31,6 +31,8 @@ def test_a_key_or_value_that_an_older_worker_does_not_know_needs_a_newer_one() -
         ({"schedule": "constant"}, 1),
         ({"schedule": "linear"}, 3),
         ({"warmup": 0.1}, 3),
+        ({"batch_norms": "none"}, 1),
+        ({"batch_norms": "restore"}, 3),
         ({"optimizer": {"kind": "adagrad"}}, 3),
         ({"optimizer": {"kind": "adam", "betas": [0.9, 0.99]}, "warmup": 0.1}, 3),
     ):

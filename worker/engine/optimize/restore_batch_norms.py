@@ -17,7 +17,7 @@ Statistics of batches b of n_b examples are put together as Chan, Golub and LeVe
     y (N, C, *spatial)    m_b, v_b, mean, var, gamma, beta (C,)
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,15 +38,18 @@ BIAS = 2  # place of a convolution's bias
 Statistics = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
-def restore_batch_norms(model: onnx.ModelProto, batches: Sequence[Arrays]) -> tuple[str, ...]:
+def restore_batch_norms(
+    model: onnx.ModelProto, batches: Sequence[Arrays], leave: Collection[str] = ()
+) -> tuple[str, ...]:
     """Insert one, in place, behind each Conv with a bias whose answer is no output and is not
     normalised yet; the names of the weights before them, in graph order.
 
     A merged norm always leaves a bias, so a Conv without one never had a norm. `batches` are
     inputs by name, at least one; their examples should be as those to train with. Names of
-    all values, weights and doors stay.
+    all values, weights and doors stay. A Conv that reads a tensor in `leave` has none.
     """
-    found = [node for node in model.graph.node if _bare(model, node)]
+    bare = (node for node in model.graph.node if _bare(model, node))
+    found = [node for node in bare if not set(leave).intersection(node.input)]
     if not found:
         return ()
     statistics = _statistics(model, found, batches)

@@ -1,6 +1,7 @@
 """train.distill: imitate the outputs of one or several teachers; see imitation.py."""
 
 from dataclasses import replace
+from functools import partial
 
 from lathe.techniques.train import Distill
 from worker.engine.checkpoint import Checkpoint
@@ -11,6 +12,7 @@ from worker.engine.outcome import Outcome
 from worker.engine.train.course import course
 from worker.engine.train.hints import Regressors, hints, shown, with_outputs_of
 from worker.engine.train.retrain import retrain
+from worker.engine.train.with_batch_norms import with_batch_norms
 
 
 def distill(checkpoint: Checkpoint, spec: Distill, context: Context) -> Outcome:
@@ -21,6 +23,13 @@ def distill(checkpoint: Checkpoint, spec: Distill, context: Context) -> Outcome:
     """
     if spec.features:
         return _with_features(checkpoint, spec, context)
+    train = partial(_taught, spec=spec, context=context)
+    if spec.batch_norms == "restore":
+        return with_batch_norms(checkpoint, context, train)
+    return train(checkpoint)
+
+
+def _taught(checkpoint: Checkpoint, spec: Distill, context: Context) -> Outcome:
     taught = course(checkpoint, spec, context)
     return retrain(checkpoint, taught.view, spec, taught.lesson, context, taught.facts)
 

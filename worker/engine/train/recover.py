@@ -1,5 +1,7 @@
 """train.recover: fine-tune on the labels of the train split, to regain what a step cost."""
 
+from functools import partial
+
 from lathe.techniques.train import Recover
 from worker.engine.checkpoint import Checkpoint
 from worker.engine.context import Context
@@ -7,6 +9,7 @@ from worker.engine.outcome import Outcome
 from worker.engine.train.augmentation import refuse_maps
 from worker.engine.train.objective import objective
 from worker.engine.train.retrain import retrain, trainable
+from worker.engine.train.with_batch_norms import with_batch_norms
 
 
 def recover(checkpoint: Checkpoint, spec: Recover, context: Context) -> Outcome:
@@ -14,6 +17,13 @@ def recover(checkpoint: Checkpoint, spec: Recover, context: Context) -> Outcome:
 
     Raises StepImpossible, TrainingDiverged and EffectLost.
     """
+    train = partial(_trained, spec=spec, context=context)
+    if spec.batch_norms == "restore":
+        return with_batch_norms(checkpoint, context, train)
+    return train(checkpoint)
+
+
+def _trained(checkpoint: Checkpoint, spec: Recover, context: Context) -> Outcome:
     view, samples, _ = trainable(checkpoint, context)
     refuse_maps(spec.augment, samples)
     lesson = objective(context.task, context.io, checkpoint.model)
