@@ -17,7 +17,7 @@ from lathe.techniques.quantize import (
     QuantizeWeights,
 )
 from lathe.techniques.rate import RateDistortion, ShareRateDistortion
-from lathe.techniques.share import ShareWeights
+from lathe.techniques.share import ShareDictionary, ShareWeights
 from lathe.techniques.train import Distill, Recover, Regularize
 
 AnyStep = (
@@ -35,6 +35,7 @@ AnyStep = (
     | RateDistortion
     | ShareRateDistortion
     | ShareWeights
+    | ShareDictionary
     | QuantizeStatic
     | QuantizeDynamic
     | QuantizeChoose

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from lathe.techniques.step import LayerId, Needs
+from lathe.techniques.step import LayerId, Needs, Step
 from lathe.techniques.train import Adam, DistillLoss, Optimizer, Taught, Teacher
 
 
@@ -33,3 +33,32 @@ class ShareWeights(Taught):
     )
     teachers: tuple[Teacher, ...] = Field((), max_length=8)
     loss: DistillLoss = Field(default_factory=lambda: DistillLoss(hard=1.0))
+
+
+class ShareDictionary(Step):
+    """Replace Conv, Gemm and MatMul by two layers each: atoms that all outputs share, and
+    sparse codes that add them up.
+
+    The weight matrix is codes times atoms, most codes being zero: sparse coding; Aharon, Elad
+    and Bruckstein 2006, with orthonormal atoms as Bao, Cai and Ji 2013. The ONNX file is
+    smaller by what the atoms are fewer; the zeros pay in encode.entropy, and stay in training.
+    """
+
+    technique: Literal["share.dictionary"] = "share.dictionary"
+    keep_nonzero: float = Field(
+        0.5,
+        gt=0,
+        lt=1,
+        description="Numbers of atoms and codes of a layer together, zeros left out, as a "
+        "fraction of its weights.",
+    )
+    iterations: int = Field(
+        30, ge=1, le=1000, description="Most rounds of coding and fitting atoms of a layer."
+    )
+    min_energy: float = Field(
+        0.5,
+        ge=0,
+        lt=1,
+        description="A layer whose squared weights are kept to a smaller fraction stays.",
+    )
+    protect: tuple[LayerId, ...] = Field((), description="Layers that stay, by layer id.")

@@ -28,6 +28,7 @@ FUNCTIONS = {
     "train.rate_distortion": "train_rate_distortion",
     "share.rate_distortion": "share_rate_distortion",
     "share.weights": "share_weights",
+    "share.dictionary": "share_dictionary",
     "quantize.static": "quantize_static",
     "quantize.dynamic": "quantize_dynamic",
     "quantize.choose": "quantize_choose",
