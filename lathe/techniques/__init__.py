@@ -17,7 +17,7 @@ from lathe.techniques.quantize import (
     QuantizeWeights,
 )
 from lathe.techniques.rate import RateDistortion, ShareRateDistortion
-from lathe.techniques.share import ShareDictionary, ShareWeights
+from lathe.techniques.share import ShareDictionary, ShareKernels, ShareWeights
 from lathe.techniques.train import Distill, Recover, Regularize
 
 AnyStep = (
@@ -36,6 +36,7 @@ AnyStep = (
     | ShareRateDistortion
     | ShareWeights
     | ShareDictionary
+    | ShareKernels
     | QuantizeStatic
     | QuantizeDynamic
     | QuantizeChoose

@@ -62,3 +62,27 @@ class ShareDictionary(Step):
         description="A layer whose squared weights are kept to a smaller fraction stays.",
     )
     protect: tuple[LayerId, ...] = Field((), description="Layers that stay, by layer id.")
+
+
+class ShareKernels(Step):
+    """Tie the kernels of convolutions: each k x k kernel becomes one of a few, up to its
+    layer's scale.
+
+    k-means over whole kernels; Son, Nah and Lee, "Clustering Convolutional Kernels to Compress
+    Deep Neural Networks", ECCV 2018. The file stays as large; encode.entropy, which codes value
+    by value, gains less by it than by share.weights.
+    """
+
+    technique: Literal["share.kernels"] = "share.kernels"
+    kernels: int = Field(
+        256,
+        ge=1,
+        le=65_536,
+        description="Different kernels of each size, such as 3 x 3, in all layers together.",
+    )
+    iterations: int = Field(
+        50, ge=1, le=1000, description="Most rounds of k-means; it ends when nothing moves."
+    )
+    protect: tuple[LayerId, ...] = Field(
+        (), description="Layers whose kernels stay their own, by layer id."
+    )

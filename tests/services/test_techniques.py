@@ -34,6 +34,11 @@ PIPELINES: dict[str, list[dict[str, Any]]] = {
         {"technique": "quantize.log2"},
         {"technique": "encode.entropy"},
     ],
+    "atoms and sparse codes, recovered with norms, packed": [
+        {"technique": "share.dictionary"},
+        {"technique": "train.recover", "epochs": 1, "batch_norms": "restore"},
+        {"technique": "encode.entropy"},
+    ],
 }
 TOLD = {
     "decompose.svd": "macs_left",
@@ -43,6 +48,8 @@ TOLD = {
     "prune.weights": "sparsity",
     "prune.sensing": "sparsity",
     "train.distill": "features",
+    "share.dictionary": "nonzero_left",
+    "train.recover": "batch_norms_restored",
 }
 
 

@@ -19,7 +19,7 @@ from lathe.techniques.quantize import (
     QuantizeWeights,
 )
 from lathe.techniques.rate import RateDistortion, ShareRateDistortion
-from lathe.techniques.share import ShareDictionary, ShareWeights
+from lathe.techniques.share import ShareDictionary, ShareKernels, ShareWeights
 from lathe.techniques.train import Distill, Recover, Regularize
 from worker.engine.checkpoint import Checkpoint
 from worker.engine.context import Context
@@ -42,6 +42,7 @@ from worker.engine.quantize.static import quantize_static
 from worker.engine.rate.share import share_rate_distortion
 from worker.engine.rate.train import train_rate_distortion
 from worker.engine.share.dictionary import share_dictionary
+from worker.engine.share.kernels import share_kernels
 from worker.engine.share.weights import share_weights
 from worker.engine.train.distill import distill
 from worker.engine.train.recover import recover
@@ -89,6 +90,8 @@ def apply(  # noqa: C901, PLR0911, PLR0912 - a case a technique
             return share_weights(checkpoint, step, context)
         case ShareDictionary():
             return share_dictionary(checkpoint, step, context)
+        case ShareKernels():
+            return share_kernels(checkpoint, step, context)
         case QuantizeLog2():
             return quantize_log2(checkpoint, step, context)
         case QuantizeStatic():

@@ -11,7 +11,7 @@ from lathe.techniques.optimize import OptimizeGraph
 from lathe.techniques.prune import PruneChannels, PruneNeurons, PruneSensing
 from lathe.techniques.quantize import Gptq, QuantizeChoose, QuantizeStatic, QuantizeWeights
 from lathe.techniques.rate import RateDistortion, ShareRateDistortion
-from lathe.techniques.share import ShareDictionary, ShareWeights
+from lathe.techniques.share import ShareDictionary, ShareKernels, ShareWeights
 from lathe.techniques.train import Distill, Recover, Teacher
 from worker.keys import Content, Ingredients, library_versions, reads
 
@@ -133,6 +133,7 @@ def test_each_step_reads_only_the_data_it_learns_from() -> None:
         (ShareRateDistortion(), ["train", "calibration"]),  # whatever is given
         (ShareWeights(), ["train", "calibration"]),
         (ShareDictionary(), []),
+        (ShareKernels(), []),
         (QuantizeChoose(), ["train", "calibration"]),
         (DecomposeSvd(), []),
         (DecomposeSvd(whiten=True), ["train", "calibration"]),

@@ -29,6 +29,7 @@ FUNCTIONS = {
     "share.rate_distortion": "share_rate_distortion",
     "share.weights": "share_weights",
     "share.dictionary": "share_dictionary",
+    "share.kernels": "share_kernels",
     "quantize.static": "quantize_static",
     "quantize.dynamic": "quantize_dynamic",
     "quantize.choose": "quantize_choose",

@@ -1,0 +1,34 @@
+import numpy as np
+import pytest
+
+from worker.engine.share import kernel_means as module
+from worker.engine.share.kernel_means import kernel_means, nearest_mean
+
+KERNELS = np.float32([[0, 0], [10, 1], [0, 3], [10, 3], [0, 0]])
+
+
+def test_means_are_those_of_the_kernels_nearest_to_them() -> None:
+    for seed in range(6):  # two of the five, whichever: unless both are of one side
+        means = kernel_means(KERNELS, 2, 20, seed)
+        if np.ptp(means[:, 0]) > 5:
+            np.testing.assert_allclose(means[np.argsort(means[:, 0])], [[0, 1], [10, 2]])
+            return
+    raise AssertionError("no seed drew a kernel of each side")
+
+
+def test_a_round_less_is_a_mean_less_well_placed() -> None:
+    draw = np.random.default_rng(4).normal(size=(300, 9)).astype(np.float32)
+    lost = []
+    for rounds in (1, 3, 30):
+        means = kernel_means(draw, 7, rounds, seed=2)
+        lost.append(float(np.sum((draw - means[nearest_mean(means, draw)]) ** 2)))
+    assert lost[0] > lost[1] > lost[2]
+
+
+def test_the_first_of_equally_near_means_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "ROWS", 2)  # in three parts
+    means = np.float32([[1, 0], [-1, 0], [0, 9]])
+    assert nearest_mean(means, KERNELS).tolist() == [0, 0, 0, 0, 0]
+    assert nearest_mean(means, KERNELS[[2, 3]] * 2).tolist() == [2, 0]
