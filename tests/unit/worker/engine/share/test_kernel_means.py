@@ -4,16 +4,13 @@ import pytest
 from worker.engine.share import kernel_means as module
 from worker.engine.share.kernel_means import kernel_means, nearest_mean
 
+SEED = 3  # draws the first and the fourth
 KERNELS = np.float32([[0, 0], [10, 1], [0, 3], [10, 3], [0, 0]])
 
 
 def test_means_are_those_of_the_kernels_nearest_to_them() -> None:
-    for seed in range(6):  # two of the five, whichever: unless both are of one side
-        means = kernel_means(KERNELS, 2, 20, seed)
-        if np.ptp(means[:, 0]) > 5:
-            np.testing.assert_allclose(means[np.argsort(means[:, 0])], [[0, 1], [10, 2]])
-            return
-    raise AssertionError("no seed drew a kernel of each side")
+    means = kernel_means(KERNELS, 2, 20, SEED)
+    np.testing.assert_allclose(means, [[0, 1], [10, 2]])
 
 
 def test_a_round_less_is_a_mean_less_well_placed() -> None:
