@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lathe.job import JobSpec
+from lathe.techniques.quantize.excluded import ANY
 
 OLDEST = 1
 NEWEST = 3
@@ -40,6 +41,7 @@ _VALUES = {  # of keys whose set of values has grown
     "kind": dict.fromkeys(("sgd", "adam", "adamw"), 1),  # of an optimizer
     "schedule": dict.fromkeys(("constant", "cosine"), 1),
     "dtype": {"float16": 1},
+    "method": dict.fromkeys(("min_max", "percentile", "entropy"), 1),  # of a calibration
 }
 
 
@@ -65,5 +67,7 @@ def _versions(stored: Mapping[str, Any]) -> Iterator[int]:
         yield _LATER_KEYS.get(f"{technique} {key}", OLDEST)
         if key in _VALUES and value is not None:
             yield _VALUES[key].get(value, NEWEST)
+        if key == "exclude" and any(ANY in layer for layer in value):  # a pattern
+            yield NEWEST
         if isinstance(value, Mapping):
             yield from _versions(value)

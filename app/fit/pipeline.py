@@ -11,9 +11,11 @@ from lathe.techniques import AnyStep
 from lathe.techniques.decompose import Decompose, RankByBudget
 from lathe.techniques.lessons import trainings
 from lathe.techniques.prune import PruneChannels
+from lathe.techniques.quantize.excluded import matching
 from lathe.techniques.rate import ShareRateDistortion
 
 _LAYER_FIELDS = ("protect", "exclude")
+_PATTERN_FIELD = "exclude"
 
 
 def pipeline_refusals(spec: JobSpec, model: ModelFacts) -> list[Refused]:
@@ -49,7 +51,8 @@ def _layer_refusals(where: str, step: AnyStep, model: ModelFacts) -> Iterator[Re
     offered = [layer.id for layer in model.stats.layers]
     for field in _LAYER_FIELDS:
         for place, layer in enumerate(getattr(step, field, ())):
-            if layer not in offered:
+            meant = matching(layer, offered) if field == _PATTERN_FIELD else (layer,)
+            if not meant or meant[0] not in offered:
                 yield UnknownLayer(
                     f"the model has no layer {layer!r}; {suggestion(layer, offered)}",
                     param=f"{where}.{field}.{place}",

@@ -4,7 +4,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from lathe.techniques.step import GIVEN, LayerId, Looks, Phase, Step
+from lathe.techniques.quantize.excluded import Excluded
+from lathe.techniques.step import GIVEN, Looks, Phase, Step
 
 
 class QuantizeChoose(Step):
@@ -30,7 +31,7 @@ class QuantizeChoose(Step):
     batch_size: int = Field(1, ge=1, le=4096, description="Examples that are timed together.")
     runs: int = Field(100, ge=10, le=10_000, description="Timed runs of each.")
     threads: int = Field(1, ge=1, le=256, description="Of the timed runtime.")
-    exclude: tuple[LayerId, ...] = Field((), description="Layers that stay float, by layer id.")
+    exclude: Excluded = ()
 
     @property
     def looks_at(self) -> frozenset[Looks]:

@@ -2,9 +2,8 @@
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
-
-from lathe.techniques.step import LayerId, Phase, Step
+from lathe.techniques.quantize.excluded import Excluded
+from lathe.techniques.step import Phase, Step
 
 
 class QuantizeFloat(Step):
@@ -18,6 +17,4 @@ class QuantizeFloat(Step):
 
     technique: Literal["quantize.float"] = "quantize.float"
     dtype: Literal["float16", "bfloat16"] = "float16"
-    exclude: tuple[LayerId, ...] = Field(
-        (), description="Layers that stay float32, by layer id."
-    )
+    exclude: Excluded = ()

@@ -4,11 +4,12 @@ Affine quantization, Jacob et al. 2018, arXiv:1712.05877, equation 1:
     q = clamp(round(x / scale) + zero_point), x' = scale (q - zero_point)
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from lathe.spec import Spec
+from lathe.techniques.step import LayerId
 
 
 class PerTensor(Spec):
@@ -73,4 +74,44 @@ class Entropy(Spec):
     method: Literal["entropy"] = "entropy"
 
 
-Calibration = Annotated[MinMax | Percentile | Entropy, Field(discriminator="method")]
+class MeanSquaredError(Spec):
+    """The range whose histogram loses the least to rounding and clipping together, squared."""
+
+    method: Literal["mse"] = "mse"
+
+
+class Range(Spec):
+    """What the integers of one activation cover."""
+
+    of: LayerId = Field(
+        description="Name of the activation in the canonical ONNX, or a layer's id for what it "
+        "puts out, behind the Relu or Clip that alone reads that."
+    )
+    low: float = Field(le=0, description="In the activation's unit; zero is always covered.")
+    high: float = Field(ge=0, description="In the activation's unit; zero is always covered.")
+
+    @model_validator(mode="after")
+    def _wide(self) -> Self:
+        if self.low == self.high:
+            raise ValueError("low must be below high")
+        return self
+
+
+class Given(Spec):
+    """The ranges that are given; min_max for the rest."""
+
+    method: Literal["given"] = "given"
+    ranges: tuple[Range, ...] = Field(min_length=1, max_length=10_000)
+
+    @model_validator(mode="after")
+    def _once(self) -> Self:
+        names = [given.of for given in self.ranges]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"ranges: {twice!r} has two; leave one out")
+        return self
+
+
+Calibration = Annotated[
+    MinMax | Percentile | Entropy | MeanSquaredError | Given, Field(discriminator="method")
+]

@@ -4,8 +4,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from lathe.techniques.quantize.excluded import Excluded
 from lathe.techniques.quantize.grids import ActivationGrid, Calibration, MinMax, WeightGrid
-from lathe.techniques.step import LayerId, Needs, Phase, Step
+from lathe.techniques.step import Needs, Phase, Step
 
 
 class QuantizeStatic(Step):
@@ -21,7 +22,7 @@ class QuantizeStatic(Step):
     format: Literal["qdq", "qoperator"] = Field(
         "qoperator", description="qoperator gives the smallest file, qdq the most portable."
     )
-    exclude: tuple[LayerId, ...] = Field((), description="Layers that stay float, by layer id.")
+    exclude: Excluded = ()
 
 
 class QuantizeDynamic(Step):
@@ -31,4 +32,4 @@ class QuantizeDynamic(Step):
 
     technique: Literal["quantize.dynamic"] = "quantize.dynamic"
     weights: WeightGrid = Field(default_factory=WeightGrid)
-    exclude: tuple[LayerId, ...] = Field((), description="Layers that stay float, by layer id.")
+    exclude: Excluded = ()

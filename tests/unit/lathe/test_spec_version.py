@@ -67,6 +67,19 @@ def test_a_number_type_that_an_older_worker_does_not_know_needs_a_newer_one() ->
         assert version_of(pipeline=[step]) == version
 
 
+def test_ways_to_calibrate_and_to_exclude_that_came_later_need_a_newer_worker() -> None:
+    data = {"calibration": {"dataset": ids.new("dat"), "split": "s"}}
+    given = {"method": "given", "ranges": [{"of": "x", "low": 0, "high": 1}]}
+    for more, version in (
+        ({"calibration": {"method": "percentile"}, "exclude": ["a"]}, 1),
+        ({"calibration": {"method": "mse"}}, 3),
+        ({"calibration": given}, 3),
+        ({"exclude": ["a", "b.*"]}, 3),
+    ):
+        step = {"technique": "quantize.static", **more}
+        assert version_of(data=data, pipeline=[step]) == version
+
+
 def test_every_version_lies_in_the_range_that_workers_of_this_release_read() -> None:
     assert spec_version.OLDEST == spec_version.INSPECTION == 1
     assert spec_version.NEWEST == 3

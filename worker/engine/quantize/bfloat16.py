@@ -28,7 +28,7 @@ from worker.engine.onnx_file.spill import Spill
 from worker.engine.optimize.names import fresh, read_instead
 from worker.engine.outcome import Outcome
 from worker.engine.quantize.grids import lowered_checkpoint, lowering_facts
-from worker.engine.quantize.nodes import nodes_of
+from worker.engine.quantize.nodes import excluded_layers
 from worker.engine.quantize.require_float import require_float
 
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
@@ -43,12 +43,12 @@ def store_bfloat16(checkpoint: Checkpoint, spec: QuantizeFloat, context: Context
     """
     require_float(checkpoint.model)
     model = checkpoint.private()
-    nodes_of(model, spec.exclude)
+    excluded = excluded_layers(model, spec.exclude)
     before = layers(model)
     handed_out = {output.name for output in model.graph.output}
     chosen = [
         weight
-        for weight in weight_tensors(model, spec.exclude, embeddings=True)
+        for weight in weight_tensors(model, excluded, embeddings=True)
         if weight.tensor.data_type == TensorProto.FLOAT and weight.name not in handed_out
     ]
     if not chosen:

@@ -1,7 +1,7 @@
 """The range of every activation over the calibration examples, in bounded memory.
 
 Pass 1 asks the runtime for the minimum and maximum of each tensor, so only two numbers a
-tensor come back. Percentile and entropy make a second pass that adds each batch to one
+tensor come back. Percentile, entropy and mse make a second pass that adds each batch to one
 histogram a tensor and forgets it: memory is one batch's activations, however many examples.
 """
 
@@ -15,11 +15,20 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, shape_inference
 
 from lathe.errors import StepImpossible
-from lathe.techniques.quantize import Calibration, Entropy, MinMax, Percentile
+from lathe.techniques.quantize import (
+    Calibration,
+    Entropy,
+    Given,
+    MeanSquaredError,
+    MinMax,
+    Percentile,
+)
 from lathe.views import Progress
 from worker.engine.context import Arrays, Report, Samples
 from worker.engine.measure.answers import batches, filled, fixed_batch
+from worker.engine.quantize.given import given_ranges
 from worker.engine.quantize.histogram import Counts, entropy_threshold, percentile_range
+from worker.engine.quantize.least_error import least_error_range
 from worker.engine.session import open_session, run
 
 Ranges = dict[str, tuple[float, float]]
@@ -56,35 +65,30 @@ def calibrate(
     method: Calibration,
     samples: Samples,
     *,
+    symmetric: bool = False,
     threads: int = 1,
     progress: Report,
 ) -> Ranges:
     """(low, high) of every float32 tensor that one of these nodes of `model` reads or writes.
 
-    `method` clips the range that was seen; the ranges of a fixed-batch model may count the
-    last example more than once. Raises StepImpossible where an activation is not finite.
+    `method` clips the range that was seen, for integers around the middle where `symmetric`;
+    the ranges of a fixed-batch model may count the last example more than once. Raises
+    StepImpossible where an activation is not finite, UnknownLayer for a range that is given of
+    something else.
     """
     tensors = activations(model, nodes)
-    feed = _Feed(samples, threads, progress, 1 if isinstance(method, MinMax) else 2)
+    if isinstance(method, MinMax | Given):
+        given = given_ranges(model, method, tensors) if isinstance(method, Given) else {}
+        return _extremes(model, tensors, _Feed(samples, threads, progress, 1)) | given
+    feed = _Feed(samples, threads, progress, 2)
     seen = _extremes(model, tensors, feed)
-    match method:
-        case MinMax():
-            return seen
-        case Percentile():
-            counts = _histograms(model, seen, feed)
-            return {
-                name: _inside(
-                    percentile_range(counts[name], _largest(ends), method.percentile), ends
-                )
-                if _largest(ends) > 0
-                else ends
-                for name, ends in seen.items()
-            }
-        case Entropy():
-            counts = _histograms(model, seen, feed)
-            return {name: _clipped(counts[name], ends) for name, ends in seen.items()}
-        case _:
-            assert_never(method)
+    counts = _histograms(model, seen, feed)
+    return {
+        name: _inside(_clipped(method, counts[name], ends, symmetric=symmetric), ends)
+        if _largest(ends) > 0
+        else ends
+        for name, ends in seen.items()
+    }
 
 
 def activations(model: onnx.ModelProto, nodes: Iterable[onnx.NodeProto]) -> tuple[str, ...]:
@@ -159,14 +163,25 @@ def _counted(values: NDArray[np.generic], largest: float) -> Counts:
     return np.bincount(places, minlength=BINS).astype(np.int64)
 
 
-def _clipped(counts: Counts, ends: tuple[float, float]) -> tuple[float, float]:
-    if _largest(ends) == 0:
-        return ends
-    one_sign = ends[0] >= 0 or ends[1] <= 0
-    threshold = entropy_threshold(
-        counts, _largest(ends), LEVELS_ONE_SIGN if one_sign else LEVELS
-    )
-    return _inside((-threshold, threshold), ends)
+def _clipped(
+    method: Percentile | Entropy | MeanSquaredError,
+    counts: Counts,
+    ends: tuple[float, float],
+    *,
+    symmetric: bool,
+) -> tuple[float, float]:
+    match method:
+        case Percentile(percentile=percentile):
+            return percentile_range(counts, _largest(ends), percentile)
+        case Entropy():
+            one_sign = ends[0] >= 0 or ends[1] <= 0
+            levels = LEVELS_ONE_SIGN if one_sign else LEVELS
+            threshold = entropy_threshold(counts, _largest(ends), levels)
+            return -threshold, threshold
+        case MeanSquaredError():
+            return least_error_range(counts, _largest(ends), ends, symmetric=symmetric)
+        case _:
+            assert_never(method)
 
 
 def _largest(ends: tuple[float, float]) -> float:

@@ -24,6 +24,7 @@ from worker.engine.measure.timing import time_files
 from worker.engine.onnx_file.write import file_bytes, write_model
 from worker.engine.outcome import FactValue, Outcome
 from worker.engine.quantize.dynamic import quantize_dynamic
+from worker.engine.quantize.nodes import excluded_layers
 from worker.engine.quantize.require_float import require_float
 from worker.engine.quantize.static import quantize_static
 from worker.engine.quantize.variants import Variant, variants
@@ -104,9 +105,9 @@ def _tried(
     folder: Path,
 ) -> tuple[list[Tried], dict[str, str]]:
     """What worked, its file in `folder`, and why the rest did not."""
-    offered = list(
-        variants(checkpoint.model, spec.exclude, calibrated=context.calibration is not None)
-    )
+    excluded = excluded_layers(checkpoint.model, spec.exclude)
+    calibrated = context.calibration is not None
+    offered = list(variants(checkpoint.model, excluded, calibrated=calibrated))
     tried, refused = [], {}
     for place, (name, step) in enumerate(offered):
         context.progress(Progress(fraction=0.9 * place / len(offered), message=name))

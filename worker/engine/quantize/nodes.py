@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import onnx
 
 from lathe.errors import UnknownLayer
+from lathe.techniques.quantize.excluded import matching
 from worker.engine.graph.layers import SEEN_THROUGH, layers
 from worker.engine.graph.uses import consumers
 
@@ -23,19 +24,29 @@ def named(model: onnx.ModelProto) -> None:
         taken.add(node.name)
 
 
-def nodes_of(model: onnx.ModelProto, ids: Iterable[str]) -> list[str]:
-    """Names of all nodes that compute with the weights `ids`, directly or through a cast or
-    transpose. Raises UnknownLayer for an id that the model does not have."""
-    known = {layer.id for layer in layers(model)}
-    readers = consumers(model.graph)
+def excluded_layers(model: onnx.ModelProto, exclude: Iterable[str]) -> tuple[str, ...]:
+    """Ids of the layers that `exclude` names or matches, each once. Raises UnknownLayer for
+    an entry that means no layer of the model."""
+    known = [layer.id for layer in layers(model)]
     found: dict[str, None] = {}
-    for wanted in ids:
-        if wanted not in known:
+    for wanted in exclude:
+        meant = matching(wanted, known)
+        if not meant:
             raise UnknownLayer(
                 f"there is no layer {wanted!r}; the model's layers are listed in its facts",
                 param="exclude",
             )
-        waiting = [wanted]
+        found.update(dict.fromkeys(meant))
+    return tuple(found)
+
+
+def nodes_of(model: onnx.ModelProto, exclude: Iterable[str]) -> list[str]:
+    """Names of all nodes that compute with the weights of these layers, directly or through a
+    cast or transpose. Raises UnknownLayer as `excluded_layers` does."""
+    readers = consumers(model.graph)
+    found: dict[str, None] = {}
+    for layer in excluded_layers(model, exclude):
+        waiting = [layer]
         while waiting:
             for node in readers.get(waiting.pop(), []):
                 if node.op_type in SEEN_THROUGH:

@@ -82,6 +82,7 @@ def quantize_static(checkpoint: Checkpoint, spec: QuantizeStatic, context: Conte
         [n for n in model.graph.node if n.op_type in LOWERED and n.name not in floats],
         spec.calibration,
         context.calibration,
+        symmetric=spec.activations.symmetric,
         threads=context.threads,
         progress=context.progress,
     )

@@ -335,6 +335,10 @@ def test_a_layer_that_is_not_there_is_told_with_the_closest() -> None:
     assert "'conv2.weight'" in detail
     body = spec({"technique": "quantize.dynamic", "exclude": ["fc"]}, purposes="")
     assert only(body)[1] == "pipeline.0.exclude.0"
+    body = spec({"technique": "quantize.dynamic", "exclude": ["conv*", "cnv*"]}, purposes="")
+    assert only(body)[1] == "pipeline.0.exclude.1"
+    body = spec(prune | {"protect": ["conv*"]}, purposes="")
+    assert only(body)[1] == "pipeline.0.protect.0"
 
 
 def test_a_step_that_trains_needs_a_torch_view() -> None:

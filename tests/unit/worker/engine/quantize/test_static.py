@@ -13,6 +13,7 @@ from lathe.errors import StepImpossible, UnknownLayer
 from lathe.techniques.quantize import (
     Calibration,
     Entropy,
+    MeanSquaredError,
     MinMax,
     Percentile,
     PerTensor,
@@ -39,7 +40,9 @@ def calibrated(
     return context(convnet, samples(images))
 
 
-@pytest.mark.parametrize("method", [MinMax(), Percentile(percentile=99.9), Entropy()])
+@pytest.mark.parametrize(
+    "method", [MinMax(), Percentile(percentile=99.9), Entropy(), MeanSquaredError()]
+)
 @pytest.mark.parametrize("form", ["qoperator", "qdq"])
 def test_the_answers_stay_close_and_the_doors_the_same(
     convnet: Checkpoint,
@@ -123,6 +126,28 @@ def test_an_excluded_layer_stays_float_and_is_named(
     assert outcome.facts["layers_quantized"] == 2
     operators = Counter(node.op_type for node in outcome.checkpoint.model.graph.node)
     assert (operators["Conv"], operators["QLinearConv"]) == (1, 1)
+
+
+def test_a_pattern_excludes_every_layer_that_it_matches(
+    build: Callable[..., Checkpoint],
+    context: Callable[..., Context],
+    samples: Callable[[Images], Samples],
+    images: Images,
+) -> None:
+    weight = np.random.default_rng(2).standard_normal((2, 2, 1, 1)).astype(np.float32)
+    names = ["block1.a", "block1.b", "block2.a"]
+    values = ["x", "h1", "h2", "y"]
+    nodes = [
+        helper.make_node("Conv", [values[k], name], [values[k + 1]])
+        for k, name in enumerate(names)
+    ]
+    doors: list[str | int] = ["n", 2, 8, 8]
+    net = build(nodes, dict.fromkeys(names, weight), {"x": doors}, {"y": doors})
+    calibrated = context(net, samples(images))
+    outcome = quantize_static(net, QuantizeStatic(exclude=("block1.*",)), calibrated)
+    assert outcome.facts["float_layers"] == "block1.a, block1.b"
+    with pytest.raises(UnknownLayer, match="block3"):
+        quantize_static(net, QuantizeStatic(exclude=("block3.*",)), calibrated)
 
 
 def test_the_given_checkpoint_is_left_alone_and_its_traits_kept(
