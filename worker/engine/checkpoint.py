@@ -77,6 +77,11 @@ class Trait:
     codebook: int | None = None
     multiples: Multiples | None = None
 
+    @property
+    def holds_values(self) -> bool:
+        """Whether the tensor's values lie on a set that scaling would take them off."""
+        return self.grid is not None or self.codebook is not None or self.multiples is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:

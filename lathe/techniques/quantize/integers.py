@@ -19,6 +19,13 @@ class QuantizeStatic(Step):
     weights: WeightGrid = Field(default_factory=WeightGrid)
     activations: ActivationGrid = Field(default_factory=ActivationGrid)
     calibration: Calibration = Field(default_factory=MinMax)
+    equalize: bool = Field(
+        False,
+        exclude_if=lambda asked: not asked,  # older workers do not know the key
+        description="First scale the channels between two Conv or Gemm layers, with nothing or "
+        "a Relu or pooling between them, so that both use their integers equally well (Nagel "
+        "et al., arXiv:1906.04721); merge norms with optimize.graph before.",
+    )
     format: Literal["qdq", "qoperator"] = Field(
         "qoperator", description="qoperator gives the smallest file, qdq the most portable."
     )
