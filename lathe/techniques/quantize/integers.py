@@ -26,6 +26,12 @@ class QuantizeStatic(Step):
         "a Relu or pooling between them, so that both use their integers equally well (Nagel "
         "et al., arXiv:1906.04721); merge norms with optimize.graph before.",
     )
+    correct_bias: bool = Field(
+        False,
+        exclude_if=lambda asked: not asked,  # as above
+        description="Take what rounded weights add to a layer's outputs on average, over "
+        "calibration inputs, out of its bias, layer by layer (the same paper).",
+    )
     format: Literal["qdq", "qoperator"] = Field(
         "qoperator", description="qoperator gives the smallest file, qdq the most portable."
     )

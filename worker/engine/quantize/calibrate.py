@@ -5,8 +5,7 @@ tensor come back. Percentile, entropy and mse make a second pass that adds each 
 histogram a tensor and forgets it: memory is one batch's activations, however many examples.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import assert_never
 
 import numpy as np
@@ -23,40 +22,17 @@ from lathe.techniques.quantize import (
     MinMax,
     Percentile,
 )
-from lathe.views import Progress
-from worker.engine.context import Arrays, Report, Samples
-from worker.engine.measure.answers import batches, filled, fixed_batch
+from worker.engine.context import Report, Samples
+from worker.engine.quantize.feed import BATCH, Feed
 from worker.engine.quantize.given import given_ranges
 from worker.engine.quantize.histogram import Counts, entropy_threshold, percentile_range
 from worker.engine.quantize.least_error import least_error_range
-from worker.engine.session import open_session, run
 
 Ranges = dict[str, tuple[float, float]]
 
 BINS = 4096  # over [-m, m]
-BATCH = 32
-BATCH_BYTES = 256 << 20
 LEVELS = 128  # of |x| where x has both signs
 LEVELS_ONE_SIGN = 255
-
-
-@dataclass(frozen=True, slots=True)
-class _Feed:
-    """The calibration examples, and who hears how far they are."""
-
-    samples: Samples
-    threads: int
-    progress: Report
-    passes: int
-
-    def run(self, model: onnx.ModelProto, batch_size: int, done: int) -> Iterator[Arrays]:
-        """The model's outputs, batch by batch; `done` passes came before."""
-        session = open_session(model, threads=self.threads)
-        fixed = fixed_batch(session)
-        for rows, inputs in batches(self.samples, fixed or batch_size):
-            yield run(session, inputs if fixed is None else filled(inputs, fixed))
-            fraction = (done + (rows[-1] + 1) / self.samples.count) / self.passes
-            self.progress(Progress(fraction=fraction, message="calibrating"))
 
 
 def calibrate(
@@ -79,8 +55,8 @@ def calibrate(
     tensors = activations(model, nodes)
     if isinstance(method, MinMax | Given):
         given = given_ranges(model, method, tensors) if isinstance(method, Given) else {}
-        return _extremes(model, tensors, _Feed(samples, threads, progress, 1)) | given
-    feed = _Feed(samples, threads, progress, 2)
+        return _extremes(model, tensors, Feed(samples, threads, progress, 1)) | given
+    feed = Feed(samples, threads, progress, 2)
     seen = _extremes(model, tensors, feed)
     counts = _histograms(model, seen, feed)
     return {
@@ -105,7 +81,7 @@ def activations(model: onnx.ModelProto, nodes: Iterable[onnx.NodeProto]) -> tupl
     return tuple(dict.fromkeys(name for name in touched if name in floats))
 
 
-def _extremes(model: onnx.ModelProto, tensors: tuple[str, ...], feed: _Feed) -> Ranges:
+def _extremes(model: onnx.ModelProto, tensors: tuple[str, ...], feed: Feed) -> Ranges:
     probed = onnx.ModelProto()
     probed.CopyFrom(model)
     del probed.graph.output[:]
@@ -132,22 +108,10 @@ def _extremes(model: onnx.ModelProto, tensors: tuple[str, ...], feed: _Feed) -> 
     return {n: (float(a), float(b)) for n, a, b in zip(tensors, low, high, strict=True)}
 
 
-def _histograms(model: onnx.ModelProto, seen: Ranges, feed: _Feed) -> dict[str, Counts]:
+def _histograms(model: onnx.ModelProto, seen: Ranges, feed: Feed) -> dict[str, Counts]:
     """Of each tensor over [-m, m], m its largest absolute value; (BINS,)."""
-    probed = onnx.ModelProto()
-    probed.CopyFrom(model)
-    del probed.graph.output[:]
-    probed.graph.output.extend(
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in seen
-    )
     counts = {name: np.zeros(BINS, np.int64) for name in seen}
-    first = np.zeros(1, np.int64)
-    session = open_session(probed, threads=feed.threads)
-    fixed = fixed_batch(session)
-    one = feed.samples.inputs(first)
-    example = run(session, one if fixed is None else filled(one, fixed))
-    size = max(1, min(BATCH, BATCH_BYTES // max(1, sum(a.nbytes for a in example.values()))))
-    for answer in feed.run(probed, size, done=1):
+    for answer in feed.values(model, seen, done=1):
         for name, values in answer.items():
             counts[name] += _counted(values, _largest(seen[name]))
     return counts

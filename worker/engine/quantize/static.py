@@ -17,6 +17,7 @@ from worker.engine.gate import same_function
 from worker.engine.graph.layers import layers
 from worker.engine.onnx_file.spill import Spill
 from worker.engine.outcome import FactValue, Outcome
+from worker.engine.quantize.bias_correction import add_biases, correct_biases
 from worker.engine.quantize.calibrate import calibrate
 from worker.engine.quantize.equalize import equalize
 from worker.engine.quantize.grids import lowered_checkpoint, lowering_facts, weight_grids
@@ -58,6 +59,8 @@ def quantize_static(checkpoint: Checkpoint, spec: QuantizeStatic, context: Conte
             "quantize.dynamic also takes LSTM layers"
         )
     done = _prepared(checkpoint, model, spec, context)
+    if spec.correct_bias:
+        add_biases(model)
     floats = {*excluded, *small_tables(model), *outside(model, WITH_WEIGHTS, BETWEEN, excluded)}
     ranges = calibrate(
         model,
@@ -70,6 +73,9 @@ def quantize_static(checkpoint: Checkpoint, spec: QuantizeStatic, context: Conte
     )
     lowered = writer.lowered(model, context.folder, ranges, floats)
     grids = weight_grids(before, lowered)
+    if spec.correct_bias:
+        done["biases_corrected"] = correct_biases(model, lowered, grids, context)
+        lowered = writer.lowered(model, context.folder, ranges, floats)
     facts = lowering_facts(checkpoint, lowered, before, frozenset(grids))
     facts |= {
         "calibration_samples": context.calibration.count,

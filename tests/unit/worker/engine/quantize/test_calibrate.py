@@ -11,7 +11,8 @@ from lathe.techniques.quantize import Entropy, MeanSquaredError, MinMax, Percent
 from lathe.views import Progress
 from worker.engine.checkpoint import Checkpoint
 from worker.engine.context import Samples, silent
-from worker.engine.quantize.calibrate import BATCH, calibrate
+from worker.engine.quantize.calibrate import calibrate
+from worker.engine.quantize.feed import BATCH
 
 Make = Callable[[NDArray[np.float32]], Samples]
 
