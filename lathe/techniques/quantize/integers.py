@@ -26,6 +26,15 @@ class QuantizeStatic(Step):
         "a Relu or pooling between them, so that both use their integers equally well (Nagel "
         "et al., arXiv:1906.04721); merge norms with optimize.graph before.",
     )
+    smooth: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        exclude_if=lambda alpha: alpha is None,  # as above
+        description="Alpha of SmoothQuant (Xiao et al., arXiv:2211.10438), usually 0.5: how "
+        "much of the outliers of activations goes into the weights of a MatMul or Gemm behind "
+        "a LayerNormalization or a Mul by constants.",
+    )
     correct_bias: bool = Field(
         False,
         exclude_if=lambda asked: not asked,  # as above

@@ -75,6 +75,9 @@ def test_ways_to_calibrate_and_to_exclude_that_came_later_need_a_newer_worker() 
         ({"calibration": {"method": "mse"}}, 3),
         ({"calibration": given}, 3),
         ({"exclude": ["a", "b.*"]}, 3),
+        ({"equalize": True}, 3),
+        ({"correct_bias": True}, 3),
+        ({"smooth": 0.0}, 3),
     ):
         step = {"technique": "quantize.static", **more}
         assert version_of(data=data, pipeline=[step]) == version

@@ -17,13 +17,16 @@ from worker.engine.gate import same_function
 from worker.engine.graph.layers import layers
 from worker.engine.onnx_file.spill import Spill
 from worker.engine.outcome import FactValue, Outcome
+from worker.engine.progress import part_of
 from worker.engine.quantize.bias_correction import add_biases, correct_biases
 from worker.engine.quantize.calibrate import calibrate
 from worker.engine.quantize.equalize import equalize
+from worker.engine.quantize.feed import Feed
 from worker.engine.quantize.grids import lowered_checkpoint, lowering_facts, weight_grids
 from worker.engine.quantize.nodes import excluded_layers, named, nodes_of
 from worker.engine.quantize.region import outside
 from worker.engine.quantize.require_float import require_float
+from worker.engine.quantize.smooth import smooth
 from worker.engine.quantize.static_writer import (
     BETWEEN,
     LOWERED,
@@ -35,6 +38,7 @@ from worker.engine.quantize.tables import small_tables
 from worker.engine.run.examples import example_inputs
 
 GATE_EXAMPLES = 8
+SMOOTHED = 0.3  # part of the step after which inputs were looked at
 
 
 def quantize_static(checkpoint: Checkpoint, spec: QuantizeStatic, context: Context) -> Outcome:
@@ -69,7 +73,7 @@ def quantize_static(checkpoint: Checkpoint, spec: QuantizeStatic, context: Conte
         context.calibration,
         symmetric=spec.activations.symmetric,
         threads=context.threads,
-        progress=context.progress,
+        progress=part_of(context, SMOOTHED if spec.smooth is not None else 0, 1).progress,
     )
     lowered = writer.lowered(model, context.folder, ranges, floats)
     grids = weight_grids(before, lowered)
@@ -88,7 +92,7 @@ def _prepared(
     checkpoint: Checkpoint, model: onnx.ModelProto, spec: QuantizeStatic, context: Context
 ) -> dict[str, FactValue]:
     """Make the private `model` easier to round, its function unchanged; what was done."""
-    if not spec.equalize:
+    if not spec.equalize and spec.smooth is None:
         return {}
     untouchable = {
         *excluded_layers(model, spec.exclude),
@@ -97,7 +101,14 @@ def _prepared(
     facts: dict[str, FactValue] = {}
     own = Path(tempfile.mkdtemp(dir=context.folder))
     with Spill(own / "tensors") as spill:
-        facts["pairs_equalized"] = equalize(model, untouchable, spill)
+        if spec.equalize:
+            facts["pairs_equalized"] = equalize(model, untouchable, spill)
+        if spec.smooth is not None and context.calibration is not None:
+            report = part_of(context, 0, SMOOTHED).progress
+            feed = Feed(context.calibration, context.threads, report, passes=1)
+            smoothed = smooth(model, spec.smooth, untouchable, feed, spill)
+            facts["layers_smoothed"] = smoothed.layers
+            facts["layers_smoothed_at_no_cost"] = smoothed.folded
     inputs = example_inputs(model, context.calibration, GATE_EXAMPLES, seed=context.seed)
     same_function(checkpoint.model, model, [inputs])
     return facts
