@@ -81,6 +81,21 @@ class LayerReport(Fact):
     )
 
 
+class LayerSensitivity(Fact):
+    """What one change to one weight alone does to the whole model."""
+
+    layer: str
+    weight: str = Field(description="The tensor; of recurrent layers there are two.")
+    change: str
+    loss: float | None = Field(
+        description="In the unit that the step's facts name; 0 loses nothing. None where the "
+        "model then answers NaN or infinity."
+    )
+    bytes_saved: int = Field(
+        description="Of the ONNX file. Zeros save nothing there; packed files make use of them."
+    )
+
+
 class StepReport(Fact):
     """What one step did, what it cost and whether it was taken from the cache."""
 
@@ -92,6 +107,9 @@ class StepReport(Fact):
     facts: dict[str, float | int | str | bool | None] = Field(default_factory=dict)
     curve: tuple[tuple[float, ...], ...] = Field(
         (), description="Training: epoch, train loss, held-out score, one row an epoch."
+    )
+    sensitivities: tuple[LayerSensitivity, ...] = Field(
+        (), description="Of steps that change one weight after the other to see what it loses."
     )
 
 

@@ -4,6 +4,7 @@ from typing import Annotated, get_args
 
 from pydantic import Field
 
+from lathe.techniques.analyze import AnalyzeSensitivity
 from lathe.techniques.decompose import DecomposeCp, DecomposeSvd, DecomposeTucker
 from lathe.techniques.encode import EncodeEntropy
 from lathe.techniques.optimize import OptimizeGraph
@@ -22,6 +23,7 @@ from lathe.techniques.train import Distill, Recover, Regularize
 
 AnyStep = (
     OptimizeGraph
+    | AnalyzeSensitivity
     | PruneChannels
     | PruneNeurons
     | PruneWeights

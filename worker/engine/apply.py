@@ -6,6 +6,7 @@ A technique of the union without a case here is a type error.
 from typing import assert_never
 
 from lathe.techniques import AnyStep
+from lathe.techniques.analyze import AnalyzeSensitivity
 from lathe.techniques.decompose import DecomposeCp, DecomposeSvd, DecomposeTucker
 from lathe.techniques.encode import EncodeEntropy
 from lathe.techniques.optimize import OptimizeGraph
@@ -41,6 +42,7 @@ from worker.engine.quantize.log2 import quantize_log2
 from worker.engine.quantize.static import quantize_static
 from worker.engine.rate.share import share_rate_distortion
 from worker.engine.rate.train import train_rate_distortion
+from worker.engine.sensitivity.analyze import analyze_sensitivity
 from worker.engine.share.dictionary import share_dictionary
 from worker.engine.share.kernels import share_kernels
 from worker.engine.share.weights import share_weights
@@ -60,6 +62,8 @@ def apply(  # noqa: C901, PLR0911, PLR0912 - a case a technique
     match step:
         case OptimizeGraph():
             return optimize_graph(checkpoint, step, context)
+        case AnalyzeSensitivity():
+            return analyze_sensitivity(checkpoint, step, context)
         case PruneChannels(recover=None):
             return prune_channels(checkpoint, step, context)
         case PruneChannels():

@@ -18,7 +18,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from lathe.job import Task
+from lathe.job import LOWER_IS_BETTER, Task
 from worker.engine.context import Arrays, Context, Samples
 from worker.engine.layerwise.calibration import Rows
 from worker.engine.measure.answers import answers
@@ -86,7 +86,8 @@ class Judge:
         if self.by_labels:
             if self.before is None:
                 self.before = self._score(self.original, self.task)
-            return self.before - self._score(changed, self.task)
+            gained = self._score(changed, self.task) - self.before
+            return gained if self.task.measured[0] in LOWER_IS_BETTER else -gained
         if self.task.kind in {"classification", "none"}:
             return 1.0 - self._score(changed, BY_ANSWER)
         before, after = self._answers(self.original), self._answers(changed)

@@ -163,7 +163,7 @@ def _largest(model: onnx.ModelProto, names: Sequence[str], feed: Feed) -> dict[s
 
 def _by_input(site: Site, weight: NDArray[np.generic]) -> Doubles:
     """(outputs, inputs)"""
-    return site.matrices(weight)[0].astype(np.float64)
+    return np.asarray(site.matrices(weight)[0], np.float64)
 
 
 def _divide(model: onnx.ModelProto, node: onnx.NodeProto, place: int, scales: Doubles) -> None:

@@ -176,4 +176,5 @@ def _timed(
         cpu_s=time.process_time() - cpu_s,
         facts=outcome.facts,
         curve=outcome.curve,
+        sensitivities=outcome.sensitivities,
     )

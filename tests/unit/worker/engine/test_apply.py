@@ -15,6 +15,7 @@ from worker.engine.outcome import Outcome
 
 FUNCTIONS = {
     "optimize.graph": "optimize_graph",
+    "analyze.sensitivity": "analyze_sensitivity",
     "prune.channels": "prune_channels",
     "prune.neurons": "prune_neurons",
     "prune.weights": "prune_weights",

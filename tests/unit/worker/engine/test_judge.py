@@ -141,3 +141,19 @@ def test_a_regression_is_judged_by_the_variance_that_is_lost(
 
 def test_nobody_judges_without_examples(context: Context, same: onnx.ModelProto) -> None:
     assert judge(same, context, 0.5, None) is None
+
+
+def test_a_larger_error_is_a_loss(context: Context, same: onnx.ModelProto) -> None:
+    """Answers 2 x miss the labels x by x, and x itself misses nothing."""
+
+    class Targets(Table):
+        def labels(self, rows: NDArray[np.int64]) -> NDArray[np.generic]:
+            return X[rows]
+
+    twice = with_tensors(same, {"w": 2 * np.eye(2, dtype=np.float32)})
+    regression = replace(context, task=Task(kind="regression"), train=Targets())
+    found = judge(same, regression, 0.4, None)
+    assert found is not None
+    held = X[found.samples.rows]
+    assert found.metric == "mse"
+    assert found.drop(twice) == pytest.approx(np.square(held).mean())

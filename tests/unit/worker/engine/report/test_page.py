@@ -13,6 +13,7 @@ from lathe.report import (
     GroupScore,
     Interval,
     LayerReport,
+    LayerSensitivity,
     Measurement,
     NoisePoint,
     PackedFile,
@@ -131,6 +132,12 @@ def full() -> Report:
         cpu_s=0.2,
         facts={HOSTILE: HOSTILE, "left_float": None, "exact": True},
         curve=((1, 0.5, 0.7), (2, 0.4, 0.8)),
+        sensitivities=(
+            LayerSensitivity(
+                layer=HOSTILE, weight=HOSTILE, change="4 bits", loss=0.0625, bytes_saved=1234567
+            ),
+            LayerSensitivity(layer="l", weight="w", change="2 bits", loss=None, bytes_saved=0),
+        ),
     )
     return report(
         spec(),
@@ -199,7 +206,7 @@ def test_nothing_is_requested_from_anywhere(html: str) -> None:
 
 def test_tables_have_headers_and_plots_have_titles(html: str) -> None:
     found = tags(html)
-    assert len(re.findall("<table>", html)) == len(re.findall("<thead>", html)) == 4
+    assert len(re.findall("<table>", html)) == len(re.findall("<thead>", html)) == 5
     assert all(attrs.get("scope") in ("col", "row") for tag, attrs in found if tag == "th")
     for picture in re.findall(r"<svg.*?</svg>", html, flags=re.DOTALL):
         assert "<title>" in picture or 'aria-hidden="true"' in picture
@@ -290,3 +297,22 @@ def test_a_report_without_task_benchmark_and_layers_is_still_a_page() -> None:
     assert "Unmeasured" in html
     assert "4.0\N{MULTIPLICATION SIGN} smaller; nothing else was measured." in html
     assert not re.search(r"<h2>(Latency|Under noise|Classes|Layers)</h2>", html)
+
+
+def test_what_layers_lose_by_changes_is_a_table_of_the_step() -> None:
+    row = LayerSensitivity(
+        layer="l", weight="w", change="4 bits", loss=0.0625, bytes_saved=1234
+    )
+    worse = row.model_copy(update={"change": "2 bits", "loss": None})
+    step = StepReport(
+        id="look",
+        technique="analyze.sensitivity",
+        wall_s=1,
+        cpu_s=1,
+        facts={"loss_in": "KL divergence"},
+        sensitivities=(row, worse),
+    )
+    text = re.sub(r"<[^>]*>|\s+", " ", page(report(spec(), steps=(step,))))
+    text = re.sub(r" +", " ", text)
+    assert "Loss, KL divergence Bytes saved" in text
+    assert "w 4 bits 0.0625 1,234 w 2 bits NaN 1,234" in text

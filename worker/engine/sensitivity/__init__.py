@@ -1,0 +1,1 @@
+"""What a layer's weights matter to the model's answers."""
