@@ -14,6 +14,7 @@ from lathe.techniques.quantize import (
     QuantizeDynamic,
     QuantizeFloat,
     QuantizeLog2,
+    QuantizeMixed,
     QuantizeStatic,
     QuantizeWeights,
 )
@@ -44,6 +45,7 @@ AnyStep = (
     | QuantizeChoose
     | QuantizeWeights
     | QuantizeLog2
+    | QuantizeMixed
     | QuantizeFloat
     | EncodeEntropy
 )

@@ -16,6 +16,7 @@ from lathe.techniques.quantize import (
     QuantizeDynamic,
     QuantizeFloat,
     QuantizeLog2,
+    QuantizeMixed,
     QuantizeStatic,
     QuantizeWeights,
 )
@@ -39,6 +40,7 @@ from worker.engine.quantize.choose import quantize_choose
 from worker.engine.quantize.dynamic import quantize_dynamic
 from worker.engine.quantize.float16 import quantize_float
 from worker.engine.quantize.log2 import quantize_log2
+from worker.engine.quantize.mixed.mixed import quantize_mixed
 from worker.engine.quantize.static import quantize_static
 from worker.engine.rate.share import share_rate_distortion
 from worker.engine.rate.train import train_rate_distortion
@@ -104,6 +106,8 @@ def apply(  # noqa: C901, PLR0911, PLR0912 - a case a technique
             return quantize_dynamic(checkpoint, step, context)
         case QuantizeChoose():
             return quantize_choose(checkpoint, step, context)
+        case QuantizeMixed():
+            return quantize_mixed(checkpoint, step, context)
         case QuantizeWeights():
             return quantize_weights(checkpoint, step, context)
         case QuantizeFloat(dtype="bfloat16"):

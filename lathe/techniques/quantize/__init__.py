@@ -19,6 +19,7 @@ from lathe.techniques.quantize.grids import (
     WeightGrid,
 )
 from lathe.techniques.quantize.integers import QuantizeDynamic, QuantizeStatic
+from lathe.techniques.quantize.mixed import QuantizeMixed
 from lathe.techniques.quantize.rounding import (
     AdaRound,
     Gptq,
@@ -47,6 +48,7 @@ __all__ = [
     "QuantizeDynamic",
     "QuantizeFloat",
     "QuantizeLog2",
+    "QuantizeMixed",
     "QuantizeStatic",
     "QuantizeWeights",
     "Range",

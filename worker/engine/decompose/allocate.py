@@ -27,7 +27,7 @@ class Offers:
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
+class Step:
     """From one point of a layer's hull to the next: `slope` is loss per saving."""
 
     slope: float
@@ -39,14 +39,9 @@ class _Step:
 def allocate(offers: Sequence[Offers], saving: float) -> list[int | None]:
     """An offer's index for each layer, None for a layer that stays, so that at least `saving`
     (above 0) is saved. Raises ValueError where the cheapest offers together save less."""
-    hulls = [hull(each) for each in offers]
-    steps = sorted(
-        (step for layer, each in enumerate(hulls) for step in _steps(layer, offers, each)),
-        key=lambda step: (step.slope, step.layer, step.place),
-    )
     chosen: list[int | None] = [None] * len(offers)
     saved, last = 0.0, 0
-    for step in steps:
+    for step in steps_by_slope(offers):
         if saved >= saving:
             break
         saved -= _saved(offers[step.layer], chosen[step.layer])
@@ -60,6 +55,15 @@ def allocate(offers: Sequence[Offers], saving: float) -> list[int | None]:
     fits = np.flatnonzero(mine.costs <= most)
     chosen[last] = int(fits[np.lexsort((mine.costs[fits], mine.losses[fits]))[0]])
     return chosen
+
+
+def steps_by_slope(offers: Sequence[Offers]) -> list[Step]:
+    """The steps of all hulls, the least loss per saving first."""
+    hulls = [hull(each) for each in offers]
+    return sorted(
+        (step for layer, each in enumerate(hulls) for step in _steps(layer, offers, each)),
+        key=lambda step: (step.slope, step.layer, step.place),
+    )
 
 
 def hull(offers: Offers) -> list[int]:
@@ -80,12 +84,12 @@ def hull(offers: Offers) -> list[int]:
     return kept
 
 
-def _steps(layer: int, offers: Sequence[Offers], corners: Sequence[int]) -> list[_Step]:
+def _steps(layer: int, offers: Sequence[Offers], corners: Sequence[int]) -> list[Step]:
     mine = offers[layer]
     points = [(float(mine.full), 0.0)]
     points += [(float(mine.costs[k]), float(mine.losses[k])) for k in corners]
     return [
-        _Step(_slope(points[place], points[place + 1]), layer, place, offer)
+        Step(_slope(points[place], points[place + 1]), layer, place, offer)
         for place, offer in enumerate(corners)
     ]
 

@@ -12,8 +12,9 @@ from lathe.techniques.analyze import AnalyzeSensitivity, AsIntegers, AsZeros
 from lathe.techniques.quantize import PerBlock, QuantizeWeights, RoundToNearest
 from worker.engine.checkpoint import Checkpoint
 from worker.engine.context import Context
+from worker.engine.judge import Judge
 from worker.engine.onnx_file.spill import Spill
-from worker.engine.outcome import Outcome
+from worker.engine.outcome import FactValue, Outcome
 from worker.engine.pace import Pace
 from worker.engine.prune.selection import falling, of_all
 from worker.engine.quantize.blocks.alone import quantized_alone
@@ -21,7 +22,7 @@ from worker.engine.quantize.blocks.chosen import Layer, chosen_layers
 from worker.engine.quantize.blocks.grid import Floats, Levels
 from worker.engine.quantize.require_float import require_float
 from worker.engine.sensitivity.judged import divergence_from, judge_of
-from worker.engine.sensitivity.trials import Trial, Trials
+from worker.engine.sensitivity.trials import Loss, Trial, Trials
 
 BLOCK = PerBlock()
 NAMED = 8  # rows that the facts name
@@ -40,11 +41,7 @@ def analyze_sensitivity(
     model = checkpoint.private()
     chosen = chosen_layers(model, wanted)
     judged_by = judge_of(checkpoint.model, context, spec.samples)
-    if spec.measure == "metric":
-        loss, measure = judged_by.drop, judged_by.metric
-    else:
-        divergence = divergence_from(checkpoint.model, judged_by, context)
-        loss, measure = divergence.of, divergence.name
+    loss, measure = _loss(checkpoint, spec, context, judged_by)
     pace = Pace(context.progress, len(chosen) * len(spec.changes), "changes")
     found = []
     own = Path(tempfile.mkdtemp(dir=context.folder))
@@ -57,13 +54,23 @@ def analyze_sensitivity(
                     found.append(_row(layer, change, trial))
                 pace.add(1)
     worst = sorted(found, key=lambda row: -math.inf if row.loss is None else -row.loss)
-    facts = {
+    facts: dict[str, FactValue] = {
         "loss_in": measure,
         "examples": judged_by.samples.count,
         "weights_looked_at": len(chosen),
         "most_sensitive": ", ".join(_named(row) for row in worst[:NAMED]) or None,
     }
     return Outcome(checkpoint, facts, sensitivities=tuple(found))
+
+
+def _loss(
+    checkpoint: Checkpoint, spec: AnalyzeSensitivity, context: Context, judged_by: Judge
+) -> tuple[Loss, str]:
+    """And what it is a loss of."""
+    if spec.measure == "metric":
+        return judged_by.drop, judged_by.metric
+    divergence = divergence_from(checkpoint.model, judged_by, context)
+    return divergence.of, divergence.name
 
 
 def _tried(trials: Trials, layer: Layer, change: AsIntegers | AsZeros) -> Trial | None:

@@ -34,8 +34,7 @@ class Trials:
 
     def rows(self, layer: Layer) -> Floats:
         """The weight as (rows, columns), all groups below each other."""
-        values = np.asarray(array(self._tensors[layer.name]), np.float32)
-        return layer.site.matrices(values).reshape(-1, layer.columns)
+        return layer.matrix(np.asarray(array(self._tensors[layer.name]), np.float32))
 
     def as_integers(self, layer: Layer, quantized: Quantized) -> Trial | None:
         """Of integers in the place of a weight; None where they would take more bytes."""

@@ -36,6 +36,7 @@ FUNCTIONS = {
     "quantize.choose": "quantize_choose",
     "quantize.log2": "quantize_log2",
     "quantize.weights": "quantize_weights",
+    "quantize.mixed": "quantize_mixed",
     "quantize.float": "quantize_float",
     "encode.entropy": "encode_entropy",
 }
@@ -44,6 +45,7 @@ NEEDED = {
     "prune.neurons": {"keep_neurons": 0.5},
     "prune.weights": {"sparsity": 0.5},
     "prune.sensing": {"error": 0.1},
+    "quantize.mixed": {"keep_bytes": 0.5},
 }
 
 

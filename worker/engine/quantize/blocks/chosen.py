@@ -24,7 +24,7 @@ from lathe.errors import StepImpossible
 from lathe.techniques.quantize import PerBlock, QuantizeWeights, WeightGranularity
 from worker.engine.graph.initializers import initializers
 from worker.engine.graph.weight_tensors import weight_tensors
-from worker.engine.layerwise.site import MATRIX, Reader, Site, sites
+from worker.engine.layerwise.site import MATRIX, Floats, Reader, Site, sites
 
 Kernel = Literal["MatMulNBits", "GatherBlockQuantized", "none"]
 
@@ -62,6 +62,10 @@ class Layer:
                 return shape[2]
             case _:
                 return self.site.elements // shape[0]
+
+    def matrix(self, weight: Floats) -> Floats:
+        """(rows, columns): the matrices of all groups one below the other."""
+        return self.site.matrices(weight).reshape(-1, self.columns)
 
     def width(self, granularity: WeightGranularity, bits: int) -> int:
         """Columns that share a scale. Without a kernel blocks are made equally wide, so that

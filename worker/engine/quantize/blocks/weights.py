@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 
 from lathe.errors import StepImpossible
-from lathe.techniques.quantize import PerChannel, QuantizeWeights
+from lathe.techniques.quantize import PerChannel, QuantizeWeights, WeightGranularity
 from worker.engine.checkpoint import Checkpoint, QuantizedWeights
 from worker.engine.context import Context
 from worker.engine.graph.initializers import initializers
@@ -41,12 +41,12 @@ def quantize_weights(
     before = layers(model)
     chosen = chosen_layers(model, spec)
     constants = initializers(model)
-    weights = {layer.name: _floats(constants[layer.name]) for layer in chosen}
+    weights = {layer.name: floats_of(constants[layer.name]) for layer in chosen}
     own = Path(tempfile.mkdtemp(dir=context.folder))
     with Spill(own / "tensors") as spill:
         lowering = Lowering(model, spec.arithmetic, spill)
         for layer, quantized in _quantized(chosen, weights, checkpoint, spec, context):
-            lowering.put(layer, _rows(layer, weights), quantized)
+            lowering.put(layer, layer.matrix(weights[layer.name]), quantized)
         lowering.finish()
     if not lowering.done:
         raise StepImpossible(
@@ -62,7 +62,10 @@ def quantize_weights(
         "arithmetic": spec.arithmetic,
     }
     facts |= block_facts(lowering.done, lowering.larger)
-    grids = {one.name: _grid(one, spec) for one in lowering.done}
+    grids = {
+        one.name: grid_of(one, spec.granularity, symmetric=spec.symmetric)
+        for one in lowering.done
+    }
     return Outcome(lowered_checkpoint(checkpoint, model, grids), facts)
 
 
@@ -81,21 +84,17 @@ def _quantized(
     pace = Pace(context.progress, len(chosen), "tensors")
     for layer in chosen:
         width = layer.width(spec.granularity, spec.bits)
-        rows = _rows(layer, weights)
+        rows = layer.matrix(weights[layer.name])
         yield layer, quantized_alone(rows, levels, width, spec.granularity, spec.rounding)
         pace.add(1)
 
 
-def _rows(layer: Layer, weights: Mapping[str, Floats]) -> Floats:
-    """(rows, columns): the matrices of all groups one below the other."""
-    return layer.site.matrices(weights[layer.name]).reshape(-1, layer.columns)
-
-
-def _floats(tensor: onnx.TensorProto) -> Floats:
+def floats_of(tensor: onnx.TensorProto) -> Floats:
     """The tensor's float32 numbers; a view of its file where it is mapped."""
     return np.asarray(array(tensor), np.float32)
 
 
-def _grid(one: Done, spec: QuantizeWeights) -> QuantizedWeights:
-    by_row = isinstance(spec.granularity, PerChannel)
-    return QuantizedWeights(one.bits, spec.symmetric, 0 if by_row else None)
+def grid_of(one: Done, granularity: WeightGranularity, *, symmetric: bool) -> QuantizedWeights:
+    """The grid of a weight's integers as a trait tells it."""
+    by_row = isinstance(granularity, PerChannel)
+    return QuantizedWeights(one.bits, symmetric, 0 if by_row else None)

@@ -1,0 +1,1 @@
+"""quantize.mixed: integers of as many bits as each layer needs."""
