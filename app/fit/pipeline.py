@@ -41,8 +41,8 @@ def _view_refusals(
         blocking = listed(model.capabilities.blocking_operators)
         yield StepImpossible(
             f"{step.technique} needs a trainable form of the model, and these operators have "
-            f"none: {blocking}; replace them, or keep to optimize.*, decompose.*, quantize.* "
-            "and encode.* steps and, without data.train, share.rate_distortion",
+            f"none: {blocking}; replace them, or keep to optimize.*, analyze.*, decompose.*, "
+            "quantize.* and encode.* steps and, without data.train, share.rate_distortion",
             param=f"{where}.technique",
         )
 

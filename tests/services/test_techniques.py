@@ -39,6 +39,26 @@ PIPELINES: dict[str, list[dict[str, Any]]] = {
         {"technique": "train.recover", "epochs": 1, "batch_norms": "restore"},
         {"technique": "encode.entropy"},
     ],
+    "looked at layer by layer, as many bits as each needs, packed": [
+        {"technique": "analyze.sensitivity", "samples": 64},
+        {
+            "technique": "quantize.mixed",
+            "bits": [2, 4, 8],
+            "keep_bytes": 0.6,
+            "granularity": {"per": "block", "size": 16},
+        },
+        {"technique": "encode.entropy"},
+    ],
+    "equalized, smoothed, corrected int8": [
+        {
+            "technique": "quantize.static",
+            "calibration": {"method": "mse"},
+            "equalize": True,
+            "smooth": 0.5,
+            "correct_bias": True,
+            "exclude": ["*2"],
+        },
+    ],
 }
 TOLD = {
     "decompose.svd": "macs_left",
@@ -50,6 +70,9 @@ TOLD = {
     "train.distill": "features",
     "share.dictionary": "nonzero_left",
     "train.recover": "batch_norms_restored",
+    "analyze.sensitivity": "most_sensitive",
+    "quantize.mixed": "nets_judged",
+    "quantize.static": "biases_corrected",
 }
 
 
@@ -71,6 +94,8 @@ def test_a_job_runs_its_steps_and_hands_over_a_file_that_runs(
     for step in report.steps:
         if step.technique in TOLD:
             assert TOLD[step.technique] in step.facts, step
+        tells = step.technique in {"analyze.sensitivity", "quantize.mixed"}
+        assert bool(step.sensitivities) == tells
     files = {file.kind: file for file in stand.lathe.artifacts(job.id)}
     model = stand.lathe.download(files["onnx"], tmp_path)
     x = np.zeros((2, *SHAPE), np.float32)
