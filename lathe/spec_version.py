@@ -35,7 +35,7 @@ _LATER_KEYS = {
     **dict.fromkeys(("batch_norms", "features", "pattern"), 3),
     **dict.fromkeys(("reestimate_norms", "warmup"), 3),
     "prune.weights samples": 3,
-    **dict.fromkeys(("equalize", "smooth", "correct_bias"), 3),
+    **dict.fromkeys(("equalize", "smooth", "correct_bias", "back_off"), 3),
 }
 _VALUES = {  # of keys whose set of values has grown
     "criterion": dict.fromkeys(("l1", "l2", "taylor", "magnitude", "threshold"), 1),

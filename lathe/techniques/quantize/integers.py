@@ -6,7 +6,7 @@ from pydantic import Field
 
 from lathe.techniques.quantize.excluded import Excluded
 from lathe.techniques.quantize.grids import ActivationGrid, Calibration, MinMax, WeightGrid
-from lathe.techniques.step import Needs, Phase, Step
+from lathe.techniques.step import GIVEN, NOTHING, Looks, Needs, Phase, Step
 
 
 class QuantizeStatic(Step):
@@ -41,10 +41,24 @@ class QuantizeStatic(Step):
         description="Take what rounded weights add to a layer's outputs on average, over "
         "calibration inputs, out of its bias, layer by layer (the same paper).",
     )
+    back_off: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        exclude_if=lambda drop: drop is None,  # as above
+        description="Most that may be lost, of the task's score on labels of the held-out part "
+        "of data.train, else of the agreement with the float model on a quarter of the "
+        "calibration examples: until it holds, the layers that cost most go back to floats.",
+    )
     format: Literal["qdq", "qoperator"] = Field(
         "qoperator", description="qoperator gives the smallest file, qdq the most portable."
     )
     exclude: Excluded = ()
+
+    @property
+    def looks_at(self) -> frozenset[Looks]:
+        """Labels of train judge, where there are any."""
+        return NOTHING if self.back_off is None else GIVEN
 
 
 class QuantizeDynamic(Step):

@@ -78,6 +78,7 @@ def test_ways_to_calibrate_and_to_exclude_that_came_later_need_a_newer_worker() 
         ({"equalize": True}, 3),
         ({"correct_bias": True}, 3),
         ({"smooth": 0.0}, 3),
+        ({"back_off": 0.0}, 3),
     ):
         step = {"technique": "quantize.static", **more}
         assert version_of(data=data, pipeline=[step]) == version

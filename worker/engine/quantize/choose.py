@@ -18,20 +18,19 @@ from lathe.techniques.quantize import QuantizeChoose
 from lathe.views import Progress
 from worker.engine.checkpoint import Checkpoint, load, save
 from worker.engine.context import Context, silent
-from worker.engine.judge import Judge, Some, judge
+from worker.engine.judge import Judge
 from worker.engine.measure.locks import TimingLock
 from worker.engine.measure.timing import time_files
 from worker.engine.onnx_file.write import file_bytes, write_model
 from worker.engine.outcome import FactValue, Outcome
 from worker.engine.quantize.dynamic import quantize_dynamic
+from worker.engine.quantize.judge_apart import judge_apart
 from worker.engine.quantize.nodes import excluded_layers
 from worker.engine.quantize.require_float import require_float
 from worker.engine.quantize.static import quantize_static
 from worker.engine.quantize.variants import Variant, variants
 from worker.engine.run.examples import example_inputs
 
-JUDGED = 0.25  # of the calibration examples, where no labels judge
-HOLD_OUT = 0.1  # of train, as in training
 FASTER_AT = 0.97  # of the floats' time: below is more than two copies of one file may differ by
 SMALLER_AT = 0.99
 FLOATS = "float"
@@ -55,7 +54,7 @@ def quantize_choose(checkpoint: Checkpoint, spec: QuantizeChoose, context: Conte
     made, with every reason.
     """
     require_float(checkpoint.model)
-    judged_by, context = _judge(checkpoint, context)
+    judged_by, context = judge_apart(checkpoint, context)
     folder = Path(mkdtemp(dir=context.folder))  # the chosen one's file is mapped from here on
     tried, refused = _tried(checkpoint, spec, context, judged_by, folder)
     if not tried:
@@ -81,20 +80,6 @@ def chosen(tried: Sequence[Tried], spec: QuantizeChoose, floats: int) -> Tried |
         return min(kept, key=lambda one: (one.size_bytes, one.time), default=None)
     kept = [one for one in kept if one.time <= FASTER_AT]
     return min(kept, key=lambda one: one.time, default=None)
-
-
-def _judge(checkpoint: Checkpoint, context: Context) -> tuple[Judge | None, Context]:
-    """Who judges, and the context without the calibration examples that are judged by."""
-    calibration, apart = context.calibration, None
-    if calibration is not None and calibration.count > 1:
-        rows = np.random.default_rng(context.seed).permutation(calibration.count)
-        count = max(1, int(calibration.count * JUDGED))
-        apart = Some(calibration, np.sort(rows[:count]))
-        rest = Some(calibration, np.sort(rows[count:]))
-    found = judge(checkpoint.model, context, HOLD_OUT, apart)
-    if found is not None and apart is not None and found.samples is apart:
-        context = replace(context, calibration=rest)
-    return found, context
 
 
 def _tried(

@@ -12,33 +12,34 @@ import onnx
 from lathe.errors import StepImpossible
 from lathe.techniques.quantize import QuantizeStatic
 from worker.engine.checkpoint import Checkpoint
-from worker.engine.context import Context
+from worker.engine.context import Context, Samples
 from worker.engine.gate import same_function
 from worker.engine.graph.layers import layers
+from worker.engine.judge import Judge
 from worker.engine.onnx_file.spill import Spill
 from worker.engine.outcome import FactValue, Outcome
 from worker.engine.progress import part_of
-from worker.engine.quantize.bias_correction import add_biases, correct_biases
-from worker.engine.quantize.calibrate import calibrate
+from worker.engine.quantize.back_off import back_off
+from worker.engine.quantize.calibrate import Ranges, calibrate
 from worker.engine.quantize.equalize import equalize
 from worker.engine.quantize.feed import Feed
-from worker.engine.quantize.grids import lowered_checkpoint, lowering_facts, weight_grids
-from worker.engine.quantize.nodes import excluded_layers, named, nodes_of
-from worker.engine.quantize.region import outside
+from worker.engine.quantize.grids import lowered_checkpoint, lowering_facts
+from worker.engine.quantize.judge_apart import judge_apart
+from worker.engine.quantize.nodes import excluded_layers, named
 from worker.engine.quantize.require_float import require_float
 from worker.engine.quantize.smooth import smooth
+from worker.engine.quantize.static_net import Lowered, StaticNet, float_nodes
 from worker.engine.quantize.static_writer import (
-    BETWEEN,
     LOWERED,
     TABLES,
     WITH_WEIGHTS,
     static_writer,
 )
-from worker.engine.quantize.tables import small_tables
 from worker.engine.run.examples import example_inputs
+from worker.engine.sensitivity.judged import divergence_from
 
 GATE_EXAMPLES = 8
-SMOOTHED = 0.3  # part of the step after which inputs were looked at
+SMOOTHED, CALIBRATED = 0.3, 0.6  # parts of the step after which inputs and ranges were seen
 
 
 def quantize_static(checkpoint: Checkpoint, spec: QuantizeStatic, context: Context) -> Outcome:
@@ -46,46 +47,84 @@ def quantize_static(checkpoint: Checkpoint, spec: QuantizeStatic, context: Conte
 
     Recurrent layers stay float; the facts name them. Raises UnknownLayer for an
     excluded layer that the model does not have, StepImpossible where nothing can be lowered,
-    the model is quantized already or an activation is not finite, EffectLost where equalizing
-    changed more than rounding explains.
+    the model is quantized already, an activation is not finite or nobody can judge, EffectLost
+    where equalizing or smoothing changed more than rounding explains, BudgetUnreachable.
     """
     require_float(checkpoint.model)
-    if context.calibration is None:
-        raise StepImpossible("quantize.static needs calibration data", param="data.calibration")
+    _samples(context)
     writer = static_writer(spec)
     model = checkpoint.private()
     named(model)
-    excluded = nodes_of(model, spec.exclude)
+    excluded_layers(model, spec.exclude)  # refuses what means no layer
     before = layers(model)
     if not any(layer.operator in (*WITH_WEIGHTS, *TABLES) for layer in before):
         raise StepImpossible(
             "the model has no Conv, Gemm, MatMul or table with constant weights to quantize; "
             "quantize.dynamic also takes LSTM layers"
         )
+    judged_by = None
+    if spec.back_off is not None:
+        judged_by, context = _judge(checkpoint, context)
     done = _prepared(checkpoint, model, spec, context)
+    net = StaticNet(model, before, _ranges(model, spec, context), spec, writer, context)
+    if judged_by is None:
+        lowered = net.lowered()
+    else:
+        lowered, told = _backed_off(net, judged_by)
+        done |= told
     if spec.correct_bias:
-        add_biases(model)
-    floats = {*excluded, *small_tables(model), *outside(model, WITH_WEIGHTS, BETWEEN, excluded)}
-    ranges = calibrate(
+        done["biases_corrected"] = lowered.corrected
+    facts = lowering_facts(checkpoint, lowered.model, before, frozenset(lowered.grids))
+    facts |= {
+        "calibration_samples": _samples(context).count,
+        "calibration_method": spec.calibration.method,
+    }
+    after = lowered_checkpoint(checkpoint, lowered.model, lowered.grids)
+    return Outcome(after, facts | writer.facts | done)
+
+
+def _samples(context: Context) -> Samples:
+    if context.calibration is None:
+        raise StepImpossible("quantize.static needs calibration data", param="data.calibration")
+    return context.calibration
+
+
+def _ranges(model: onnx.ModelProto, spec: QuantizeStatic, context: Context) -> Ranges:
+    floats = float_nodes(model, spec.exclude)
+    first = SMOOTHED if spec.smooth is not None else 0
+    return calibrate(
         model,
         [n for n in model.graph.node if n.op_type in LOWERED and n.name not in floats],
         spec.calibration,
-        context.calibration,
+        _samples(context),
         symmetric=spec.activations.symmetric,
         threads=context.threads,
-        progress=part_of(context, SMOOTHED if spec.smooth is not None else 0, 1).progress,
+        progress=part_of(context, first, 1 if spec.back_off is None else CALIBRATED).progress,
     )
-    lowered = writer.lowered(model, context.folder, ranges, floats)
-    grids = weight_grids(before, lowered)
-    if spec.correct_bias:
-        done["biases_corrected"] = correct_biases(model, lowered, grids, context)
-        lowered = writer.lowered(model, context.folder, ranges, floats)
-    facts = lowering_facts(checkpoint, lowered, before, frozenset(grids))
-    facts |= {
-        "calibration_samples": context.calibration.count,
-        "calibration_method": spec.calibration.method,
+
+
+def _judge(checkpoint: Checkpoint, context: Context) -> tuple[Judge, Context]:
+    """Who says when enough layers went back, and the context without its examples."""
+    judged_by, context = judge_apart(checkpoint, context)
+    if judged_by is None:
+        raise StepImpossible(
+            "back_off needs examples to judge by: two of data.calibration, or labels of "
+            "data.train",
+            param="data.calibration",
+        )
+    return judged_by, context
+
+
+def _backed_off(net: StaticNet, judged_by: Judge) -> tuple[Lowered, dict[str, FactValue]]:
+    context, spec = net.context, net.spec
+    divergence = divergence_from(judged_by.original, judged_by, context)
+    progress = part_of(context, CALIBRATED, 1).progress
+    found = back_off(net, judged_by, divergence.of, spec.back_off or 0.0, progress)
+    return found.lowered, {
+        "drop": found.drop,
+        "judged_by": judged_by.metric,
+        "layers_backed_off": ", ".join(found.left) or None,
     }
-    return Outcome(lowered_checkpoint(checkpoint, lowered, grids), facts | writer.facts | done)
 
 
 def _prepared(
@@ -103,9 +142,9 @@ def _prepared(
     with Spill(own / "tensors") as spill:
         if spec.equalize:
             facts["pairs_equalized"] = equalize(model, untouchable, spill)
-        if spec.smooth is not None and context.calibration is not None:
+        if spec.smooth is not None:
             report = part_of(context, 0, SMOOTHED).progress
-            feed = Feed(context.calibration, context.threads, report, passes=1)
+            feed = Feed(_samples(context), context.threads, report, passes=1)
             smoothed = smooth(model, spec.smooth, untouchable, feed, spill)
             facts["layers_smoothed"] = smoothed.layers
             facts["layers_smoothed_at_no_cost"] = smoothed.folded

@@ -21,6 +21,7 @@ from worker.engine.onnx_file.write import file_bytes
 from worker.engine.outcome import Outcome
 from worker.engine.quantize import choose
 from worker.engine.quantize.choose import Tried, chosen, quantize_choose
+from worker.engine.quantize.judge_apart import judge_apart
 from worker.engine.quantize.variants import narrow_convolutions, variants
 
 FLOATS = 1000  # bytes
@@ -150,7 +151,7 @@ def test_ranges_never_come_from_the_examples_that_judge(
         return Outcome(checkpoint)
 
     monkeypatch.setattr(choose, "quantize_static", watch)
-    judged_by, apart = choose._judge(Checkpoint(net()), looking)
+    judged_by, apart = judge_apart(Checkpoint(net()), looking)
     assert judged_by is not None
     quantize_choose(Checkpoint(net()), QuantizeChoose(runs=10), looking)
     rows = np.arange(judged_by.samples.count)
@@ -168,7 +169,7 @@ def test_labels_of_train_judge_where_there_are_some(looking: Context) -> None:
         np.arange(50) % 3,
     )
     context = Context(io=looking.io, folder=looking.folder, task=looking.task, train=labelled)
-    judged_by, _ = choose._judge(Checkpoint(net()), context)
+    judged_by, _ = judge_apart(Checkpoint(net()), context)
     assert judged_by is not None
     assert judged_by.metric == "accuracy"
     assert judged_by.samples.count == 5
