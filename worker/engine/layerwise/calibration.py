@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from worker.engine.context import Arrays, Context, Samples
 
 MOST_EXAMPLES = 512
+MOST_LEFT_OVER = 4096
 BATCH = 32
 KEPT_BYTES = 512 << 20  # of inner values, of both nets and all examples
 MASK = "attention_mask"
@@ -19,11 +20,22 @@ Rows = NDArray[np.int64]
 def unlabelled(context: Context) -> tuple[Samples, Rows] | None:
     """Examples to calibrate with: of the job's calibration split, else of train's; at most
     MOST_EXAMPLES of them, in an order that depends on the seed alone."""
+    found = _shuffled(context)
+    return found and (found[0], found[1][:MOST_EXAMPLES])
+
+
+def left_over(context: Context) -> tuple[Samples, Rows] | None:
+    """At most MOST_LEFT_OVER of the examples behind those that `unlabelled` gives."""
+    found = _shuffled(context)
+    return found and (found[0], found[1][MOST_EXAMPLES:][:MOST_LEFT_OVER])
+
+
+def _shuffled(context: Context) -> tuple[Samples, Rows] | None:
     samples = context.calibration or context.train
     if samples is None or not samples.count:
         return None
     order = np.random.default_rng(context.seed).permutation(samples.count)
-    return samples, order[:MOST_EXAMPLES].astype(np.int64)
+    return samples, order.astype(np.int64)
 
 
 def batched(samples: Samples, rows: Rows, fixed_batch: int | None) -> list[Arrays]:

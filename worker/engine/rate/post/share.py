@@ -20,7 +20,7 @@ from worker.engine.context import Arrays, Context
 from worker.engine.encode.pack import pack
 from worker.engine.graph.io_spec import io_spec
 from worker.engine.judge import Judge, Some, judge
-from worker.engine.layerwise.calibration import as_many_as_fit, batched, unlabelled
+from worker.engine.layerwise.calibration import as_many_as_fit, batched, left_over, unlabelled
 from worker.engine.layerwise.rows import inputs_of
 from worker.engine.layerwise.stages import Stages
 from worker.engine.onnx_file.write import write_model
@@ -143,11 +143,7 @@ class _Run:
         rows = None if found is None else Some(*found)
         if target is None or target.max_drop is None:
             return None, rows
-        apart = None
-        if rows is not None:
-            spare = (rows.count - FEWEST_LOOKED_AT) / rows.count
-            share = min(max(spare, LEAST_JUDGED), MOST_JUDGED)
-            apart = Some(rows.of, rows.rows[: math.ceil(rows.count * share)])
+        apart = rows and self._apart(rows)
         chosen = judge(self._original(), self.context, self.spec.hold_out, apart)
         if rows is None or chosen is None:
             return chosen, rows
@@ -155,6 +151,16 @@ class _Run:
             seen = rows.rows[~np.isin(rows.rows, chosen.samples.rows)]
             rows = Some(rows.of, seen if len(seen) else rows.rows)
         return chosen, rows
+
+    def _apart(self, rows: Some) -> Some:
+        """Examples to judge by without labels: what is left behind `rows` where that is enough,
+        else some of these."""
+        spare = left_over(self.context)
+        if spare is not None and len(spare[1]) >= FEWEST_LOOKED_AT:
+            return Some(*spare)
+        looked_at = (rows.count - FEWEST_LOOKED_AT) / rows.count
+        share = min(max(looked_at, LEAST_JUDGED), MOST_JUDGED)
+        return Some(rows.of, rows.rows[: math.ceil(rows.count * share)])
 
     def _original(self) -> onnx.ModelProto:
         """What a loss is counted from: the target's reference where it answers in the same

@@ -17,9 +17,11 @@ from worker.engine.checkpoint import Checkpoint, Trait
 from worker.engine.context import Arrays, Context
 from worker.engine.graph.initializers import initializers
 from worker.engine.graph.io_spec import io_spec
+from worker.engine.layerwise import calibration
 from worker.engine.measure.metrics import sqnr_db
 from worker.engine.onnx_file.array import array
 from worker.engine.outcome import Outcome
+from worker.engine.rate.post import share
 from worker.engine.rate.share import share_rate_distortion
 from worker.engine.run.traits import check_kept
 from worker.engine.session import open_session, run
@@ -215,6 +217,23 @@ def test_a_fixed_batch_and_few_examples_are_enough(light: Context) -> None:
     done = shared(model, context, target={"max_drop": 0.1})
     assert done.facts["judged_examples"] == 1
     assert done.facts["target_met"] is True
+
+
+def test_examples_that_no_layer_needs_judge(
+    light: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calibration, "MOST_EXAMPLES", 40)
+    monkeypatch.setattr(share, "FEWEST_LOOKED_AT", 30)
+    kind: Door = (TensorProto.FLOAT, ["n", 3])
+    weight = np.random.default_rng(1).normal(size=(3, 3)).astype(np.float32)
+    model = made(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])], {"w": weight}, {"x": kind}, {"y": kind}
+    )
+    for count, looked_at, judged in ((90, 40, 50), (69, 30, 10)):  # 29 are too few
+        x = np.random.default_rng(2).normal(size=(count, 3)).astype(np.float32)
+        context = replace(light, io=io_spec(model), calibration=Unlabelled({"x": x}))
+        facts = shared(model, context, target={"max_drop": 0.1}).facts
+        assert (facts["examples"], facts["judged_examples"]) == (looked_at, judged)
 
 
 def test_a_model_without_weights_is_refused(light: Context) -> None:
