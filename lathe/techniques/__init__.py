@@ -8,7 +8,14 @@ from lathe.techniques.analyze import AnalyzeSensitivity
 from lathe.techniques.decompose import DecomposeCp, DecomposeSvd, DecomposeTucker
 from lathe.techniques.encode import EncodeEntropy
 from lathe.techniques.optimize import OptimizeGraph
-from lathe.techniques.prune import PruneChannels, PruneNeurons, PruneSensing, PruneWeights
+from lathe.techniques.prune import (
+    PruneChannels,
+    PruneHeads,
+    PruneNeurons,
+    PruneSensing,
+    PruneUnits,
+    PruneWeights,
+)
 from lathe.techniques.quantize import (
     QuantizeChoose,
     QuantizeDynamic,
@@ -27,6 +34,8 @@ AnyStep = (
     | AnalyzeSensitivity
     | PruneChannels
     | PruneNeurons
+    | PruneHeads
+    | PruneUnits
     | PruneWeights
     | PruneSensing
     | DecomposeSvd

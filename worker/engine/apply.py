@@ -10,7 +10,14 @@ from lathe.techniques.analyze import AnalyzeSensitivity
 from lathe.techniques.decompose import DecomposeCp, DecomposeSvd, DecomposeTucker
 from lathe.techniques.encode import EncodeEntropy
 from lathe.techniques.optimize import OptimizeGraph
-from lathe.techniques.prune import PruneChannels, PruneNeurons, PruneSensing, PruneWeights
+from lathe.techniques.prune import (
+    PruneChannels,
+    PruneHeads,
+    PruneNeurons,
+    PruneSensing,
+    PruneUnits,
+    PruneWeights,
+)
 from lathe.techniques.quantize import (
     QuantizeChoose,
     QuantizeDynamic,
@@ -31,8 +38,10 @@ from worker.engine.optimize.graph import optimize_graph
 from worker.engine.outcome import Outcome
 from worker.engine.prune.channels import prune_channels
 from worker.engine.prune.gradual import prune_gradually
+from worker.engine.prune.heads.prune import prune_heads
 from worker.engine.prune.neurons import prune_neurons
 from worker.engine.prune.sensing import prune_sensing
+from worker.engine.prune.units.prune import prune_units
 from worker.engine.prune.weights import prune_weights
 from worker.engine.quantize.bfloat16 import store_bfloat16
 from worker.engine.quantize.blocks.weights import quantize_weights
@@ -74,6 +83,10 @@ def apply(  # noqa: C901, PLR0911, PLR0912 - a case a technique
             return prune_weights(checkpoint, step, context)
         case PruneNeurons():
             return prune_neurons(checkpoint, step, context)
+        case PruneHeads():
+            return prune_heads(checkpoint, step, context)
+        case PruneUnits():
+            return prune_units(checkpoint, step, context)
         case PruneSensing():
             return prune_sensing(checkpoint, step, context)
         case DecomposeSvd():

@@ -1,15 +1,19 @@
-"""Removing weights: whole channels and what is coupled to them, or single numbers."""
+"""Removing weights: channels, heads or units with all that is coupled, or single numbers."""
 
 from lathe.techniques.prune.channels import PruneChannels, Retraining
+from lathe.techniques.prune.heads import PruneHeads
 from lathe.techniques.prune.neurons import PruneNeurons
 from lathe.techniques.prune.sensing import PruneSensing
+from lathe.techniques.prune.units import PruneUnits
 from lathe.techniques.prune.weights import Pattern, PruneWeights
 
 __all__ = [
     "Pattern",
     "PruneChannels",
+    "PruneHeads",
     "PruneNeurons",
     "PruneSensing",
+    "PruneUnits",
     "PruneWeights",
     "Retraining",
 ]

@@ -18,6 +18,8 @@ FUNCTIONS = {
     "analyze.sensitivity": "analyze_sensitivity",
     "prune.channels": "prune_channels",
     "prune.neurons": "prune_neurons",
+    "prune.heads": "prune_heads",
+    "prune.units": "prune_units",
     "prune.weights": "prune_weights",
     "prune.sensing": "prune_sensing",
     "decompose.svd": "decompose_svd",
@@ -43,6 +45,8 @@ FUNCTIONS = {
 NEEDED = {
     "prune.channels": {"keep_macs": 0.5},
     "prune.neurons": {"keep_neurons": 0.5},
+    "prune.heads": {"keep_heads": 0.5},
+    "prune.units": {"keep_units": 0.5},
     "prune.weights": {"sparsity": 0.5},
     "prune.sensing": {"error": 0.1},
     "quantize.mixed": {"keep_bytes": 0.5},

@@ -1,0 +1,53 @@
+"""Which units a graph has, wherever nodes of some operators stand."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+import onnx
+
+from worker.engine.graph.weight_tensors import weight_tensors
+from worker.engine.prune.along.coupled import Coupled, NotCuttable
+from worker.engine.prune.along.net import Net
+from worker.engine.prune.coupling import LeftAlone
+
+Follow = Callable[[onnx.NodeProto, Net], Coupled]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The groups that may lose units, and the places that stay whole."""
+
+    groups: Sequence[Coupled]
+    alone: Sequence[LeftAlone]
+
+
+def search(
+    model: onnx.ModelProto, operators: Collection[str], follow: Follow, protect: Collection[str]
+) -> Found:
+    """What `follow` finds from each node of `operators`; a group that leads to several of
+    them is there once. Groups with a layer of `protect` stay whole.
+
+    Raises UnknownLayer for a protected layer that the model does not have.
+    """
+    weight_tensors(model, protect, embeddings=True)  # raises
+    net = Net(model)
+    groups: list[Coupled] = []
+    alone: list[LeftAlone] = []
+    for node in net.nodes:
+        value = next(filter(None, node.output))
+        known = {along.value for group in groups for along in group.values}
+        if node.op_type not in operators or value in known:
+            continue
+        try:
+            groups.append(follow(node, net))
+        except NotCuttable as reason:
+            alone.append(LeftAlone(_called(node, net), str(reason)))
+    whole = [g for g in groups if {along.value for along in g.weights} & set(protect)]
+    alone += [LeftAlone(group.name, "it is protected") for group in whole]
+    return Found([group for group in groups if group not in whole], alone)
+
+
+def _called(node: onnx.NodeProto, net: Net) -> str:
+    """The id of the node's layer, or what it is."""
+    weight = node.input[1] if len(node.input) > 1 else ""
+    return weight if weight in net.constants else f"the {node.op_type} at {node.output[0]}"

@@ -1,0 +1,1 @@
+"""Hidden units of recurrent layers."""
