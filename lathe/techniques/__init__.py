@@ -9,6 +9,7 @@ from lathe.techniques.decompose import DecomposeCp, DecomposeSvd, DecomposeTucke
 from lathe.techniques.encode import EncodeEntropy
 from lathe.techniques.optimize import OptimizeGraph
 from lathe.techniques.prune import (
+    PruneBlocks,
     PruneChannels,
     PruneHeads,
     PruneNeurons,
@@ -36,6 +37,7 @@ AnyStep = (
     | PruneNeurons
     | PruneHeads
     | PruneUnits
+    | PruneBlocks
     | PruneWeights
     | PruneSensing
     | DecomposeSvd

@@ -11,6 +11,7 @@ from lathe.techniques.decompose import DecomposeCp, DecomposeSvd, DecomposeTucke
 from lathe.techniques.encode import EncodeEntropy
 from lathe.techniques.optimize import OptimizeGraph
 from lathe.techniques.prune import (
+    PruneBlocks,
     PruneChannels,
     PruneHeads,
     PruneNeurons,
@@ -36,6 +37,7 @@ from worker.engine.decompose.low_rank import decompose_cp, decompose_svd, decomp
 from worker.engine.encode.entropy import encode_entropy
 from worker.engine.optimize.graph import optimize_graph
 from worker.engine.outcome import Outcome
+from worker.engine.prune.blocks.prune import prune_blocks
 from worker.engine.prune.channels import prune_channels
 from worker.engine.prune.gradual import prune_gradually
 from worker.engine.prune.heads.prune import prune_heads
@@ -87,6 +89,8 @@ def apply(  # noqa: C901, PLR0911, PLR0912 - a case a technique
             return prune_heads(checkpoint, step, context)
         case PruneUnits():
             return prune_units(checkpoint, step, context)
+        case PruneBlocks():
+            return prune_blocks(checkpoint, step, context)
         case PruneSensing():
             return prune_sensing(checkpoint, step, context)
         case DecomposeSvd():

@@ -1,5 +1,6 @@
 """Removing weights: channels, heads or units with all that is coupled, or single numbers."""
 
+from lathe.techniques.prune.blocks import PruneBlocks
 from lathe.techniques.prune.channels import PruneChannels, Retraining
 from lathe.techniques.prune.heads import PruneHeads
 from lathe.techniques.prune.neurons import PruneNeurons
@@ -9,6 +10,7 @@ from lathe.techniques.prune.weights import Pattern, PruneWeights
 
 __all__ = [
     "Pattern",
+    "PruneBlocks",
     "PruneChannels",
     "PruneHeads",
     "PruneNeurons",

@@ -125,7 +125,7 @@ def gather(node: onnx.NodeProto, along: Along, net: Net) -> Iterator[Along]:
     if along.value == data and along.axis != axis:
         yield Along(node.output[0], along.axis + (more if along.axis > axis else 0), along.unit)
     elif along.value == node.output[0] and not axis <= along.axis <= axis + more:
-        yield Along(data, along.axis - (more if along.axis > axis else 0), along.unit)
+        yield Along(data, along.axis - (more if along.axis >= axis else 0), along.unit)
     else:
         raise NotCuttable("Gather chooses among them")
 
