@@ -5,13 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 import pytest
 
 from lathe import packed
 from lathe.states import JobState
+from tests.services.sequence_net import sequence_net
 from tests.services.stand import SHAPE, Stand, stand_in
 
+STRUCTURE = "a block, two heads and four units less"
 PIPELINES: dict[str, list[dict[str, Any]]] = {
     "low rank, regularized, 4 bits, packed": [
         {"technique": "decompose.svd", "rank": {"by": "energy", "energy": 0.5}},
@@ -58,6 +61,10 @@ PIPELINES: dict[str, list[dict[str, Any]]] = {
             "correct_bias": True,
             "exclude": ["*2"],
         },
+    STRUCTURE: [
+        {"technique": "prune.blocks", "remove": 1, "samples": 8, "protect": ["out"]},
+        {"technique": "prune.heads", "keep_heads": 0.5, "criterion": "gradient"},
+        {"technique": "prune.units", "keep_units": 0.5, "criterion": "output"},
     ],
 }
 TOLD = {
@@ -67,6 +74,9 @@ TOLD = {
     "quantize.choose": "chosen",
     "prune.weights": "sparsity",
     "prune.sensing": "sparsity",
+    "prune.blocks": "output_change",
+    "prune.heads": "heads_after",
+    "prune.units": "units_after",
     "train.distill": "features",
     "share.dictionary": "nonzero_left",
     "train.recover": "batch_norms_restored",
@@ -86,7 +96,11 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
 def test_a_job_runs_its_steps_and_hands_over_a_file_that_runs(
     name: str, stand: Stand, tmp_path: Path
 ) -> None:
-    spec = stand.spec(PIPELINES[name], "train", "calibration")
+    more = {}
+    if name == STRUCTURE:
+        onnx.save(sequence_net(), tmp_path / "sequence.onnx")
+        more["model"] = stand.lathe.upload_model(tmp_path / "sequence.onnx").id
+    spec = stand.spec(PIPELINES[name], "train", "calibration", **more)
     job = stand.lathe.wait(stand.lathe.submit(spec).id, timeout_s=300)
     assert job.state is JobState.SUCCEEDED, job.failure
     report = stand.lathe.report(job.id)

@@ -14,6 +14,8 @@ DYNAMIC = {"technique": "quantize.dynamic"}
 GRAPH = {"technique": "optimize.graph"}
 ENCODE = {"technique": "encode.entropy"}
 MASK = {"technique": "prune.weights", "sparsity": 0.9}
+HEADS = {"technique": "prune.heads", "keep_heads": 0.5}
+BLOCKS = {"technique": "prune.blocks", "remove": 1}
 PRUNE = {"technique": "prune.channels", "keep_macs": 0.5}
 
 
@@ -113,6 +115,13 @@ def test_a_spec_comes_back_from_json_as_it_was() -> None:
             "needs data.calibration or data.train",
         ),
         ([{"technique": "prune.neurons"}], "exactly one of keep_neurons and max_apoz"),
+        ([{"technique": "prune.heads"}], "keep_heads"),
+        ([HEADS | {"criterion": "gradient"}], "prune.heads needs data.train"),
+        ([HEADS | {"criterion": "output"}], "needs data.calibration or data.train"),
+        ([{"technique": "prune.units", "keep_units": 1}], "less than 1"),
+        ([{"technique": "prune.blocks"}], "exactly one of remove, keep_macs and keep_par"),
+        ([BLOCKS | {"keep_macs": 0.5}], "exactly one of remove, keep_macs and keep_par"),
+        ([BLOCKS], "needs data.calibration or data.train"),
         ([MASK | {"sparsity": 1}], "less than 1"),
         ([], "at least 1"),
         ([GRAPH] * 17, "at most 16"),

@@ -8,7 +8,14 @@ from lathe.techniques import AnyStep
 from lathe.techniques.decompose import DecomposeSvd
 from lathe.techniques.encode import EncodeEntropy
 from lathe.techniques.optimize import OptimizeGraph
-from lathe.techniques.prune import PruneChannels, PruneNeurons, PruneSensing
+from lathe.techniques.prune import (
+    PruneBlocks,
+    PruneChannels,
+    PruneHeads,
+    PruneNeurons,
+    PruneSensing,
+    PruneUnits,
+)
 from lathe.techniques.quantize import Gptq, QuantizeChoose, QuantizeStatic, QuantizeWeights
 from lathe.techniques.rate import RateDistortion, ShareRateDistortion
 from lathe.techniques.share import ShareDictionary, ShareKernels, ShareWeights
@@ -123,6 +130,10 @@ def test_each_step_reads_only_the_data_it_learns_from() -> None:
         (taylor.model_copy(update={"reestimate_norms": True}), ["train", "calibration"]),
         (PruneNeurons(max_apoz=0.9), ["train", "calibration"]),
         (PruneSensing(error=0.1), ["train", "calibration"]),
+        (PruneHeads(keep_heads=0.5), []),
+        (PruneHeads(keep_heads=0.5, criterion="gradient"), ["train"]),
+        (PruneUnits(keep_units=0.5, criterion="output"), ["train", "calibration"]),
+        (PruneBlocks(remove=1), ["train", "calibration"]),
         (Recover(), ["train"]),
         (QuantizeStatic(), ["calibration"]),
         (QuantizeWeights(), []),
