@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnx
+from onnx import numpy_helper
 
 from worker.engine.graph.initializers import initializers
 from worker.engine.onnx_file.array import array
 from worker.engine.onnx_file.spill import Spill
+from worker.engine.optimize.names import fresh
 from worker.engine.prune.along.attention import MERGED, K, Q
 from worker.engine.prune.along.coupled import Coupled, Place, of_values, of_weights
 from worker.engine.prune.along.net import Net, integer, set_integer
@@ -111,6 +113,13 @@ def _resize_split(
     known = [size for size in sizes if isinstance(size, int)]
     if len(node.input) > 1 and node.input[1]:
         node.input[1] = vectors.fitted(node.input[1], known, set())
+        return
+    name = fresh(vectors.graph, f"{node.output[0]}.sizes")  # they need no longer be equal
+    vectors.graph.initializer.append(numpy_helper.from_array(np.array(known), name))
+    attributes = [a for a in node.attribute if a.name != "num_outputs"]
+    del node.input[1:], node.attribute[:]
+    node.input.append(name)
+    node.attribute.extend(attributes)
 
 
 def _resize_heads(node: onnx.NodeProto, net: Net, values: Mapping[Place, Kept]) -> None:

@@ -195,6 +195,17 @@ def test_steps_of_columns_go_with_their_units_and_counts_become_multiples(
         prune_units(before, PruneUnits(keep_units=0.3, round_to=2), context(model))
 
 
+def test_parts_that_were_equal_are_told_apart_once_they_are_not(context: Around) -> None:
+    body = f"""{GRU} s = Squeeze(h, i_0) z = MatMul(s, e_3x3) c = Concat<axis=1>(s, z)
+        l, r = Split<axis=1, num_outputs=2>(c) m = MatMul(l, o_3x5) n = MatMul(r, u_3x5)
+        y = Add(m, n)"""
+    model = text_net("float[7,4,2] x", "float[4,5] y", body)
+    outcome = prune_units(Checkpoint(model), PruneUnits(keep_units=0.7), context(model))
+    left = arrays(outcome.checkpoint.model)
+    assert (left["o_3x5"].shape, left["u_3x5"].shape) == ((2, 5), (3, 5))
+    assert left["l.sizes"].tolist() == [2, 3]
+
+
 GRU = "o, h = GRU<hidden_size=3>(x, w_1x9x2, r_1x9x3) "
 
 
