@@ -16,9 +16,13 @@ from tests.unit.worker.engine.prune.reading import arrays
 from tests.unit.worker.engine.prune.text_net import text_net
 from worker.engine.checkpoint import Checkpoint, Multiples, Trait
 from worker.engine.context import Context
+from worker.engine.prune.along.mask_gradient import mask_gradients
+from worker.engine.prune.evidence import Labelled
+from worker.engine.prune.units.find import hidden_units
 from worker.engine.prune.units.prune import prune_units
 from worker.engine.run.traits import check_kept
 from worker.engine.session import open_session, run
+from worker.engine.train.objective import objective
 
 Around = Callable[[onnx.ModelProto], Context]
 STEPS, SCORES = "float[N,7,2] x", "float[N,5] y"
@@ -168,6 +172,9 @@ def test_a_unit_matters_as_much_as_the_loss_changes_with_its_mask(context: Aroun
     spec = PruneUnits(keep_units=0.5, criterion="gradient")
     done = prune_units(Checkpoint(model), spec, around).checkpoint.model
     assert arrays(done)["w"].tolist() == [[[2]]]
+    labelled = Labelled.of(objective(task, around.io, model), 9, around)
+    (scores,) = mask_gradients(model, hidden_units(model, ()).groups, labelled, around)
+    assert scores == pytest.approx([0.8, 0.6])  # 8 and 6, as a layer's scores have norm 1
 
 
 def test_steps_of_columns_go_with_their_units_and_counts_become_multiples(
