@@ -16,8 +16,10 @@ from tests.unit.worker.engine.prune.reading import arrays
 from tests.unit.worker.engine.prune.text_net import text_net
 from worker.engine.checkpoint import Checkpoint, Multiples, Trait
 from worker.engine.context import Context
+from worker.engine.prune.along.importance import magnitude
+from worker.engine.prune.along.loudness import loudness
 from worker.engine.prune.along.mask_gradient import mask_gradients
-from worker.engine.prune.evidence import Labelled
+from worker.engine.prune.evidence import Labelled, Unlabelled
 from worker.engine.prune.units.find import hidden_units
 from worker.engine.prune.units.prune import prune_units
 from worker.engine.run.traits import check_kept
@@ -145,6 +147,10 @@ def test_what_a_unit_adds_counts_where_it_is_read_and_where_it_is_remembered(
     done = prune_units(Checkpoint(model), spec, around).checkpoint.model
     assert arrays(done)["w"].tolist() == [[[2]]]
     assert arrays(done)["r"].tolist() == [[[0]]]
+    before = Checkpoint(model)
+    shown = Unlabelled.of(9, before, around)
+    (scores,) = loudness(before, hidden_units(model, ()).groups, shown, around)
+    assert scores == pytest.approx([5.49**0.5, 3.06**0.5])
     # with the first unit less read at the end: sqrt(0.01 + 3.24) against sqrt(1.8 ** 2 + 2.25)
     other = linear([0.066, 1], [[0, 0.5], [0.9, 0]])
     done = prune_units(Checkpoint(other), spec, around).checkpoint.model
@@ -156,6 +162,8 @@ def test_all_rows_and_columns_of_a_unit_are_weighed(context: Around) -> None:
     model = linear([1, 1], [[0, 0], [3, 0]])
     done = prune_units(Checkpoint(model), PruneUnits(keep_units=0.5), context(model))
     assert arrays(done.checkpoint.model)["w"].tolist() == [[[3]]]
+    (scores,) = magnitude(model, hidden_units(model, ()).groups)
+    assert scores == pytest.approx([14**0.5, 19**0.5])
     # 4 + 25 + 9 against 9 + 1 + 9
     model = linear([5, 1], [[0, 0], [3, 0]])
     done = prune_units(Checkpoint(model), PruneUnits(keep_units=0.5), context(model))
