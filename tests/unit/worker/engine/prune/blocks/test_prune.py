@@ -72,6 +72,10 @@ def test_the_next_to_go_is_found_anew_after_each(context: Around) -> None:
     assert outcome.facts["removed"] == "a; b"
     assert left(outcome.checkpoint) == {"c"}
     assert outcome.facts["output_change"] == pytest.approx((0.125 / 0.625) ** 2)
+    # y = 2 * 0.6 * 1.5 x = 1.8 x: 0.9, 3 or 1.2; then 2 without b is nearer than 0.6
+    before = row(times(1), times(-0.4), times(0.5))
+    outcome = prune_blocks(before, PruneBlocks(remove=2), looking(context, before))
+    assert outcome.facts["removed"] == "c; b"
 
 
 def test_by_cosine_the_block_goes_that_turns_its_input_least(context: Around) -> None:
