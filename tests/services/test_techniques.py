@@ -61,6 +61,7 @@ PIPELINES: dict[str, list[dict[str, Any]]] = {
             "correct_bias": True,
             "exclude": ["*2"],
         },
+    ],
     STRUCTURE: [
         {"technique": "prune.blocks", "remove": 1, "samples": 8, "protect": ["out"]},
         {"technique": "prune.heads", "keep_heads": 0.5, "criterion": "gradient"},
