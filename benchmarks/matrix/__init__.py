@@ -1,0 +1,1 @@
+"""Every technique on thirteen kinds of network, through the service."""
