@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
-CODE := lathe app worker examples benchmarks
+CODE := lathe app worker examples benchmarks docs
 TESTED := $(CODE) tests migrations
 export ORT_DISABLE_TELEMETRY := 1
 
@@ -110,6 +110,10 @@ fuzz-packed: .venv/.fuzz  ## Fuzz the parser of packed files (RUNS=1000000).
 test-upgrade: .venv/.test  ## Run an older release (OLD=<ref>, default HEAD~1) and this one together.
 	OLD="$(or $(OLD),HEAD~1)" $(BIN)/pytest tests/upgrade
 
+.PHONY: docs
+docs: .venv/.test  ## Write the pages that are generated: docs/techniques.
+	$(BIN)/python -m docs.generate
+
 .PHONY: format
 format: .venv/.test  ## Rewrite the code in the house format.
 	$(BIN)/ruff check --fix-only $(TESTED)
@@ -152,6 +156,11 @@ bench-transfer: .venv/.test  ## 1 GiB in and out, against the bare server undern
 .PHONY: bench-scale
 bench-scale: .venv/.test  ## Jobs an hour with one worker and with two, of one thread each.
 	$(BIN)/python -m benchmarks.scale
+
+.PHONY: bench-matrix
+bench-matrix: .venv/.bench  ## Every technique on 13 kinds of network, over HTTP (ARGS="--only technique[/network]").
+	$(BIN)/python -m benchmarks.matrix $(ARGS)
+	$(BIN)/python -m docs.generate
 
 .PHONY: bench-peers
 bench-peers: .venv/.bench .venv-peers/.made  ## Lathe beside onnxruntime, NNCF, Olive, torch-pruning, zstd and xz (needs DATA=folder).
