@@ -85,7 +85,7 @@ unit: .venv/.test  ## Unit tests: sealed, seconds; both halves side by side.
 	@$(MAKE) --no-print-directory --output-sync=target -j2 unit-door unit-hands
 
 unit-door: .venv/.test
-	$(BIN)/pytest tests/unit/lathe tests/unit/app tests/unit/stack
+	$(BIN)/pytest tests/unit/lathe tests/unit/app tests/unit/stack tests/unit/docs
 
 unit-hands: .venv/.test
 	$(BIN)/pytest tests/unit/worker tests/unit/benchmarks

@@ -49,7 +49,7 @@ class Augment(Spec):
     shear_degrees: float = Field(
         0.0, ge=0, lt=60, description="Rows slide against each other by up to this angle."
     )
-    elastic: Elastic | None = None
+    elastic: Elastic | None = Field(None, description="Bent as well, like this.")
     flip: bool = Field(False, description="Mirror left and right, half of the copies.")
     noise: float = Field(
         0.0, ge=0, le=1e6, description="Standard deviation of added noise, in model units."

@@ -125,11 +125,15 @@ class ShareRateDistortion(Taught):
     rate: float = Field(
         1e-6, gt=0, le=1, description="Price of one bit of the file in units of the loss."
     )
-    rounds: int = Field(3, ge=1, le=100)
+    rounds: int = Field(
+        3, ge=1, le=100, description="Most rounds of choosing codes and fine-tuning."
+    )
     growth: float = Field(
         1.5, ge=1, le=100, description="Factor on the rate after a round that held the target."
     )
-    target: RateTarget | None = None
+    target: RateTarget | None = Field(
+        None, description="When to stop; without one all rounds are made."
+    )
     samples: int = Field(
         4000, ge=16, le=10_000_000, description="Examples that the curvature is taken from."
     )

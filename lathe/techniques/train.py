@@ -19,38 +19,51 @@ class Sgd(Spec):
     """Stochastic gradient descent with Nesterov momentum."""
 
     kind: Literal["sgd"] = "sgd"
-    lr: float = Field(0.05, gt=0, le=10)
-    momentum: float = Field(0.9, ge=0, lt=1)
-    weight_decay: float = Field(5e-4, ge=0, lt=1)
+    lr: float = Field(0.05, gt=0, le=10, description="Learning rate at its highest.")
+    momentum: float = Field(
+        0.9, ge=0, lt=1, description="Part of the last step that is taken again."
+    )
+    weight_decay: float = Field(
+        5e-4, ge=0, lt=1, description="Of every weight, its part that is added to its gradient."
+    )
 
 
 class Adam(Spec):
     """Adam; Kingma and Ba 2015."""
 
     kind: Literal["adam"] = "adam"
-    lr: float = Field(1e-3, gt=0, le=10)
+    lr: float = Field(1e-3, gt=0, le=10, description="Learning rate at its highest.")
     betas: tuple[Decay, Decay] = Field(
         USUAL_BETAS,
         exclude_if=lambda betas: betas == USUAL_BETAS,  # older workers do not know the key
         description="Decay of the running mean of gradients and of their squares.",
     )
-    weight_decay: float = Field(0.0, ge=0, lt=1)
+    weight_decay: float = Field(
+        0.0, ge=0, lt=1, description="Of every weight, its part that is added to its gradient."
+    )
 
 
 class AdamW(Spec):
     """Adam with decoupled weight decay; Loshchilov and Hutter 2019."""
 
     kind: Literal["adamw"] = "adamw"
-    lr: float = Field(1e-3, gt=0, le=10)
-    weight_decay: float = Field(0.01, ge=0, lt=1)
+    lr: float = Field(1e-3, gt=0, le=10, description="Learning rate at its highest.")
+    weight_decay: float = Field(
+        0.01,
+        ge=0,
+        lt=1,
+        description="Of every weight, its part that a step takes off, times lr.",
+    )
 
 
 class Adagrad(Spec):
     """Adagrad: each weight's rate falls with the squares it has seen; Duchi et al. 2011."""
 
     kind: Literal["adagrad"] = "adagrad"
-    lr: float = Field(0.01, gt=0, le=10)
-    weight_decay: float = Field(0.0, ge=0, lt=1)
+    lr: float = Field(0.01, gt=0, le=10, description="Learning rate at its highest.")
+    weight_decay: float = Field(
+        0.0, ge=0, lt=1, description="Of every weight, its part that is added to its gradient."
+    )
 
 
 Optimizer = Annotated[Sgd | Adam | AdamW | Adagrad, Field(discriminator="kind")]
@@ -59,8 +72,10 @@ Optimizer = Annotated[Sgd | Adam | AdamW | Adagrad, Field(discriminator="kind")]
 class EarlyStopping(Spec):
     """Stop after `patience` epochs without a better score on the held-out part of train."""
 
-    patience: int = Field(5, ge=1, le=1000)
-    min_delta: float = Field(0.0, ge=0)
+    patience: int = Field(5, ge=1, le=1000, description="Epochs without a better score.")
+    min_delta: float = Field(
+        0.0, ge=0, description="What a score has to be better by, in its own unit."
+    )
 
 
 class Training(Step):
@@ -70,9 +85,11 @@ class Training(Step):
     needs: ClassVar[Needs] = Needs(train=True, labels=True, torch_view=True)
     revision: ClassVar[int] = 2
 
-    optimizer: Optimizer = Field(default_factory=Adam)
-    epochs: int = Field(3, ge=1, le=10_000)
-    batch_size: int = Field(64, ge=1, le=65_536)
+    optimizer: Optimizer = Field(
+        default_factory=Adam, description="How weights follow their gradients."
+    )
+    epochs: int = Field(3, ge=1, le=10_000, description="Passes over the train examples.")
+    batch_size: int = Field(64, ge=1, le=65_536, description="Examples of one step.")
     schedule: Schedule = Field("cosine", description="Learning rate over the whole run.")
     warmup: float = Field(
         0.0,
@@ -87,7 +104,9 @@ class Training(Step):
     max_samples: int | None = Field(
         None, ge=1, description="See at most this many train examples an epoch; default all."
     )
-    early_stopping: EarlyStopping | None = None
+    early_stopping: EarlyStopping | None = Field(
+        None, description="When to stop before `epochs`; default never."
+    )
     augment: Augment | None = Field(
         None,
         exclude_if=lambda augment: augment is None,  # older workers do not know the key
@@ -116,15 +135,19 @@ class Recover(Training):
 class Teacher(Spec):
     """A model whose outputs are imitated: the baseline, or an uploaded model."""
 
-    model: ModelId | Literal["baseline"] = BASELINE
+    model: ModelId | Literal["baseline"] = Field(
+        BASELINE, description="Id of an uploaded model, or the job's baseline."
+    )
     weight: float = Field(1.0, gt=0, le=1000, description="Relative to the other teachers.")
 
 
 class LogitsLoss(Spec):
     """T^2 KL(teacher || student) of softened outputs; for other tasks the squared error."""
 
-    weight: float = Field(0.9, gt=0, le=1)
-    temperature: float = Field(4.0, gt=0, le=100)
+    weight: float = Field(0.9, gt=0, le=1, description="Of this term in the loss.")
+    temperature: float = Field(
+        4.0, gt=0, le=100, description="T, by which logits are divided before their softmax."
+    )
 
 
 class DistillLoss(Spec):
@@ -135,7 +158,9 @@ class DistillLoss(Spec):
     """
 
     hard: float = Field(0.1, ge=0, le=1, description="Weight of the task's own loss.")
-    logits: LogitsLoss = Field(default_factory=LogitsLoss)
+    logits: LogitsLoss = Field(
+        default_factory=LogitsLoss, description="How the teachers' outputs are imitated."
+    )
 
 
 class Feature(Spec):
@@ -146,7 +171,7 @@ class Feature(Spec):
     the channels; Zagoruyko and Komodakis, arXiv:1612.03928.
     """
 
-    layer: LayerId
+    layer: LayerId = Field(description="Of the student, by layer id.")
     teacher_layer: LayerId | None = Field(None, description="Default: the same id.")
     kind: Literal["hint", "attention"] = "hint"
     weight: float = Field(1.0, gt=0, le=1e6, description="Of its distance in the loss.")
@@ -157,8 +182,14 @@ class Taught(Training):
 
     needs: ClassVar[Needs] = Needs(train=True, torch_view=True)
 
-    teachers: tuple[Teacher, ...] = Field((Teacher(),), max_length=8)
-    loss: DistillLoss = Field(default_factory=DistillLoss)
+    teachers: tuple[Teacher, ...] = Field(
+        (Teacher(),),
+        max_length=8,
+        description="Whose outputs are imitated; none: labels alone.",
+    )
+    loss: DistillLoss = Field(
+        default_factory=DistillLoss, description="What labels and teachers weigh."
+    )
 
     @model_validator(mode="after")
     def _different_teachers(self) -> Self:

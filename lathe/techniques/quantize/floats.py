@@ -16,5 +16,7 @@ class QuantizeFloat(Step):
     phase: ClassVar[Phase] = Phase.LOWER
 
     technique: Literal["quantize.float"] = "quantize.float"
-    dtype: Literal["float16", "bfloat16"] = "float16"
+    dtype: Literal["float16", "bfloat16"] = Field(
+        "float16", description="What numbers become, or weights alone; see above."
+    )
     exclude: Excluded = ()

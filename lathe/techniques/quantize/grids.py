@@ -42,17 +42,19 @@ WeightGranularity = Annotated[PerTensor | PerChannel | PerBlock, Field(discrimin
 class WeightGrid(Spec):
     """The weights' integers. Symmetric: zero point 0, range [-127, 127]."""
 
-    bits: Literal[8] = 8
-    symmetric: bool = True
-    granularity: Granularity = Field(default_factory=PerChannel)
+    bits: Literal[8] = Field(8, description="Bits of a weight, scales left out.")
+    symmetric: bool = Field(True, description="No zero point: levels lie around zero.")
+    granularity: Granularity = Field(
+        default_factory=PerChannel, description="How many weights share a scale."
+    )
 
 
 class ActivationGrid(Spec):
     """The activations' integers. Asymmetric (unsigned, zero point free) is the fast kind on
     x86: signed activations ran slower than floats there."""
 
-    bits: Literal[8] = 8
-    symmetric: bool = False
+    bits: Literal[8] = Field(8, description="Bits of an activation.")
+    symmetric: bool = Field(False, description="No zero point: levels lie around zero.")
 
 
 class MinMax(Spec):
@@ -65,7 +67,9 @@ class Percentile(Spec):
     """The range leaves out the most extreme values of a histogram."""
 
     method: Literal["percentile"] = "percentile"
-    percentile: float = Field(99.99, gt=50, le=100)
+    percentile: float = Field(
+        99.99, gt=50, le=100, description="Percent of the values that the range holds."
+    )
 
 
 class Entropy(Spec):

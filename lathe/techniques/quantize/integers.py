@@ -16,9 +16,15 @@ class QuantizeStatic(Step):
     needs: ClassVar[Needs] = Needs(calibration=True)
 
     technique: Literal["quantize.static"] = "quantize.static"
-    weights: WeightGrid = Field(default_factory=WeightGrid)
-    activations: ActivationGrid = Field(default_factory=ActivationGrid)
-    calibration: Calibration = Field(default_factory=MinMax)
+    weights: WeightGrid = Field(
+        default_factory=WeightGrid, description="Which integers weights become."
+    )
+    activations: ActivationGrid = Field(
+        default_factory=ActivationGrid, description="Which integers activations become."
+    )
+    calibration: Calibration = Field(
+        default_factory=MinMax, description="How an activation's range is found."
+    )
     equalize: bool = Field(
         False,
         exclude_if=lambda asked: not asked,  # older workers do not know the key
@@ -67,5 +73,7 @@ class QuantizeDynamic(Step):
     phase: ClassVar[Phase] = Phase.LOWER
 
     technique: Literal["quantize.dynamic"] = "quantize.dynamic"
-    weights: WeightGrid = Field(default_factory=WeightGrid)
+    weights: WeightGrid = Field(
+        default_factory=WeightGrid, description="Which integers weights become."
+    )
     exclude: Excluded = ()

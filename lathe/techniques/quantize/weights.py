@@ -24,7 +24,9 @@ class QuantizeWeights(Step):
     symmetric: bool = Field(
         False, description="No zero point of a block: its levels lie around zero."
     )
-    granularity: WeightGranularity = Field(default_factory=PerBlock)
+    granularity: WeightGranularity = Field(
+        default_factory=PerBlock, description="How many weights share a scale."
+    )
     rounding: Rounding = Field(
         default_factory=HalfQuadratic,
         description="gptq and adaround look at examples of data.calibration, or of data.train.",

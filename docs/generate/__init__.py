@@ -1,0 +1,1 @@
+"""`make docs`: the pages of docs/techniques, from specs, docstrings and measured results."""

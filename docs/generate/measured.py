@@ -1,0 +1,81 @@
+"""What the committed results say: cells of benchmarks/results/matrix.json as tables."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+MATRIX = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "matrix.json"
+Cell = Mapping[str, Any]
+NOT_YET = "No measurement of this technique is committed yet: `make bench-matrix` makes them."
+
+
+def matrix() -> Mapping[str, Any] | None:
+    """The stored result; None before the first run."""
+    return json.loads(MATRIX.read_text()) if MATRIX.exists() else None
+
+
+def cells(technique: str | None = None) -> list[Cell]:
+    """Those of one technique, or all, in the order they are stored in."""
+    result = matrix()
+    found = result["cells"] if result else []
+    return [cell for cell in found if technique in (None, cell["technique"])]
+
+
+def example(technique: str) -> str:
+    """The technique on every network that it was run on."""
+    found = cells(technique)
+    if not found:
+        return NOT_YET
+    return "\n".join(
+        [
+            "| network | file, bytes | smaller | packed | time at batch 1 | score |",
+            "|---|---|---|---|---|---|",
+            *(_row(cell) for cell in found),
+        ]
+    )
+
+
+def _row(cell: Cell) -> str:
+    name, end = cell["network"], cell["end"]
+    if end in ("refused", "failed"):
+        why = " ".join(str(cell["why"]).split()).replace("|", "\\|")
+        return f"| {name} | {end}, `{cell['code']}`: {why} | | | | |"
+    before, after, packed = cell["bytes_before"], cell["bytes_after"], cell["packed_bytes"]
+    ratio = cell["latency_ratio"]
+    return (
+        f"| {name} | {before:,} to {after:,} | {before / after:.1f}x | "
+        f"{before / packed:.1f}x | {f'{ratio:.2f} of it' if ratio else 'not timed'} | "
+        f"{cell['metric']} {cell['score_before']:.3f} to {cell['score_after']:.3f} |"
+    )
+
+
+def grid(techniques: Iterable[str]) -> str:
+    """Techniques down, networks across, each cell in a word or two."""
+    by_place = {(cell["technique"], cell["network"]): cell for cell in cells()}
+    networks = list(dict.fromkeys(network for _, network in by_place))
+    lines = [
+        "| | " + " | ".join(networks) + " |",
+        "|---" * (len(networks) + 1) + "|",
+    ]
+    for technique in techniques:
+        row = (_word(by_place.get((technique, network))) for network in networks)
+        lines.append(f"| [{technique}]({technique}.md) | " + " | ".join(row) + " |")
+    return "\n".join(lines)
+
+
+def _word(cell: Cell | None) -> str:
+    if cell is None:
+        return "not run"
+    before = cell["bytes_before"]
+    match cell["end"]:
+        case "refused":
+            return "refused"
+        case "failed":
+            return "**failed**"
+        case "packed":
+            return f"packed {before / cell['packed_bytes']:.1f}x"
+        case _:
+            smaller, ratio = before / cell["bytes_after"], cell["latency_ratio"] or 1
+            faster = f", {1 / ratio:.1f}x faster" if "faster" in cell["realised"] else ""
+            return f"{smaller:.1f}x{faster}"

@@ -1,0 +1,78 @@
+"""Where a technique's method is written down: modules below worker/engine, the formulas first.
+
+One entry a technique of the registry; a page shows the docstrings of its modules.
+"""
+
+METHODS: dict[str, tuple[str, ...]] = {
+    "optimize.graph": ("optimize/graph", "optimize/batch_norm"),
+    "prune.channels": (
+        "prune/importance",
+        "prune/geometric_median",
+        "prune/activity",
+        "prune/ranking",
+        "prune/groups",
+        "prune/gradual",
+        "prune/norms",
+    ),
+    "prune.neurons": ("prune/activity",),
+    "prune.weights": (
+        "prune/at_once",
+        "prune/lamp",
+        "prune/loss_scores",
+        "prune/wanda",
+        "prune/sparsegpt",
+        "prune/pattern",
+        "prune/rising_mask",
+        "prune/norms",
+    ),
+    "prune.sensing": ("prune/net_trim", "prune/response"),
+    "decompose.svd": (
+        "decompose/singular",
+        "decompose/by_svd",
+        "decompose/felt",
+        "decompose/allocate",
+        "decompose/vbmf",
+    ),
+    "decompose.tucker": (
+        "decompose/tucker",
+        "decompose/by_tucker",
+        "decompose/allocate",
+        "decompose/vbmf",
+    ),
+    "decompose.cp": ("decompose/cp", "decompose/by_cp", "decompose/allocate"),
+    "train.recover": ("losses", "train/schedule"),
+    "train.distill": ("train/imitation", "losses", "train/features", "train/schedule"),
+    "train.regularize": ("train/proximal", "train/shrinking"),
+    "train.rate_distortion": ("rate/priced_steps", "rate/penalty", "rate/density"),
+    "share.rate_distortion": (
+        "rate/rounds",
+        "rate/choice",
+        "rate/fisher",
+        "rate/post/share",
+        "rate/post/sensitivity",
+        "rate/post/steps",
+        "rate/post/layer",
+        "layerwise/feedback",
+    ),
+    "share.weights": ("share/kmeans",),
+    "quantize.static": ("quantize/static", "quantize/calibrate", "quantize/histogram"),
+    "quantize.dynamic": ("quantize/dynamic", "quantize/weight_grid"),
+    "quantize.choose": ("quantize/choose", "quantize/variants"),
+    "quantize.weights": (
+        "quantize/blocks/grid",
+        "quantize/blocks/hqq",
+        "quantize/blocks/gptq",
+        "quantize/blocks/adaround",
+        "quantize/blocks/chosen",
+    ),
+    "quantize.log2": ("quantize/powers_of_two", "quantize/log2"),
+    "quantize.float": ("quantize/float16", "quantize/half", "quantize/bfloat16"),
+    "encode.entropy": ("encode/entropy", "encode/cost", "encode/huffman"),
+}
+
+
+def methods_of(technique: str) -> tuple[str, ...]:
+    """The modules of `technique`; raises LookupError where it has no entry."""
+    if technique not in METHODS:
+        raise LookupError(f"docs/generate/methods.py has no entry for {technique}")
+    return METHODS[technique]
