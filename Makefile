@@ -85,7 +85,7 @@ unit: .venv/.test  ## Unit tests: sealed, seconds; both halves side by side.
 	@$(MAKE) --no-print-directory --output-sync=target -j2 unit-door unit-hands
 
 unit-door: .venv/.test
-	$(BIN)/pytest tests/unit/lathe tests/unit/app tests/unit/stack tests/unit/docs
+	$(BIN)/pytest tests/unit/lathe tests/unit/app tests/unit/stack tests/unit/docs tests/unit/mutants
 
 unit-hands: .venv/.test
 	$(BIN)/pytest tests/unit/worker tests/unit/benchmarks
@@ -113,6 +113,10 @@ test-upgrade: .venv/.test  ## Run an older release (OLD=<ref>, default HEAD~1) a
 .PHONY: docs
 docs: .venv/.test  ## Write the pages that are generated: docs/techniques.
 	$(BIN)/python -m docs.generate
+
+.PHONY: mutants
+mutants: .venv/.test  ## Which wrong signs in the techniques' maths no test notices (ONLY=worker/engine/prune/lamp.py).
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.mutants $(addprefix --only ,$(ONLY)) $(ARGS)
 
 .PHONY: format
 format: .venv/.test  ## Rewrite the code in the house format.

@@ -12,6 +12,7 @@ def test_the_error_of_responses_is_relative_and_a_norm() -> None:
     old, new = np.float32([[[2, 0], [0, 1]]]), np.float32([[[2, 0.5], [0, 0]]])
     # before 4 + 4, apart 0.25 * 4 + 4
     assert response_error(old, new, own) == pytest.approx((5 / 8) ** 0.5)
+    assert response_error(old / 16, new / 16, own) == pytest.approx((5 / 8) ** 0.5)
     assert response_error(old, old, own) == 0
 
 
