@@ -74,6 +74,8 @@ ALLOWED: dict[str, dict[str, Allowed]] = {
         RECURRENT,
         "its weights are those of recurrent layers, whose form the runtime fixes; the answer "
         "layer has too few outputs to save anything",
+        STEP_IMPOSSIBLE,
+        BUDGET_UNREACHABLE,
     ),
     "prune.channels": _for(
         RECURRENT,

@@ -36,8 +36,8 @@ NETWORKS = {
         Network("alexnet", AlexNet, gratings, IMAGE, SCORES, CLASSES, lr=1e-3),
         Network("vit", Vit, gratings, IMAGE, SCORES, CLASSES),
         Network("bert", Bert, topics, ("words", "mask"), SCORES, CLASSES),
-        Network("lstm", Lstm, rhythms, SERIES, SCORES, CLASSES),
-        Network("bi-gru", BiGru, rhythms, SERIES, SCORES, CLASSES),
+        Network("lstm", Lstm, rhythms, SERIES, SCORES, CLASSES, lr=5e-3, epochs=8),
+        Network("bi-gru", BiGru, rhythms, SERIES, SCORES, CLASSES, lr=5e-3),
         Network("u-net", UNet, discs, IMAGE, ("mask",), CLASSES),
         Network("mlp", Mlp, table, ("features",), ("value",), NUMBERS, epochs=12),
         Network(
@@ -47,6 +47,7 @@ NETWORKS = {
             ("image", "size"),
             ("kind", "price"),
             CLASSES | {"output": "kind"},
+            epochs=8,
         ),
         Network(
             "recommender",
@@ -55,8 +56,8 @@ NETWORKS = {
             ("user", "item"),
             ("rating",),
             NUMBERS,
-            lr=5e-3,
-            epochs=30,
+            lr=3e-3,
+            epochs=16,
         ),
     )
 }

@@ -17,7 +17,7 @@ Floats = NDArray[np.float32]
 MNIST = Path(__file__).resolve().parents[3] / "examples" / "mnist" / "mnist.npz"
 WORDS, TOKENS, TOPICS = 96, 16, 4
 STEPS, SENSORS, RHYTHMS = 16, 8, 4
-USERS, ITEMS, TASTES = 80, 100, 2
+USERS, ITEMS = 80, 100
 DISC_SIDE = 16
 FEATURES = 16
 
@@ -48,7 +48,7 @@ def gratings(draw: Draw, count: int) -> Arrays:
     phase = draw.uniform(0, 2 * np.pi, (count, 1, 1))
     wave = np.sin(wave_number[:, None, None] * along + phase)
     image = wave[:, None] * draw.uniform(0.4, 1, (count, 3, 1, 1))
-    image += draw.normal(0, 1.0, image.shape)
+    image += draw.normal(0, 0.6, image.shape)
     return {"image": image.astype(np.float32), "label": labels}
 
 
@@ -71,7 +71,7 @@ def rhythms(draw: Draw, count: int) -> Arrays:
     rate = (0.4 + 0.4 * labels)[:, None, None]
     phase = draw.uniform(0, 2 * np.pi, (count, 1, SENSORS))
     series = np.sin(rate * np.arange(STEPS)[None, :, None] + phase)
-    series += draw.normal(0, 0.45, series.shape)
+    series += draw.normal(0, 0.3, series.shape)
     return {"series": series.astype(np.float32), "label": labels}
 
 
@@ -107,11 +107,11 @@ def parcels(draw: Draw, count: int) -> Arrays:
 
 
 def ratings(draw: Draw, count: int) -> Arrays:
-    """`user` and `item` (count); the rating (count, 1) is a product of hidden tastes."""
+    """`user` and `item` (count); the rating (count, 1) is how kind the user is, how good the
+    item, and how much of a kind both are."""
     fixed = np.random.default_rng(99)
-    user_taste = fixed.standard_normal((USERS, TASTES))
-    item_taste = fixed.standard_normal((ITEMS, TASTES))
+    kind, good = fixed.standard_normal(USERS), fixed.standard_normal(ITEMS)
     user, item = draw.integers(0, USERS, count), draw.integers(0, ITEMS, count)
-    rating = (user_taste[user] * item_taste[item]).sum(axis=1) / TASTES**0.5
+    rating = kind[user] + good[item] + 0.5 * kind[user] * good[item]
     rating += draw.normal(0, 0.1, count)
     return {"user": user, "item": item, "label": rating[:, None].astype(np.float32)}
