@@ -51,22 +51,22 @@ def _options() -> argparse.Namespace:
 
 def _run(module: Module, most: int | None) -> None:
     """Every mutant without a fate; at most so many."""
-    source = ROOT / module.source
-    every = list(mutations(source.read_text()))
-    fates = fates_so_far(module)
+    source, state = ROOT / module.source, digest(module)
+    every = list(mutations(source.read_text(), module.tuning))
+    fates = fates_so_far(module, state)
     left = [mutant for mutant in every if mutant.key not in fates]
     limit_s = _limit(module) if left else 0
     for mutant in islice(left, most):
         fates[mutant.key], took_s = fate(
             module.dotted, source, mutant.tree, module.tests, limit_s
         )
-        keep(module, fates)
+        keep(module, state, fates)
         if fates[mutant.key] != "died":
             say(f"  {fates[mutant.key]:<12}{module.source}:{mutant.key} ({took_s:.1f} s)\n")
             sys.stdout.flush()
     if len(fates) == len(every):
         in_order = {mutant.key: fates[mutant.key] for mutant in every}
-        store(records() | {str(module.source): Record.of(module, in_order, now())})
+        store(records() | {str(module.source): Record.of(module, state, in_order, now())})
 
 
 def _limit(module: Module) -> int:

@@ -32,14 +32,21 @@ OTHER_TESTS = {
     "train/features": ("train/test_features", "train/test_hints"),
     "train/imitation": ("train/test_objective", "train/test_distill"),
 }
+TUNING: dict[str, dict[str, str]] = {
+    "share/kmeans": dict.fromkeys(
+        ("EXACT_WEIGHTS", "BINS"), "how many weights are counted in bins, and room for the bins"
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """One source file and its test files, relative to the root."""
+    """One source file and its test files, relative to the root. Constants of `tuning` decide
+    how fast it works and not what comes out: they are not mutated."""
 
     source: Path
     tests: tuple[Path, ...]
+    tuning: frozenset[str]
 
     @property
     def dotted(self) -> str:
@@ -62,5 +69,7 @@ def _module(name: str) -> Module:
     mirrored = "/".join((*folders, f"test_{last}"))
     tests = OTHER_TESTS.get(name, (mirrored,))
     return Module(
-        ENGINE / f"{name}.py", tuple(Path("tests/unit") / ENGINE / f"{t}.py" for t in tests)
+        ENGINE / f"{name}.py",
+        tuple(Path("tests/unit") / ENGINE / f"{t}.py" for t in tests),
+        frozenset(TUNING.get(name, ())),
     )

@@ -15,7 +15,7 @@ of zip, which only notices what is a mistake already.
 import ast
 import copy
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -64,12 +64,14 @@ class Mutation:
         return f"{self.line}.{self.nth}  {self.was}  ->  {self.became}"
 
 
-def mutations(source: str) -> Iterator[Mutation]:
-    """All of `source`, in the order of its lines, each with a tree of its own."""
+def mutations(source: str, leave_out: Collection[str] = ()) -> Iterator[Mutation]:
+    """All of `source`, in the order of its lines, each with a tree of its own; but for values
+    of the module's constants that are named in `leave_out`."""
     tree = ast.parse(source)
     axes = _axes(tree)
     made: Counter[int] = Counter()
-    for node in sorted(_expressions(tree), key=lambda node: (node.lineno, node.col_offset)):
+    sites = [site for part in tree.body if not _sets(part, leave_out) for site in _sites(part)]
+    for node in sorted(sites, key=lambda node: (node.lineno, node.col_offset)):
         others = _other_axis(node) if id(node) in axes else _others(node)
         for other in others:
             ast.copy_location(other, node)
@@ -81,7 +83,16 @@ def mutations(source: str) -> Iterator[Mutation]:
             made[line] += 1
 
 
-def _expressions(node: ast.AST) -> Iterator[ast.expr]:
+def _sets(statement: ast.stmt, names: Collection[str]) -> bool:
+    """Whether it gives one of `names` its value."""
+    match statement:
+        case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+            return name in names
+        case _:
+            return False
+
+
+def _sites(node: ast.AST) -> Iterator[ast.expr]:
     """Those that may be changed."""
     if isinstance(node, ast.Raise | ast.JoinedStr):
         return
@@ -96,7 +107,7 @@ def _expressions(node: ast.AST) -> Iterator[ast.expr]:
             if isinstance(child, ast.expr):
                 yield child
             if isinstance(child, ast.AST):
-                yield from _expressions(child)
+                yield from _sites(child)
 
 
 def _is_type(node: ast.AST) -> bool:

@@ -32,11 +32,12 @@ class Record:
         return self.died / self.mutants if self.mutants else 1.0
 
     @classmethod
-    def of(cls, module: Module, fates: Mapping[str, Fate], at: str) -> Self:
-        """When all fates are known. A mutant that never ends has been noticed."""
+    def of(cls, module: Module, state: str, fates: Mapping[str, Fate], at: str) -> Self:
+        """When all fates of that state are known. A mutant that never ends has been
+        noticed."""
         survivors = tuple(key for key, fate in fates.items() if fate == "survived")
         died = len(fates) - len(survivors)
-        return cls(str(module.source), digest(module), len(fates), died, survivors, at)
+        return cls(str(module.source), state, len(fates), died, survivors, at)
 
 
 def digest(module: Module) -> str:
@@ -61,18 +62,23 @@ def store(found: Mapping[str, Record]) -> None:
     RESULT.write_text(json.dumps({"name": "mutants", "modules": modules}, indent=1) + "\n")
 
 
-def under_way(module: Module) -> Path:
-    """Where fates of this state of a module are kept until all are known."""
-    return UNDER_WAY / f"{module.dotted}.{digest(module)}.json"
+def under_way(module: Module, state: str) -> Path:
+    """Where fates are kept until all are known; `state` is the digest they belong to."""
+    return UNDER_WAY / f"{module.dotted}.{state}.json"
 
 
-def fates_so_far(module: Module) -> dict[str, Fate]:
+def fates_so_far(module: Module, state: str) -> dict[str, Fate]:
     """By the mutation's key."""
-    path = under_way(module)
+    path = under_way(module, state)
     return json.loads(path.read_text()) if path.exists() else {}
 
 
-def keep(module: Module, fates: Mapping[str, Fate]) -> None:
-    """So that a run goes on where it was stopped."""
+def keep(module: Module, state: str, fates: Mapping[str, Fate]) -> None:
+    """So that a run goes on where it was stopped.
+
+    Raises RuntimeError where a file was changed meanwhile: the fates are of two states.
+    """
+    if digest(module) != state:
+        raise RuntimeError(f"{module.source} or its tests were changed; run it again")
     UNDER_WAY.mkdir(parents=True, exist_ok=True)
-    under_way(module).write_text(json.dumps(fates, indent=1))
+    under_way(module, state).write_text(json.dumps(fates, indent=1))

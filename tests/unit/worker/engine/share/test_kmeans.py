@@ -22,15 +22,29 @@ def test_a_round_is_one_round() -> None:
 
 
 def test_equal_weights_count_as_often_as_they_are_there() -> None:
-    line = points(lambda: [np.float32([3, 0, 0]), np.float32([0, 9])], 5)
-    # from 0 and 9: border 4.5, {0 0 0 3} and {9}
-    assert codebook(line, 2, iterations=9).tolist() == [0.75, 9]
+    line = points(lambda: [np.float32([3, 1, 1]), np.float32([1, 9])], 5)
+    # from 1 and 9: border 5, {1 1 1 3} and {9}
+    assert codebook(line, 2, iterations=9).tolist() == [1.5, 9]
 
 
 def test_few_different_weights_are_their_own_codebook() -> None:
     line = points(lambda: [np.float32([2, -1, 2, -1])], 4)
     assert codebook(line, 2, iterations=1).tolist() == [-1, 2]
     assert codebook(points(lambda: [np.zeros(0, np.float32)], 0), 4, 9).tolist() == []
+    assert codebook(points(lambda: [LINE], 6), 6, iterations=9).tolist() == LINE.tolist()
+
+
+def test_many_weights_are_told_apart_by_the_upper_half_of_their_bits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # bfloat16 has 1 and 1 + 2^-7 as neighbours; 1 + 2^-8 is cut off to 1
+    weights = np.float32([1, 1 + 2**-7, 1 + 2**-8])
+    monkeypatch.setattr(kmeans, "EXACT_WEIGHTS", 3)
+    assert points(lambda: [weights], 3).places.tolist() == sorted(weights.tolist())
+    monkeypatch.setattr(kmeans, "EXACT_WEIGHTS", 2)
+    line = points(lambda: [weights], 3)
+    assert line.places.tolist() == [1 + 2**-9, 1 + 2**-7]
+    assert line.counts.tolist() == [2, 1]
 
 
 def test_the_nearest_value_is_taken_and_the_greater_of_two() -> None:
