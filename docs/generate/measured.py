@@ -1,18 +1,28 @@
-"""What the committed results say: cells of benchmarks/results/matrix.json as tables."""
+"""What the files of benchmarks/results say of a technique, as sentences and tables."""
 
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-MATRIX = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "matrix.json"
+RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
+ALONE = {  # results whose job has one step
+    "quantize.static": ("resnet20", "ResNet-20 on CIFAR-10"),
+    "quantize.dynamic": ("minilm", "all-MiniLM-L6-v2 on STS-B"),
+}
+TOGETHER, CASES, SEED = "deep_compression", ("deep-compression", "classic"), 0
 Cell = Mapping[str, Any]
 NOT_YET = "No measurement of this technique is committed yet: `make bench-matrix` makes them."
 
 
 def matrix() -> Mapping[str, Any] | None:
     """The stored result; None before the first run."""
-    return json.loads(MATRIX.read_text()) if MATRIX.exists() else None
+    return _stored("matrix")
+
+
+def _stored(name: str) -> dict[str, Any] | None:
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text()) if path.exists() else None
 
 
 def cells(technique: str | None = None) -> list[Cell]:
@@ -23,12 +33,57 @@ def cells(technique: str | None = None) -> list[Cell]:
 
 
 def example(technique: str) -> str:
-    """The technique on every network that it was run on."""
-    found = cells(technique)
-    if not found:
-        return NOT_YET
+    """The technique alone and among others, wherever it was measured."""
+    parts = [_alone(technique), _in_matrix(technique), _together(technique)]
+    return "\n\n".join(part for part in parts if part) or NOT_YET
+
+
+def _alone(technique: str) -> str:
+    name, subject = ALONE.get(technique, ("", ""))
+    result = _stored(name) if name else None
+    if result is None:
+        return ""
+    return f"{subject} ({_link(name)}): {result['verdict']['sentence']}"
+
+
+def _together(technique: str) -> str:
+    """Rows of the deep-compression benchmark in whose pipeline it was."""
+    result = _stored(TOGETHER)
+    rows = [
+        row
+        for row in (result["rows"] if result else ())
+        if technique in row["pipeline"] and row["case"] in CASES and row["seed"] == SEED
+    ]
+    if not rows:
+        return ""
     return "\n".join(
         [
+            f"With other steps, as a packed file ({_link(TOGETHER)}):",
+            "",
+            "| network | steps | file, bytes | smaller | test score |",
+            "|---|---|---|---|---|",
+            *(
+                f"| {row['subject']} | {', '.join(row['pipeline'])} | {row['size_bytes']:,} | "
+                f"{row['smaller']:.1f}x | {row['dense_score']:.4f} to {row['score']:.4f} |"
+                for row in rows
+            ),
+        ]
+    )
+
+
+def _link(name: str) -> str:
+    return f"[{name}.json](../../benchmarks/results/{name}.json)"
+
+
+def _in_matrix(technique: str) -> str:
+    """On every network of the matrix."""
+    found = cells(technique)
+    if not found:
+        return ""
+    return "\n".join(
+        [
+            f"Alone, with the step above ({_link('matrix')}):",
+            "",
             "| network | file, bytes | smaller | packed | time at batch 1 | score |",
             "|---|---|---|---|---|---|",
             *(_row(cell) for cell in found),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from benchmarks.matrix.techniques import name_of
 from docs.generate.fields import table
-from docs.generate.measured import cells, grid, matrix
+from docs.generate.measured import NOT_YET, example, grid, matrix
 from docs.generate.prose import markdown
 from docs.generate.technique import PHASES, page, summary, values
 from lathe.techniques import TECHNIQUES
@@ -31,7 +31,7 @@ def pages() -> dict[str, str]:
 
 def unmeasured() -> list[str]:
     """Techniques without a committed measurement."""
-    return [name_of(step) for step in TECHNIQUES if not cells(name_of(step))]
+    return [name_of(step) for step in TECHNIQUES if example(name_of(step)) == NOT_YET]
 
 
 def _index() -> str:

@@ -68,7 +68,7 @@ def summary(step: type[AnyStep]) -> str:
 def _needs(step: type[AnyStep]) -> Iterator[str]:
     asked = [NEEDS[name] for name, needed in step.needs.model_dump().items() if needed]
     yield f"- Phase: {PHASES[step.phase]}."
-    yield f"- Always: {', '.join(asked) or 'the model alone'}."
+    yield f"- Always: {', '.join(asked) or 'nothing but the model'}."
     for looks, when in _looks(step).items():
         begin = "Looks at" if "" in when else f"With {', '.join(when)} it looks at"
         yield f"- {begin} {looks}."

@@ -10,7 +10,21 @@ from docs.generate.prose import markdown
 from docs.generate.technique import values
 from lathe.techniques import TECHNIQUES
 
-NOT_MEASURED_YET = tuple(name_of(step) for step in TECHNIQUES)  # until the matrix is run
+NOT_MEASURED_YET = (  # until the matrix is run
+    "optimize.graph",
+    "prune.neurons",
+    "prune.sensing",
+    "decompose.svd",
+    "decompose.tucker",
+    "decompose.cp",
+    "train.recover",
+    "train.distill",
+    "train.regularize",
+    "quantize.choose",
+    "quantize.weights",
+    "quantize.log2",
+    "quantize.float",
+)
 
 
 @pytest.fixture(scope="module")
