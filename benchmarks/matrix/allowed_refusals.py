@@ -62,6 +62,10 @@ def _for(these: Iterable[str], why: str, *codes: str) -> dict[str, Allowed]:
     return _all_but(set(NETWORKS) - set(these), why, *codes)
 
 
+FIXED_FORM = (
+    "its weights are those of recurrent layers, whose form the runtime fixes; the answer layer "
+    "has too few outputs to save anything"
+)
 NO_KERNEL = "it has no convolution whose kernel is larger than 1 x 1"
 PATCHES = (
     "its one convolution cuts the image into patches that do not overlap; factors of it cost "
@@ -70,13 +74,8 @@ PATCHES = (
 ALLOWED: dict[str, dict[str, Allowed]] = {
     "decompose.tucker": _all_but((*CONVOLUTIONAL, "vit"), NO_KERNEL) | _for(("vit",), PATCHES),
     "decompose.cp": _all_but((*CONVOLUTIONAL, "vit"), NO_KERNEL) | _for(("vit",), PATCHES),
-    "decompose.svd": _for(
-        RECURRENT,
-        "its weights are those of recurrent layers, whose form the runtime fixes; the answer "
-        "layer has too few outputs to save anything",
-        STEP_IMPOSSIBLE,
-        BUDGET_UNREACHABLE,
-    ),
+    "decompose.svd": _for(RECURRENT, FIXED_FORM, STEP_IMPOSSIBLE, BUDGET_UNREACHABLE),
+    "share.dictionary": _for(RECURRENT, FIXED_FORM),
     "prune.channels": _for(
         RECURRENT,
         "all channels belong to recurrent layers or are outputs; prune.units takes those",
