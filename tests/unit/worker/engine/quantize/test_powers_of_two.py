@@ -23,6 +23,11 @@ def test_the_largest_power_follows_the_largest_weight(
     assert found.count == 2 ** (bits - 1) - 1
 
 
+def test_no_power_is_below_the_smallest_normal_number() -> None:
+    assert powers(2.0**-124, 4) == Powers(-124, -126)
+    assert powers(2.0**-140, 4) == Powers(-126, -126)
+
+
 def test_a_power_takes_what_lies_from_three_quarters_to_one_and_a_half_of_it() -> None:
     weights = np.float32([0.75, 0.74, -1.49, 1.51, 3, 99, -0.37, 0.26, 0.24, -0.24, 0])
     found = to_powers(weights, Powers(1, -1))
