@@ -2,6 +2,8 @@
 
 from typing import ClassVar, Literal
 
+from pydantic import Field
+
 from lathe.techniques.quantize.excluded import Excluded
 from lathe.techniques.step import Phase, Step
 
