@@ -42,7 +42,8 @@ def _view_refusals(
         yield StepImpossible(
             f"{step.technique} needs a trainable form of the model, and these operators have "
             f"none: {blocking}; replace them, or keep to optimize.*, analyze.*, decompose.*, "
-            "quantize.* and encode.* steps and, without data.train, share.rate_distortion",
+            "quantize.* (but quantize.aware) and encode.* steps and, without data.train, "
+            "share.rate_distortion",
             param=f"{where}.technique",
         )
 

@@ -18,6 +18,7 @@ from lathe.techniques.prune import (
     PruneWeights,
 )
 from lathe.techniques.quantize import (
+    QuantizeAware,
     QuantizeChoose,
     QuantizeDynamic,
     QuantizeFloat,
@@ -53,6 +54,7 @@ AnyStep = (
     | ShareKernels
     | QuantizeStatic
     | QuantizeDynamic
+    | QuantizeAware
     | QuantizeChoose
     | QuantizeWeights
     | QuantizeLog2

@@ -20,6 +20,7 @@ from lathe.techniques.prune import (
     PruneWeights,
 )
 from lathe.techniques.quantize import (
+    QuantizeAware,
     QuantizeChoose,
     QuantizeDynamic,
     QuantizeFloat,
@@ -45,6 +46,7 @@ from worker.engine.prune.neurons import prune_neurons
 from worker.engine.prune.sensing import prune_sensing
 from worker.engine.prune.units.prune import prune_units
 from worker.engine.prune.weights import prune_weights
+from worker.engine.quantize.aware.train import quantize_aware
 from worker.engine.quantize.bfloat16 import store_bfloat16
 from worker.engine.quantize.blocks.weights import quantize_weights
 from worker.engine.quantize.choose import quantize_choose
@@ -121,6 +123,8 @@ def apply(  # noqa: C901, PLR0911, PLR0912 - a case a technique
             return quantize_static(checkpoint, step, context)
         case QuantizeDynamic():
             return quantize_dynamic(checkpoint, step, context)
+        case QuantizeAware():
+            return quantize_aware(checkpoint, step, context)
         case QuantizeChoose():
             return quantize_choose(checkpoint, step, context)
         case QuantizeMixed():

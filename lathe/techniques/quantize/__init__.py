@@ -1,5 +1,6 @@
 """Fewer bits a number: integers with calibrated ranges, weights alone, or half precision."""
 
+from lathe.techniques.quantize.aware import QuantizeAware
 from lathe.techniques.quantize.choose import QuantizeChoose
 from lathe.techniques.quantize.floats import QuantizeFloat
 from lathe.techniques.quantize.grids import (
@@ -44,6 +45,7 @@ __all__ = [
     "PerChannel",
     "PerTensor",
     "Percentile",
+    "QuantizeAware",
     "QuantizeChoose",
     "QuantizeDynamic",
     "QuantizeFloat",

@@ -16,11 +16,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import onnx
 from onnxruntime.quantization import QuantFormat, QuantType
-from onnxruntime.quantization import quantize_static as write_static
-from onnxruntime.quantization.calibrate import CalibrationMethod, TensorsData, save_tensors_data
 
 from lathe.errors import StepImpossible
 from lathe.techniques.quantize import QuantizeStatic
@@ -29,6 +26,7 @@ from worker.engine.outcome import FactValue
 from worker.engine.quantize.calibrate import Ranges
 from worker.engine.quantize.movers import keep_integers
 from worker.engine.quantize.rewritten import rewritten
+from worker.engine.quantize.written import Form, write_quantized
 
 WITH_WEIGHTS = ("Conv", "Gemm", "MatMul")
 TABLES = ("Gather",)
@@ -42,22 +40,19 @@ LOWERED = (*WITH_WEIGHTS, *TABLES, *BETWEEN)
 
 @dataclass(frozen=True, slots=True)
 class StaticWriter:
-    """How integers are written here; `reduced` weights have 7 bits."""
+    """How integers are written here."""
 
     spec: QuantizeStatic
-    activations: QuantType
-    weights: QuantType
-    form: QuantFormat
-    reduced: bool
+    form: Form
 
     @property
     def facts(self) -> dict[str, FactValue]:
-        """Types and form."""
+        """Types and form; weights with a reduced range have 7 bits."""
         return {
-            "activation_type": self.activations.name.removeprefix("Q").lower(),
-            "weight_type": self.weights.name.removeprefix("Q").lower(),
+            "activation_type": self.form.activations.name.removeprefix("Q").lower(),
+            "weight_type": self.form.weights.name.removeprefix("Q").lower(),
             "format": self.spec.format,
-            "reduce_range": self.reduced,
+            "reduce_range": self.form.reduce_range,
         }
 
     def lowered(
@@ -68,52 +63,34 @@ class StaticWriter:
         lowered = rewritten(
             model,
             folder,
-            lambda source, target: self._write(source, target, ranges, sorted(floats)),
+            lambda source, target: write_quantized(
+                source, target, ranges, self.form, LOWERED, floats
+            ),
             LOWERED,
         )
         keep_integers(lowered)
         return lowered
 
-    def _write(self, source: Path, target: Path, ranges: Ranges, floats: list[str]) -> None:
-        known = source.with_name("ranges.json")
-        table = {
-            name: (np.array(low, np.float32), np.array(high, np.float32))
-            for name, (low, high) in ranges.items()
-        }
-        save_tensors_data(TensorsData(CalibrationMethod.MinMax, table), known)
-        try:
-            write_static(
-                str(source),
-                str(target),
-                quant_format=self.form,
-                op_types_to_quantize=list(LOWERED),
-                per_channel=self.spec.weights.granularity.per == "channel",
-                reduce_range=self.reduced,
-                activation_type=self.activations,
-                weight_type=self.weights,
-                nodes_to_exclude=floats,
-                calibration_cache_path=known,
-                extra_options={
-                    "ActivationSymmetric": self.spec.activations.symmetric,
-                    "WeightSymmetric": self.spec.weights.symmetric,
-                },
-            )
-        finally:
-            known.unlink()
-
 
 def static_writer(spec: QuantizeStatic) -> StaticWriter:
     """For this machine. Raises StepImpossible for a grid that the format cannot say."""
-    if spec.format == "qoperator":
-        types = QuantType.QUInt8, QuantType.QInt8, QuantFormat.QOperator
-        return StaticWriter(spec, *types, reduced=saturates())
-    if not spec.weights.symmetric and spec.weights.granularity.per == "channel":
+    per_channel, qdq = spec.weights.granularity.per == "channel", spec.format == "qdq"
+    if qdq and per_channel and not spec.weights.symmetric:
         raise StepImpossible(
             "the qdq format has no zero point for each channel; use symmetric weights, one "
             "scale for the tensor, or the qoperator format",
             param="weights.symmetric",
         )
-    activations = QuantType.QInt8 if spec.activations.symmetric else QuantType.QUInt8
-    return StaticWriter(
-        spec, activations, QuantType.QInt8, QuantFormat.QDQ, reduced=saturates()
+    signed = qdq and spec.activations.symmetric
+    form = Form(
+        QuantType.QInt8 if signed else QuantType.QUInt8,
+        QuantType.QInt8,
+        QuantFormat.QDQ if qdq else QuantFormat.QOperator,
+        per_channel=per_channel,
+        reduce_range=saturates(),
+        options={
+            "ActivationSymmetric": spec.activations.symmetric,
+            "WeightSymmetric": spec.weights.symmetric,
+        },
     )
+    return StaticWriter(spec, form)

@@ -36,6 +36,7 @@ FUNCTIONS = {
     "share.kernels": "share_kernels",
     "quantize.static": "quantize_static",
     "quantize.dynamic": "quantize_dynamic",
+    "quantize.aware": "quantize_aware",
     "quantize.choose": "quantize_choose",
     "quantize.log2": "quantize_log2",
     "quantize.weights": "quantize_weights",
