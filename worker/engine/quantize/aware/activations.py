@@ -37,6 +37,11 @@ class Quantizer(nn.Module):
         self.factor = nn.Parameter(torch.ones(()), requires_grad=learns)
         self.shift = nn.Parameter(torch.zeros(()), requires_grad=learns and grid.zero > 0)
 
+    @property
+    def step(self) -> Tensor:
+        """Of now, a scalar."""
+        return self.first * self.factor
+
     def forward(self, x: Tensor) -> Tensor:
         """Of the shape of x."""
         inputs = (x, self.factor, self.shift, self.first, self.begun)

@@ -6,6 +6,7 @@ would be rounded to a byte. A MatMul hands over floats (onnxruntime's MatMulInte
 that the bias that exporters add behind it stays a float as well.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 
 import onnx
@@ -13,14 +14,19 @@ from torch import nn
 
 from worker.engine.graph.initializers import initializers
 from worker.engine.graph.uses import consumers
+from worker.engine.quantize.aware.biases import Bias
 from worker.engine.quantize.aware.weights import Weight
 from worker.engine.quantize.region import outside
 from worker.engine.quantize.static_writer import BETWEEN, WITH_WEIGHTS
 from worker.engine.view import TorchView
-from worker.engine.view.binding import Same, Transposed
+from worker.engine.view.binding import Binding, Same, Transposed
 
 MODULES = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 HAND_OVER_INTEGERS = ("Conv", "Gemm")
+READ_WEIGHTS: dict[object, int] = {  # and the file's axis of output channels
+    Same("weight"): 0,
+    Transposed("weight"): 1,
+}
 WITH_CONSTANTS = ("Add", "Concat", "Mul")
 
 
@@ -28,14 +34,28 @@ def learning_weights(
     view: TorchView, model: onnx.ModelProto, excluded: Collection[str]
 ) -> list[Weight]:
     """In graph order, each once; `excluded` are names of nodes, all of which have one."""
-    found = {weight.name: weight for weight in _held_alone(view)}
-    readers = consumers(model.graph)
-    stored = initializers(model)
-    return [
-        weight
-        for name, weight in found.items()
-        if name in stored and all(_multiplies(n, name, excluded) for n in readers[name])
+    readers, stored = consumers(model.graph), initializers(model)
+    found: dict[str, Weight] = {}
+    for binding, module in _layers(view):
+        name, axis = binding.initialiser, READ_WEIGHTS[binding.read]
+        if name in stored and all(_multiplies(n, name, excluded) for n in readers[name]):
+            found[name] = Weight(name, axis, module.get_parameter("weight"))
+    return list(found.values())
+
+
+def learning_biases(
+    view: TorchView, model: onnx.ModelProto, weights: Collection[Weight]
+) -> list[Bias]:
+    """Of the layers of `weights`; a bias that several layers share is left as it is."""
+    learning = {weight.name for weight in weights}
+    read = {node.output[0]: node.input[0] for node in model.graph.node if node.input}
+    found = [
+        Bias(module.get_parameter("bias"), binding.initialiser, read[binding.output])
+        for binding, module in _layers(view)
+        if binding.initialiser in learning and module.bias is not None
     ]
+    counts = Counter(id(bias.parameter) for bias in found)
+    return [bias for bias in found if counts[id(bias.parameter)] == 1]
 
 
 def stay_float(
@@ -53,16 +73,12 @@ def stay_float(
     return stay.union(outside(model, HAND_OVER_INTEGERS, BETWEEN, stay))
 
 
-def _held_alone(view: TorchView) -> Iterator[Weight]:
+def _layers(view: TorchView) -> Iterator[tuple[Binding, nn.Module]]:
+    """Modules that hold the weight of a Conv, Gemm or MatMul, each with its binding."""
     for binding in view.bindings:
         module = view.module.get_submodule(binding.path)
-        if not isinstance(module, MODULES):
-            continue
-        match binding.read:
-            case Same("weight"):
-                yield Weight(binding.initialiser, 0, module.get_parameter("weight"))
-            case Transposed("weight"):
-                yield Weight(binding.initialiser, 1, module.get_parameter("weight"))
+        if isinstance(module, MODULES) and binding.read in READ_WEIGHTS:
+            yield binding, module
 
 
 def _multiplies(node: onnx.NodeProto, weight: str, excluded: Collection[str]) -> bool:

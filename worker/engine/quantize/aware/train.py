@@ -22,9 +22,10 @@ from worker.engine.measure.environment import saturates
 from worker.engine.outcome import FactValue, Outcome
 from worker.engine.progress import part_of
 from worker.engine.quantize.aware.activations import Quantizer, SteppedActivations, put_in
+from worker.engine.quantize.aware.biases import RoundedBias
 from worker.engine.quantize.aware.learned_step import Integers
 from worker.engine.quantize.aware.lowering import OPERATORS, Lowering, overrides, rounding
-from worker.engine.quantize.aware.plan import learning_weights, stay_float
+from worker.engine.quantize.aware.plan import learning_biases, learning_weights, stay_float
 from worker.engine.quantize.aware.weights import SteppedWeight
 from worker.engine.quantize.calibrate import calibrate
 from worker.engine.quantize.grids import lowered_checkpoint, lowering_facts, weight_grids
@@ -46,6 +47,7 @@ class _Net:
     view: TorchView
     lowering: Lowering
     weights: tuple[SteppedWeight, ...]
+    biases: tuple[RoundedBias, ...]
     activations: Mapping[str, Quantizer]
     bits: int
 
@@ -74,6 +76,7 @@ def quantize_aware(checkpoint: Checkpoint, spec: QuantizeAware, context: Context
         [
             held_by_traits(view, _kept(checkpoint, net.weights)),
             *net.weights,
+            *net.biases,
             SteppedActivations(net.activations.values()),
         ]
     )
@@ -133,14 +136,15 @@ def _rounding(
     lowering = Lowering(ranges, frozenset(floats), context.folder)
     rounded = rounding(model, lowering.of(model))
     bits = spec.bits - int(spec.bits == STORED_BITS and saturates())
-    return _Net(
-        model,
-        view,
-        lowering,
-        tuple(SteppedWeight(weight, Integers.signed(bits)) for weight in weights),
-        put_in(view, rounded.places, rounded.grids),
-        bits,
+    stepped = {w.name: SteppedWeight(w, Integers.signed(bits)) for w in weights}
+    quantizers = put_in(view, rounded.places, rounded.grids)
+    biases = tuple(
+        RoundedBias(
+            bias.parameter, stepped[bias.weight], quantizers[rounded.places[bias.source]]
+        )
+        for bias in learning_biases(view, model, weights)
     )
+    return _Net(model, view, lowering, tuple(stepped.values()), biases, quantizers, bits)
 
 
 def _kept(checkpoint: Checkpoint, weights: Iterable[SteppedWeight]) -> dict[str, Trait]:

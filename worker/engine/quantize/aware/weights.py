@@ -36,6 +36,11 @@ class SteppedWeight(Held):
         self.latent: Tensor | None = None
 
     @property
+    def now(self) -> Tensor:
+        """The steps of now, (channels, 1, ...)."""
+        return self.first * self.factor
+
+    @property
     def steps(self) -> Tensor:
         """(channels,) float32, those of the last `keep`."""
         return (self.first * self.kept).flatten()
@@ -49,8 +54,7 @@ class SteppedWeight(Held):
         """Put s q in the module."""
         parameter = self.weight.parameter
         self.latent = parameter.data
-        steps = self.first * self.factor
-        parameter.data = self.integers.nearest(parameter.data / steps).mul_(steps)
+        parameter.data = self.integers.nearest(parameter.data / self.now).mul_(self.now)
 
     @torch.no_grad()
     def after(self) -> None:
@@ -61,7 +65,7 @@ class SteppedWeight(Held):
         parameter.data, self.latent = latent, None
         if parameter.grad is None:
             return
-        v = latent / (self.first * self.factor)
+        v = latent / self.now
         rest = tuple(range(1, latent.dim()))
         pull = (parameter.grad * self.integers.slope(v)).sum(rest, keepdim=True)
         self.factor.grad = pull * self.scale / self.first
