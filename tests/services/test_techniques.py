@@ -67,12 +67,17 @@ PIPELINES: dict[str, list[dict[str, Any]]] = {
         {"technique": "prune.heads", "keep_heads": 0.5, "criterion": "gradient"},
         {"technique": "prune.units", "keep_units": 0.5, "criterion": "output"},
     ],
+    "trained as 2-bit integers, packed": [
+        {"technique": "quantize.aware", "bits": 2, "epochs": 1},
+        {"technique": "encode.entropy"},
+    ],
 }
 TOLD = {
     "decompose.svd": "macs_left",
     "train.regularize": "rank_before",
     "quantize.weights": "bits",
     "quantize.choose": "chosen",
+    "quantize.aware": "activation_grids",
     "prune.weights": "sparsity",
     "prune.sensing": "sparsity",
     "prune.blocks": "output_change",

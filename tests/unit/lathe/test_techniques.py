@@ -4,10 +4,12 @@ import pytest
 from pydantic import ValidationError
 
 from lathe.techniques import TECHNIQUES, AnyStep
+from lathe.techniques.lessons import reads_labels
 from lathe.techniques.quantize import (
     HalfQuadratic,
     PerBlock,
     Percentile,
+    QuantizeAware,
     QuantizeDynamic,
     QuantizeStatic,
     QuantizeWeights,
@@ -65,6 +67,17 @@ def test_weights_alone_are_4_bits_in_blocks_of_128_and_look_at_inputs_only_if_as
     for wrong in ({"bits": 5}, {"granularity": {"per": "block", "size": 48}}):
         with pytest.raises(ValidationError):
             QuantizeWeights.model_validate(wrong)
+
+
+def test_trained_integers_learn_from_labels_and_calibrate_unless_asked_to_round_alone() -> None:
+    step = QuantizeAware()
+    assert (step.bits, step.epochs, step.teachers, step.loss.hard) == (8, 3, (), 1.0)
+    assert (step.needs.train, step.needs.calibration, step.needs.torch_view) == (True,) * 3
+    assert reads_labels(step)
+    assert not reads_labels(QuantizeAware(epochs=0))
+    for wrong in ({"bits": 5}, {"epochs": -1}, {"teachers": (), "loss": {"hard": 0}}):
+        with pytest.raises(ValidationError):
+            QuantizeAware.model_validate(wrong)
 
 
 def test_members_of_a_union_are_told_apart_by_their_tag() -> None:

@@ -16,7 +16,13 @@ from lathe.techniques.prune import (
     PruneSensing,
     PruneUnits,
 )
-from lathe.techniques.quantize import Gptq, QuantizeChoose, QuantizeStatic, QuantizeWeights
+from lathe.techniques.quantize import (
+    Gptq,
+    QuantizeAware,
+    QuantizeChoose,
+    QuantizeStatic,
+    QuantizeWeights,
+)
 from lathe.techniques.rate import RateDistortion, ShareRateDistortion
 from lathe.techniques.share import ShareDictionary, ShareKernels, ShareWeights
 from lathe.techniques.train import Distill, Recover, Teacher
@@ -136,6 +142,7 @@ def test_each_step_reads_only_the_data_it_learns_from() -> None:
         (PruneBlocks(remove=1), ["train", "calibration"]),
         (Recover(), ["train"]),
         (QuantizeStatic(), ["calibration"]),
+        (QuantizeAware(), ["train", "calibration"]),
         (QuantizeWeights(), []),
         (QuantizeWeights(rounding=Gptq()), ["train", "calibration"]),
         (EncodeEntropy(), []),

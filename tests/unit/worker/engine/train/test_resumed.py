@@ -49,6 +49,11 @@ TRAINED: dict[str, dict[str, Any]] = {
         "strength": 2,
         "optimizer": {"kind": "adam"},
     },
+    "learned steps": {
+        "technique": "quantize.aware",
+        "bits": 2,
+        "optimizer": {"kind": "adam", "lr": 0.02},
+    },
     "slimming": {
         "technique": "prune.channels",
         "keep_parameters": 0.9,
@@ -101,6 +106,7 @@ def test_it_ends_with_the_same_model_wherever_it_was_killed(
     name: str, every_layer: Callable[..., onnx.ModelProto], learning: Context, tmp_path: Path
 ) -> None:
     step, before = step_of(name), Checkpoint(every_layer())
+    learning = replace(learning, calibration=learning.train)
     if name == "codebook":
         before = replace(before, traits={"m": Trait(sparse=True)})
     whole = apply(before, step, learning)

@@ -16,7 +16,7 @@ from lathe.techniques.train import Adam, DistillLoss, Teacher
 from tests.unit.worker.engine.quantize.aware.conftest import Images, Learn
 from tests.unit.worker.engine.quantize.conftest import Graph
 from worker.engine.checkpoint import Checkpoint, QuantizedWeights, Trait
-from worker.engine.context import Arrays
+from worker.engine.context import Arrays, Context
 from worker.engine.graph.initializers import initializers
 from worker.engine.graph.io_spec import io_spec
 from worker.engine.measure.executed import executed
@@ -174,7 +174,7 @@ def test_pruned_weights_stay_zero_and_an_excluded_layer_float(
 
 
 def test_every_kind_of_layer_is_taken_or_named(
-    every_layer: Callable[..., onnx.ModelProto], learn: Learn, learning: Any
+    every_layer: Callable[..., onnx.ModelProto], learning: Context
 ) -> None:
     before = Checkpoint(every_layer())
     context = replace(learning, calibration=learning.train)
@@ -231,7 +231,7 @@ def test_what_cannot_be_done_is_refused_with_its_field(
 ) -> None:
     context = learn(residual)
     lowered = quantize_aware(residual, spec(epochs=0), context).checkpoint
-    cases: list[tuple[Checkpoint, QuantizeAware, Any, str | None]] = [
+    cases: list[tuple[Checkpoint, QuantizeAware, Context, str | None]] = [
         (residual, spec(), replace(context, train=None), "data.train"),
         (residual, spec(), replace(context, calibration=None), "data.calibration"),
         (residual, spec(exclude=WEIGHTS), context, "exclude"),

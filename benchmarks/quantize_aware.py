@@ -1,0 +1,202 @@
+"""make bench-aware DATA=folder [ARGS=...]: ResNet-20 in integers, rounded and trained.
+
+For 8, 4 and 2 bits a weight, over HTTP: quantize.aware with epochs 0, which rounds the
+published net with calibrated ranges, beside the same step with training. Judged on the 10,000
+test images of CIFAR-10 by the service, which also tells which kernels the runtime ran; trained
+on those train images that the data folder holds (benchmarks/resnet20.py says where they lie).
+Rows are kept in build/quantize_aware/, so a long run can be made in pieces (`--only 2/trained
+--only 2/rounded`); table and benchmarks/results/quantize_aware.json hold all that are there.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from benchmarks.deep_compression import resnet20
+from benchmarks.deep_compression.stage import LONGEST_S, Given, Stage
+from benchmarks.deep_compression.steps import PACK, Step
+from benchmarks.harness import Line, best, conclude, run, service, value
+from lathe.report import Environment, Report
+
+BUILD = Path("build/quantize_aware")
+BITS, ROUNDED, TRAINED = (8, 4, 2), "rounded", "trained"
+CASES = tuple(f"{bits}/{way}" for bits in BITS for way in (ROUNDED, TRAINED))
+EPOCHS = {8: 2, 4: 4, 2: 8}
+POINTS_LOST = {8: 0.5, 4: 1.0}  # at most, when trained
+POINTS_GAINED_AT_2_BITS = 20.0  # at least, by training
+CONVOLUTIONS = ("Conv", "FusedConv")
+QUICK = {"epochs": 1, "max_samples": 512}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One finished job; `float_convolutions` are those that the runtime ran in floats."""
+
+    case: str
+    accuracy: float
+    dense_accuracy: float
+    held_out_before: float | None
+    held_out_after: float | None
+    onnx_bytes: int
+    packed_bytes: int
+    latency_ms: float
+    dense_latency_ms: float
+    float_convolutions: int
+    wall_s: float
+    at: str
+    environment: dict[str, object]
+
+    @property
+    def points_lost(self) -> float:
+        """Of the accuracy, in percentage points."""
+        return 100 * (self.dense_accuracy - self.accuracy)
+
+    def save(self, folder: Path) -> None:
+        """Under the case's name; an earlier one is replaced."""
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{self.case.replace('/', '-')}.json"
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n")
+
+    @classmethod
+    def kept(cls, folder: Path) -> dict[str, Self]:
+        """Every row in the folder, by its case."""
+        rows = [cls(**json.loads(path.read_text())) for path in folder.glob("*.json")]
+        return {row.case: row for row in rows}
+
+
+def step(case: str, *, quick: bool) -> Step:
+    """The baseline teaches beside the labels; images are shifted and mirrored."""
+    bits, way = case.split("/")
+    made: Step = {"technique": "quantize.aware", "bits": int(bits)}
+    if way == ROUNDED:
+        return made | {"epochs": 0}
+    learnt: Step = {
+        "epochs": EPOCHS[int(bits)],
+        "batch_size": 128,
+        "optimizer": {"kind": "adam", "lr": 1e-3},
+        "teachers": [{"model": "baseline"}],
+        "loss": {"hard": 0.5, "logits": {"weight": 0.5, "temperature": 4}},
+        "augment": resnet20.CROPS,
+    }
+    return made | learnt | (QUICK if quick else {})
+
+
+def row(stage: Stage, given: Given, case: str) -> Row:
+    """Submit the job and read what the service found."""
+    begun_s = time.perf_counter()
+    spec: dict[str, object] = {
+        "name": f"aware-{case.replace('/', '-')}",
+        "model": given.model,
+        "pipeline": [step(case, quick=stage.quick), PACK],
+        "seed": given.seed,
+        "benchmark": {"runs": 50},
+        "resources": {"max_run_s": LONGEST_S},
+        **given.job,
+    }
+    report, file = run(stage.client, spec, stage.scratch / case)
+    after = best(report)
+    if after.packed is None:
+        raise RuntimeError(f"the candidate {after.id} of {case} has no packed file")
+    return Row(
+        case=case,
+        accuracy=value(after, "accuracy"),
+        dense_accuracy=value(report.baseline, "accuracy"),
+        held_out_before=_fact(report, "held_out_score_before"),
+        held_out_after=_fact(report, "held_out_score_after"),
+        onnx_bytes=file.stat().st_size,
+        packed_bytes=after.packed.size_bytes,
+        latency_ms=value(after, "latency_ms", 1),
+        dense_latency_ms=value(report.baseline, "latency_ms", 1),
+        float_convolutions=sum(after.float_operators.get(name, 0) for name in CONVOLUTIONS),
+        wall_s=time.perf_counter() - begun_s,
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
+        environment=report.environment.model_dump(),
+    )
+
+
+def _fact(report: Report, name: str) -> float | None:
+    """Of the step that quantized, where it trained."""
+    found = report.steps[0].facts.get(name)
+    return found if isinstance(found, float) else None
+
+
+def lines(rows: dict[str, Row]) -> Iterator[Line]:
+    """What the rows that are there have to keep."""
+    floats = sum(found.float_convolutions for found in rows.values())
+    yield Line("convolutions that ran in floats", floats, 0, at_least=False)
+    for bits, most in POINTS_LOST.items():
+        if (found := rows.get(f"{bits}/{TRAINED}")) is not None:
+            what = f"{bits} bits, trained: points of accuracy lost"
+            yield Line(what, found.points_lost, most, at_least=False)
+    rounded, trained = (rows.get(f"2/{way}") for way in (ROUNDED, TRAINED))
+    if rounded is not None and trained is not None:
+        gained = rounded.points_lost - trained.points_lost
+        what = "2 bits: points gained by training"
+        yield Line(what, gained, POINTS_GAINED_AT_2_BITS, at_least=True)
+
+
+def show(rows: Iterable[Row]) -> None:
+    """One line a row."""
+    print(
+        f"{'bits/way':<12}{'accuracy':>9}{'float':>9}{'held-out':>18}{'onnx':>9}{'packed':>9}"
+        f"{'ms':>7}{'float':>7}{'float convs':>13}{'min':>7}"
+    )
+    for one in rows:
+        held = "-"
+        if one.held_out_before is not None:
+            held = f"{one.held_out_before:.4f} > {one.held_out_after:.4f}"
+        print(
+            f"{one.case:<12}{one.accuracy:>9.4f}{one.dense_accuracy:>9.4f}{held:>18}"
+            f"{one.onnx_bytes:>9,}{one.packed_bytes:>9,}{one.latency_ms:>7.2f}"
+            f"{one.dense_latency_ms:>7.2f}{one.float_convolutions:>13}{one.wall_s / 60:>7.1f}"
+        )
+
+
+def arguments() -> argparse.Namespace:
+    """What the command line says."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.quantize_aware")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--build", type=Path, default=BUILD)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", action="append", choices=CASES, help="may be repeated")
+    parser.add_argument("--quick", action="store_true", help="one epoch of 512; kept apart")
+    parser.add_argument("--table", action="store_true", help="show what is there, run nothing")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Run; 0 when every limit is kept and every row is there or was left out by hand."""
+    said = arguments()
+    folder: Path = said.build / ("quick" if said.quick else "rows")
+    if not said.table:
+        with service() as (client, scratch):
+            stage = Stage(client, scratch, said.data, said.build, said.quick)
+            given = resnet20.given(stage, said.seed)
+            for case in said.only or CASES:
+                found = row(stage, given, case)
+                found.save(folder)
+                show([found])
+    rows = Row.kept(folder)
+    show(rows[case] for case in CASES if case in rows)
+    if said.quick or not rows:
+        return 0
+    missing = [case for case in CASES if case not in rows]
+    latest = max(rows.values(), key=lambda one: one.at)
+    status = conclude(
+        "quantize_aware",
+        list(lines(rows)),
+        Environment.model_validate(latest.environment),
+        rows=[asdict(one) | {"points_lost": one.points_lost} for one in rows.values()],
+        not_run=missing,
+    )
+    return status or int(bool(missing) and not said.only)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
