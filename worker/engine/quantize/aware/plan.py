@@ -44,10 +44,10 @@ def learning_weights(
 
 
 def learning_biases(
-    view: TorchView, model: onnx.ModelProto, weights: Collection[Weight]
+    view: TorchView, model: onnx.ModelProto, learning: Collection[str]
 ) -> list[Bias]:
-    """Of the layers of `weights`; a bias that several layers share is left as it is."""
-    learning = {weight.name for weight in weights}
+    """Of the layers whose weights are `learning`, by name; a bias that several layers share
+    is left as it is."""
     read = {node.output[0]: node.input[0] for node in model.graph.node if node.input}
     found = [
         Bias(module.get_parameter("bias"), binding.initialiser, read[binding.output])

@@ -1,6 +1,6 @@
 """Training as integers, from a float network to the graph that the runtime gets."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -20,8 +20,8 @@ from worker.engine.context import Arrays, Context
 from worker.engine.graph.initializers import initializers
 from worker.engine.graph.io_spec import io_spec
 from worker.engine.measure.executed import executed
-from worker.engine.quantize.aware import train as module
-from worker.engine.quantize.aware.activations import Grid, Quantizer, put_in
+from worker.engine.quantize.aware import net, train
+from worker.engine.quantize.aware.activations import Quantizer, put_in
 from worker.engine.quantize.aware.train import quantize_aware
 from worker.engine.quantize.static import quantize_static
 from worker.engine.session import open_session, run
@@ -40,13 +40,11 @@ def views(monkeypatch: pytest.MonkeyPatch) -> list[TorchView]:
     """Every view that rounding was put in."""
     seen: list[TorchView] = []
 
-    def spy(
-        view: TorchView, places: Mapping[str, str], grids: Mapping[str, Grid]
-    ) -> dict[str, Quantizer]:
+    def spy(view: TorchView, *given: Any) -> dict[str, Quantizer]:
         seen.append(view)
-        return put_in(view, places, grids)
+        return put_in(view, *given)
 
-    monkeypatch.setattr(module, "put_in", spy)
+    monkeypatch.setattr(net, "put_in", spy)
     return seen
 
 
@@ -204,8 +202,8 @@ def test_a_sum_with_a_constant_stays_float_and_so_does_a_weight_with_two_roles(
         helper.make_node("MatMul", ["one", "t"], ["two"]),
         helper.make_node("Gemm", ["two", "g"], ["y"]),
     ]
-    net = build(nodes, weights, {"x": ["n", 2, 8, 8]}, {"y": ["n", 3]})
-    outcome = quantize_aware(net, spec(), learn(net))
+    made = build(nodes, weights, {"x": ["n", 2, 8, 8]}, {"y": ["n", 3]})
+    outcome = quantize_aware(made, spec(), learn(made))
     tensors = initializers(outcome.checkpoint.model)
     assert {"k", "t"} <= set(tensors)
     assert outcome.facts["float_layers"] == "t"
@@ -217,7 +215,7 @@ def test_a_sum_with_a_constant_stays_float_and_so_does_a_weight_with_two_roles(
 def test_without_vnni_weights_keep_to_seven_bits(
     residual: Checkpoint, learn: Learn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "saturates", lambda: True)
+    monkeypatch.setattr(train, "saturates", lambda: True)
     outcome = quantize_aware(residual, spec(epochs=0), learn(residual))
     assert outcome.facts["bits"] == 7
     assert max(np.abs(stored(outcome.checkpoint, f"{w}_quantized")).max() for w in WEIGHTS) > 50
