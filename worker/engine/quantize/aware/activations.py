@@ -70,7 +70,7 @@ class _Rounded(torch.autograd.Function):
     ) -> Tensor:
         step, zero = _grid(factor, shift, first, begun)
         ctx.save_for_backward(x, step, zero, first)
-        return BYTE.nearest(x / step + zero).sub_(zero).mul_(step)
+        return BYTE.nearest((x / step).round_().add_(zero)).sub_(zero).mul_(step)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:

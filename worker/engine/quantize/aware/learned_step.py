@@ -4,8 +4,9 @@ Esser, McKinstry, Bablani, Appuswamy and Modha, "Learned Step Size Quantization"
 arXiv:1902.08153, equations 1 to 5; offsets as in Bhalgat et al., "LSQ+", arXiv:2004.09576,
 equations 1 to 5.
 
-    q      = clamp(round(v), low, high)             v = x / s + z,  ties to even
+    q      = clamp(round(x / s) + z, low, high)     round: ties to even
     x'     = s (q - z)                              z = clamp(round(-b / s), low, high)
+    v      = x / s + z
     dx'/dx = 1 where low < v < high, else 0
     dx'/ds = round(v) - v where low < v < high, low where v <= low, high where v >= high
     dx'/db = 0 where low < v < high, else 1

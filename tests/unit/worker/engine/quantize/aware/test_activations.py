@@ -24,6 +24,11 @@ def test_values_are_rounded_to_the_bytes_around_the_zero_point() -> None:
     assert rounded.tolist() == [[-1.5, 0.5, 126.0], [-1.5, 126.0, 0.0]]
 
 
+def test_a_half_goes_to_even_before_the_zero_point_is_added_as_in_onnx() -> None:
+    x = torch.tensor([[1.25, -0.25, 0.75]])  # 2.5, -0.5 and 1.5 steps
+    assert Quantizer(Grid(0.5, 3))(x).tolist() == [[1.0, 0.0, 1.0]]
+
+
 def test_the_gradients_of_value_step_and_offset_are_those_worked_by_hand() -> None:
     quantizer, x = Quantizer(Grid(0.5, 3)), torch.tensor(X, requires_grad=True)
     quantizer(x).backward(G)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,15 +12,18 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from lathe.errors import StepImpossible, UnknownLayer
+from lathe.techniques.encode import EncodeEntropy
 from lathe.techniques.quantize import QuantizeAware, QuantizeStatic
 from lathe.techniques.train import Adam, DistillLoss, Teacher
 from tests.unit.worker.engine.quantize.aware.conftest import Images, Learn
 from tests.unit.worker.engine.quantize.conftest import Graph
 from worker.engine.checkpoint import Checkpoint, QuantizedWeights, Trait
-from worker.engine.context import Arrays, Context
+from worker.engine.context import Arrays, Context, Samples
+from worker.engine.encode.pack import pack
 from worker.engine.graph.initializers import initializers
 from worker.engine.graph.io_spec import io_spec
 from worker.engine.measure.executed import executed
+from worker.engine.onnx_file.write import write_model
 from worker.engine.quantize.aware import net, train
 from worker.engine.quantize.aware.activations import Quantizer, put_in
 from worker.engine.quantize.aware.train import quantize_aware
@@ -97,6 +101,30 @@ def test_weights_of_few_bits_are_few_integers_in_bytes_and_biases_are_int32(
     assert stored(outcome.checkpoint, "d.bias_quantized").dtype == np.int32
     assert (outcome.facts["bits"], outcome.facts["stored_bits"]) == (bits, 8)
     assert (outcome.facts["layers_quantized"], outcome.facts["layers_float"]) == (5, 0)
+
+
+def test_a_packed_file_holds_two_bits_in_about_two(
+    build: Graph,
+    samples: Callable[..., Samples],
+    context: Callable[..., Context],
+    tmp_path: Path,
+) -> None:
+    draw = np.random.default_rng(9)
+    weights: Arrays = {"w": draw.standard_normal((128, 64)).astype(np.float32)}
+    node = helper.make_node("Gemm", ["x", "w"], ["y"], transB=1)
+    made = build([node], weights, {"x": ["n", 64]}, {"y": ["n", 128]})
+    given = context(made, samples(draw.standard_normal((32, 64)).astype(np.float32)))
+    lowered = quantize_aware(made, spec(bits=2, epochs=0), given).checkpoint
+    write_model(lowered.model, tmp_path / "lowered.onnx")
+    report = pack(
+        tmp_path / "lowered.onnx",
+        tmp_path / "packed",
+        hints={},
+        profile=EncodeEntropy().profile,
+    )
+    (coded,) = (each for each in report.tensors if each.name == "w_quantized")
+    assert coded.onnx_bytes == 128 * 64
+    assert coded.packed_bytes < 128 * 64 * 2 / 8 + 32
 
 
 def test_ranges_begin_where_quantize_static_has_them(
@@ -183,7 +211,7 @@ def test_every_kind_of_layer_is_taken_or_named(
     assert set(runs.float_operators) == {"LSTM"}
 
 
-def test_a_sum_with_a_constant_stays_float_and_so_does_a_weight_with_two_roles(
+def test_what_would_be_rounded_unseen_stays_float(
     build: Graph, learn: Learn, pictures: Images, views: list[TorchView]
 ) -> None:
     draw = np.random.default_rng(2)
@@ -191,6 +219,8 @@ def test_a_sum_with_a_constant_stays_float_and_so_does_a_weight_with_two_roles(
         "a": draw.standard_normal((4, 2, 3, 3)).astype(np.float32),
         "k": draw.standard_normal((4, 1, 1)).astype(np.float32),
         "t": draw.standard_normal((4, 4)).astype(np.float32),
+        "u": draw.standard_normal((4, 4)).astype(np.float32),
+        "row": draw.standard_normal((1, 4)).astype(np.float32),
         "g": draw.standard_normal((4, 3)).astype(np.float32),
     }
     nodes = [
@@ -200,13 +230,14 @@ def test_a_sum_with_a_constant_stays_float_and_so_does_a_weight_with_two_roles(
         helper.make_node("Flatten", ["p"], ["f"]),
         helper.make_node("Gemm", ["f", "t"], ["one"], transB=1),
         helper.make_node("MatMul", ["one", "t"], ["two"]),
-        helper.make_node("Gemm", ["two", "g"], ["y"]),
+        helper.make_node("Gemm", ["two", "u", "row"], ["three"]),
+        helper.make_node("Gemm", ["three", "g"], ["y"]),
     ]
     made = build(nodes, weights, {"x": ["n", 2, 8, 8]}, {"y": ["n", 3]})
     outcome = quantize_aware(made, spec(), learn(made))
     tensors = initializers(outcome.checkpoint.model)
-    assert {"k", "t"} <= set(tensors)
-    assert outcome.facts["float_layers"] == "t"
+    assert {"k", "t", "u"} <= set(tensors)
+    assert outcome.facts["float_layers"] == "t, u"
     (y,) = answers(outcome.checkpoint.model, pictures).values()
     (seen,) = views[0].outputs({"x": pictures.x}).values()
     assert np.abs(y - seen).max() <= stored(outcome.checkpoint, "y_scale") * 1.001
