@@ -76,6 +76,7 @@ ALLOWED: dict[str, dict[str, Allowed]] = {
     "decompose.cp": _all_but((*CONVOLUTIONAL, "vit"), NO_KERNEL) | _for(("vit",), PATCHES),
     "decompose.svd": _for(RECURRENT, FIXED_FORM, STEP_IMPOSSIBLE, BUDGET_UNREACHABLE),
     "share.dictionary": _for(RECURRENT, FIXED_FORM),
+    "share.kernels": _all_but(CONVOLUTIONAL, NO_KERNEL) | _for(("vit",), PATCHES),
     "prune.channels": _for(
         RECURRENT,
         "all channels belong to recurrent layers or are outputs; prune.units takes those",

@@ -15,8 +15,12 @@ RECOVER: Options = {"technique": "train.recover", **SHORT}
 
 OPTIONS: dict[str, Options] = {
     "optimize.graph": {},
+    "analyze.sensitivity": {"samples": 64},
     "prune.channels": {"keep_parameters": 0.6, "recover": RECOVER},
     "prune.neurons": {"keep_neurons": 0.7},
+    "prune.heads": {"keep_heads": 0.5},
+    "prune.units": {"keep_units": 0.6},
+    "prune.blocks": {"remove": 1},
     "prune.weights": {"sparsity": 0.6},
     "prune.sensing": {"error": 0.1},
     "decompose.svd": {"rank": {"by": "budget", "keep_parameters": 0.8}},
@@ -28,11 +32,15 @@ OPTIONS: dict[str, Options] = {
     "train.rate_distortion": {**SHORT, "settle_epochs": 1, "batch_size": 64},
     "share.rate_distortion": {"assignment": "feedback"},
     "share.weights": {"epochs": 1},
+    "share.dictionary": {},
+    "share.kernels": {},
     "quantize.static": {},
     "quantize.dynamic": {},
+    "quantize.aware": SHORT,
     "quantize.choose": {"runs": 20},
     "quantize.weights": {},
     "quantize.log2": {},
+    "quantize.mixed": {"max_drop": 0.02},
     "quantize.float": {},
     "encode.entropy": {},
 }

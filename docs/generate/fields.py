@@ -11,7 +11,7 @@ from docs.generate.prose import escaped
 
 Schema = Mapping[str, Any]
 
-TAGS = ("technique", "kind", "by", "per", "method")
+TAGS = ("technique", "kind", "by", "per", "method", "to")
 _BOUNDS = {
     "minimum": "at least {}",
     "exclusiveMinimum": "above {}",

@@ -5,6 +5,7 @@ One entry a technique of the registry; a page shows the docstrings of its module
 
 METHODS: dict[str, tuple[str, ...]] = {
     "optimize.graph": ("optimize/graph", "optimize/batch_norm"),
+    "analyze.sensitivity": ("sensitivity/analyze", "sensitivity/divergence"),
     "prune.channels": (
         "prune/importance",
         "prune/geometric_median",
@@ -15,6 +16,19 @@ METHODS: dict[str, tuple[str, ...]] = {
         "prune/norms",
     ),
     "prune.neurons": ("prune/activity",),
+    "prune.heads": (
+        "prune/heads/find",
+        "prune/along/importance",
+        "prune/along/loudness",
+        "prune/along/mask_gradient",
+    ),
+    "prune.units": (
+        "prune/units/find",
+        "prune/along/importance",
+        "prune/along/loudness",
+        "prune/along/mask_gradient",
+    ),
+    "prune.blocks": ("prune/blocks/find", "prune/blocks/influence", "prune/blocks/choose"),
     "prune.weights": (
         "prune/at_once",
         "prune/lamp",
@@ -55,7 +69,26 @@ METHODS: dict[str, tuple[str, ...]] = {
         "layerwise/feedback",
     ),
     "share.weights": ("share/kmeans",),
-    "quantize.static": ("quantize/static", "quantize/calibrate", "quantize/histogram"),
+    "share.dictionary": ("share/dictionary", "share/sparse_code", "share/dictionary_size"),
+    "share.kernels": ("share/kernels", "share/kernel_means"),
+    "quantize.static": (
+        "quantize/static",
+        "quantize/static_writer",
+        "quantize/calibrate",
+        "quantize/histogram",
+        "quantize/least_error",
+        "quantize/equalize",
+        "quantize/smooth",
+        "quantize/bias_correction",
+        "quantize/back_off",
+    ),
+    "quantize.aware": (
+        "quantize/aware/learned_step",
+        "quantize/aware/weights",
+        "quantize/aware/activations",
+        "quantize/aware/biases",
+        "quantize/aware/train",
+    ),
     "quantize.dynamic": ("quantize/dynamic", "quantize/weight_grid"),
     "quantize.choose": ("quantize/choose", "quantize/variants"),
     "quantize.weights": (
@@ -66,6 +99,7 @@ METHODS: dict[str, tuple[str, ...]] = {
         "quantize/blocks/chosen",
     ),
     "quantize.log2": ("quantize/powers_of_two", "quantize/log2"),
+    "quantize.mixed": ("quantize/mixed/mixed", "quantize/mixed/search"),
     "quantize.float": ("quantize/float16", "quantize/half", "quantize/bfloat16"),
     "encode.entropy": ("encode/entropy", "encode/cost", "encode/huffman"),
 }

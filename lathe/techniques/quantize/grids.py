@@ -105,7 +105,9 @@ class Given(Spec):
     """The ranges that are given; min_max for the rest."""
 
     method: Literal["given"] = "given"
-    ranges: tuple[Range, ...] = Field(min_length=1, max_length=10_000)
+    ranges: tuple[Range, ...] = Field(
+        min_length=1, max_length=10_000, description="One for each tensor that has one."
+    )
 
     @model_validator(mode="after")
     def _once(self) -> Self:

@@ -40,9 +40,11 @@ class QuantizeMixed(Step):
     symmetric: bool = Field(
         False, description="No zero point of a block: its levels lie around zero."
     )
-    granularity: WeightGranularity = Field(default_factory=PerBlock)
+    granularity: WeightGranularity = Field(
+        default_factory=PerBlock, description="How many weights share a scale."
+    )
     rounding: Annotated[RoundToNearest | HalfQuadratic, Field(discriminator="method")] = Field(
-        default_factory=HalfQuadratic
+        default_factory=HalfQuadratic, description="How a weight finds its level."
     )
     arithmetic: Literal["float", "int8"] = Field(
         "int8",

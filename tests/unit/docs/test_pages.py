@@ -12,7 +12,11 @@ from lathe.techniques import TECHNIQUES
 
 NOT_MEASURED_YET = (  # until the matrix is run
     "optimize.graph",
+    "analyze.sensitivity",
     "prune.neurons",
+    "prune.heads",
+    "prune.units",
+    "prune.blocks",
     "prune.sensing",
     "decompose.svd",
     "decompose.tucker",
@@ -20,9 +24,13 @@ NOT_MEASURED_YET = (  # until the matrix is run
     "train.recover",
     "train.distill",
     "train.regularize",
+    "share.dictionary",
+    "share.kernels",
+    "quantize.aware",
     "quantize.choose",
     "quantize.weights",
     "quantize.log2",
+    "quantize.mixed",
     "quantize.float",
 )
 
