@@ -14,6 +14,7 @@ from lathe.errors import CorruptModel, NotAModel, Refused, UnsupportedModel
 from worker.engine.intake.pt2.program import checked_program, output_names
 from worker.engine.intake.pt2.weights import content, tensors
 from worker.engine.onnx_file.place import Place, whole
+from worker.engine.onnx_file.write import write_model
 
 FORMAT = "archive_format"
 GRAPHS, WEIGHTS, CONSTANTS = "models/", "data/weights/", "data/constants/"
@@ -30,7 +31,7 @@ def is_pt2(files: Mapping[str, Place]) -> bool:
 
 
 def exported(files: Mapping[str, Place], folder: Path) -> dict[str, Place]:
-    """Write the program as ONNX with its tensors beside it; the files by name, the ONNX first.
+    """Write the program as ONNX; the file by its name.
 
     No pickle of the archive is opened. Raises NotAModel, CorruptModel or UnsupportedModel.
     """
@@ -40,7 +41,7 @@ def exported(files: Mapping[str, Place], folder: Path) -> dict[str, Place]:
         weights = tensors(files, f"{root}{WEIGHTS}", f"{name}_weights_config.json")
         constants = tensors(files, f"{root}{CONSTANTS}", f"{name}_constants_config.json")
         opened = _opened(program, weights, constants)
-        paths = _written(opened, output_names(program), folder)
+        path = _written(opened, output_names(program), folder)
     except Refused:
         raise
     except Exception as error:
@@ -50,7 +51,7 @@ def exported(files: Mapping[str, Place], folder: Path) -> dict[str, Place]:
             f"it was read by torch {torch.__version__}: save it with that release, or export "
             "it to ONNX yourself"
         ) from error
-    return {path.name: whole(path) for path in paths}
+    return {path.name: whole(path)}
 
 
 def _the_only(files: Mapping[str, Place]) -> tuple[str, str]:
@@ -98,9 +99,7 @@ def _shown(size: int | torch.SymInt) -> int:
     return size if isinstance(size, int) else SHOWN_BATCH
 
 
-def _written(
-    program: torch.export.ExportedProgram, names: list[str], folder: Path
-) -> tuple[Path, Path]:
+def _written(program: torch.export.ExportedProgram, names: list[str], folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "program.onnx"
     with warnings.catch_warnings():
@@ -108,7 +107,6 @@ def _written(
         done = torch.onnx.export(program, (), dynamo=True, verbose=False, output_names=names)
     if done is None:
         raise CorruptModel("torch exported nothing")
-    done.save(path, external_data=True)
-    beside = path.with_name(f"{path.name}.data")
-    beside.touch()  # a program without large tensors has none beside it
-    return path, beside
+    # its own save() renames files from folder to folder, which the sandbox refuses
+    write_model(done.model_proto, path)
+    return path
