@@ -172,7 +172,10 @@ def _await_ready(tree: Tree, url: str) -> None:
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201 - this is what the command is for
+    try:
+        print(line, flush=True)  # noqa: T201 - this is what the command is for
+    except BrokenPipeError:  # who read it has gone, as in `lathe up | head`; the service stays
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

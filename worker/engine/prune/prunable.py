@@ -70,8 +70,8 @@ def prunable(
         pace.add(1)
     if unscored and not groups:
         raise StepImpossible(
-            f"the criterion {criterion} can score no layer: {named(_by_id(unscored, ids))}; "
-            "take another criterion"
+            f"no layer can be scored by {criterion}: {named(_by_id(unscored, ids))}; "
+            "prune.channels has other criteria"
         )
     alone += unscored
     seen = {layer.path for layer in alone}

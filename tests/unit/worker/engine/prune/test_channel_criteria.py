@@ -87,7 +87,7 @@ def test_layers_that_a_criterion_cannot_score_are_left_and_all_of_them_refused(
     outcome = prune_channels(Checkpoint(normed), spec, context(normed))
     assert "b (no BatchNorm follows it)" in str(outcome.facts["left_alone"])
     assert "b" not in outcome.checkpoint.traits
-    with pytest.raises(StepImpossible, match=r"bn_scale can score no layer: a \(no BatchNorm"):
+    with pytest.raises(StepImpossible, match=r"scored by bn_scale: a \(no BatchNorm"):
         prune_channels(Checkpoint(mlp), spec, context(mlp))
     with pytest.raises(StepImpossible, match="looks at inputs; give"):
         prune_channels(
