@@ -10,29 +10,28 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 ENGINE = Path("worker/engine")
 
-NAMES = (
-    *("decompose/allocate", "decompose/cp", "decompose/singular"),
-    *("decompose/tucker", "decompose/vbmf"),
-    *("encode/cost", "encode/huffman"),
-    *("layerwise/aim", "layerwise/feedback"),
-    *("losses", "gate"),
-    *("prune/along/importance", "prune/along/loudness", "prune/along/mask_gradient"),
-    *("prune/blocks/influence",),
-    *("prune/geometric_median", "prune/importance", "prune/lamp", "prune/loss_scores"),
-    *("prune/net_trim", "prune/norms", "prune/ranking", "prune/response"),
-    *("prune/rising_mask", "prune/selection", "prune/sparsegpt", "prune/wanda"),
-    *("quantize/aware/learned_step", "quantize/aware/weights", "quantize/bias_correction"),
-    *("quantize/equalize", "quantize/least_error", "quantize/mixed/search"),
-    *("quantize/smooth", "sensitivity/divergence"),
-    *("quantize/blocks/adaround", "quantize/blocks/gptq", "quantize/blocks/grid"),
-    *("quantize/blocks/hqq", "quantize/histogram", "quantize/powers_of_two"),
-    *("quantize/weight_grid",),
-    *("rate/choice", "rate/density", "rate/fisher", "rate/grid", "rate/penalty"),
-    *("rate/post/layer", "rate/post/sensitivity", "rate/post/steps"),
-    *("share/kernel_means", "share/kmeans", "share/sparse_code"),
-    *("train/features", "train/imitation", "train/proximal", "train/schedule"),
-    *("train/warp",),
-)
+ROOMS = {
+    "decompose": "allocate cp singular tucker vbmf",
+    "encode": "cost huffman",
+    ".": "gate losses",
+    "layerwise": "aim feedback",
+    "prune/along": "importance loudness mask_gradient",
+    "prune/blocks": "influence",
+    "prune/channels": "geometric_median",
+    "prune": "importance lamp norms ranking",
+    "prune/weights": "loss_scores net_trim response rising_mask selection sparsegpt wanda",
+    "quantize/aware": "learned_step weights",
+    "quantize/blocks": "adaround gptq grid hqq",
+    "quantize/mixed": "search",
+    "quantize": "powers_of_two weight_grid",
+    "quantize/static": "bias_correction equalize histogram least_error smooth",
+    "rate": "choice density fisher grid penalty",
+    "rate/post": "layer sensitivity steps",
+    "sensitivity": "divergence",
+    "share": "kernel_means kmeans sparse_code",
+    "train": "features imitation proximal schedule warp",
+}
+NAMES = tuple(str(Path(room) / name) for room, names in ROOMS.items() for name in names.split())
 UNITS = ("prune/heads/test_prune", "prune/units/test_prune")
 OTHER_TESTS = {
     **dict.fromkeys(("prune/along/importance", "prune/along/loudness"), UNITS),

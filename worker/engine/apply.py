@@ -39,13 +39,13 @@ from worker.engine.encode.entropy import encode_entropy
 from worker.engine.optimize.graph import optimize_graph
 from worker.engine.outcome import Outcome
 from worker.engine.prune.blocks.prune import prune_blocks
-from worker.engine.prune.channels import prune_channels
-from worker.engine.prune.gradual import prune_gradually
+from worker.engine.prune.channels.gradual import prune_gradually
+from worker.engine.prune.channels.neurons import prune_neurons
+from worker.engine.prune.channels.prune import prune_channels
 from worker.engine.prune.heads.prune import prune_heads
-from worker.engine.prune.neurons import prune_neurons
-from worker.engine.prune.sensing import prune_sensing
 from worker.engine.prune.units.prune import prune_units
-from worker.engine.prune.weights import prune_weights
+from worker.engine.prune.weights.prune import prune_weights
+from worker.engine.prune.weights.sensing import prune_sensing
 from worker.engine.quantize.aware.train import quantize_aware
 from worker.engine.quantize.bfloat16 import store_bfloat16
 from worker.engine.quantize.blocks.weights import quantize_weights
@@ -54,7 +54,7 @@ from worker.engine.quantize.dynamic import quantize_dynamic
 from worker.engine.quantize.float16 import quantize_float
 from worker.engine.quantize.log2 import quantize_log2
 from worker.engine.quantize.mixed.mixed import quantize_mixed
-from worker.engine.quantize.static import quantize_static
+from worker.engine.quantize.static.lower import quantize_static
 from worker.engine.rate.share import share_rate_distortion
 from worker.engine.rate.train import train_rate_distortion
 from worker.engine.sensitivity.analyze import analyze_sensitivity

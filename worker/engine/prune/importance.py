@@ -27,7 +27,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from worker.engine.prune.anatomy import BATCH_NORM, strips
+from worker.engine.prune.channels.anatomy import BATCH_NORM, strips
 from worker.engine.prune.coupling import ELSEWHERE, Group
 from worker.engine.prune.lamp import comparable
 

@@ -19,7 +19,7 @@ from lathe.errors import StepImpossible
 from worker.engine.checkpoint import Checkpoint, Trait
 from worker.engine.context import Context
 from worker.engine.hand_back import hand_back
-from worker.engine.prune.anatomy import BATCH_NORM
+from worker.engine.prune.channels.anatomy import BATCH_NORM
 from worker.engine.prune.evidence import Unlabelled
 from worker.engine.threads import torch_threads
 from worker.engine.view import TorchView, torch_view

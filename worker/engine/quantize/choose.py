@@ -27,7 +27,7 @@ from worker.engine.quantize.dynamic import quantize_dynamic
 from worker.engine.quantize.judge_apart import judge_apart
 from worker.engine.quantize.nodes import excluded_layers
 from worker.engine.quantize.require_float import require_float
-from worker.engine.quantize.static import quantize_static
+from worker.engine.quantize.static.lower import quantize_static
 from worker.engine.quantize.variants import Variant, variants
 from worker.engine.run.examples import example_inputs
 

@@ -21,7 +21,7 @@ from worker.engine.hold.by_traits import held_by_traits
 from worker.engine.hold.held import Together
 from worker.engine.outcome import FactValue, Outcome
 from worker.engine.progress import part_of
-from worker.engine.prune.dead import Buried, without_dead
+from worker.engine.prune.channels.dead import Buried, without_dead
 from worker.engine.rate.curvature import curvature, some
 from worker.engine.rate.file_size import packed_bytes
 from worker.engine.rate.grid import coarse, codes

@@ -10,8 +10,8 @@ from worker.engine.hold.by_traits import held_by_traits
 from worker.engine.hold.held import Together
 from worker.engine.outcome import Outcome
 from worker.engine.progress import part_of
-from worker.engine.prune.busiest_first import busiest_first
-from worker.engine.prune.dead import Buried, without_dead
+from worker.engine.prune.channels.busiest_first import busiest_first
+from worker.engine.prune.channels.dead import Buried, without_dead
 from worker.engine.rate.alive import Alive
 from worker.engine.rate.grid import codes
 from worker.engine.rate.priced_steps import PricedSteps, Schedule

@@ -16,7 +16,7 @@ from worker.engine.judge import Judge
 from worker.engine.onnx_file.spill import Spill
 from worker.engine.outcome import FactValue, Outcome
 from worker.engine.pace import Pace
-from worker.engine.prune.selection import falling, of_all
+from worker.engine.prune.weights.selection import falling, of_all
 from worker.engine.quantize.blocks.alone import quantized_alone
 from worker.engine.quantize.blocks.chosen import Layer, chosen_layers
 from worker.engine.quantize.blocks.grid import Floats, Levels

@@ -32,7 +32,7 @@ from worker.engine.outcome import FactValue, Outcome
 from worker.engine.pace import Pace
 from worker.engine.prune.coupling import LeftAlone
 from worker.engine.prune.facts import named, what_is_left
-from worker.engine.prune.written import sparse_from_now
+from worker.engine.prune.weights.written import sparse_from_now
 from worker.engine.share.dictionary_size import dictionary_sizes
 from worker.engine.share.sparse_code import Coded, sparse_code
 

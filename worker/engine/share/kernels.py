@@ -23,7 +23,7 @@ from worker.engine.outcome import FactValue, Outcome
 from worker.engine.pace import Pace
 from worker.engine.prune.coupling import LeftAlone
 from worker.engine.prune.facts import named
-from worker.engine.prune.written import written
+from worker.engine.prune.weights.written import written
 from worker.engine.share.kernel_means import kernel_means, nearest_mean
 
 Size = tuple[int, ...]

@@ -12,10 +12,10 @@ from worker.engine.graph.initializers import initializers
 from worker.engine.onnx_file.array import array
 from worker.engine.quantize.aware.activations import Grid
 from worker.engine.quantize.aware.weights import SteppedWeight
-from worker.engine.quantize.calibrate import Ranges
 from worker.engine.quantize.rewritten import rewritten
-from worker.engine.quantize.static_writer import BETWEEN, WITH_WEIGHTS
-from worker.engine.quantize.written import Form, write_quantized
+from worker.engine.quantize.static.calibrate import Ranges
+from worker.engine.quantize.static.writer import BETWEEN, WITH_WEIGHTS
+from worker.engine.quantize.static.written import Form, write_quantized
 
 OPERATORS = (*WITH_WEIGHTS, *BETWEEN)
 SCALE, OUTPUT = "_scale", "_QuantizeLinear_Output"  # onnxruntime's names

@@ -17,8 +17,8 @@ from worker.engine.graph.initializers import initializers
 from worker.engine.graph.uses import consumers
 from worker.engine.quantize.aware.biases import Bias
 from worker.engine.quantize.aware.weights import Weight
-from worker.engine.quantize.region import outside
-from worker.engine.quantize.static_writer import BETWEEN, WITH_WEIGHTS
+from worker.engine.quantize.static.region import outside
+from worker.engine.quantize.static.writer import BETWEEN, WITH_WEIGHTS
 from worker.engine.view import TorchView
 from worker.engine.view.binding import Binding, Same, Transposed
 

@@ -22,10 +22,10 @@ from worker.engine.progress import part_of
 from worker.engine.quantize.aware.lowering import OPERATORS, Lowering
 from worker.engine.quantize.aware.net import IntegerNet, integer_net
 from worker.engine.quantize.aware.plan import learning_weights, stay_float
-from worker.engine.quantize.calibrate import calibrate
 from worker.engine.quantize.grids import lowered_checkpoint, lowering_facts, weight_grids
 from worker.engine.quantize.nodes import named, nodes_of
 from worker.engine.quantize.require_float import require_float
+from worker.engine.quantize.static.calibrate import calibrate
 from worker.engine.train.course import course
 from worker.engine.train.loop import fit
 from worker.engine.view import TorchView, torch_view

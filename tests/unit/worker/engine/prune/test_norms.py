@@ -11,12 +11,12 @@ from lathe.errors import StepImpossible
 from lathe.techniques.prune import PruneChannels, PruneSensing, PruneWeights
 from tests.unit.worker.engine.points import Points
 from tests.unit.worker.engine.prune.conftest import Around, Build
-from tests.unit.worker.engine.prune.test_by_inputs import values
+from tests.unit.worker.engine.prune.weights.test_by_inputs import values
 from worker.engine.checkpoint import Checkpoint, Multiples, Trait
-from worker.engine.prune.channels import prune_channels
+from worker.engine.prune.channels.prune import prune_channels
 from worker.engine.prune.norms import reestimated
-from worker.engine.prune.sensing import prune_sensing
-from worker.engine.prune.weights import prune_weights
+from worker.engine.prune.weights.prune import prune_weights
+from worker.engine.prune.weights.sensing import prune_sensing
 
 NODES = [
     make_node("Gemm", ["x", "a"], ["h"]),

@@ -18,7 +18,7 @@ from lathe.views import Progress
 from worker.engine.checkpoint import Checkpoint, Multiples, Trait
 from worker.engine.context import Context
 from worker.engine.onnx_file.spill import Spill
-from worker.engine.prune.weights import prune_weights
+from worker.engine.prune.weights.prune import prune_weights
 from worker.engine.run.traits import check_kept
 from worker.engine.share.weights import share_weights
 from worker.engine.train.recover import recover

@@ -27,7 +27,7 @@ from worker.engine.onnx_file.write import write_model
 from worker.engine.quantize.aware import net, train
 from worker.engine.quantize.aware.activations import Quantizer, put_in
 from worker.engine.quantize.aware.train import quantize_aware
-from worker.engine.quantize.static import quantize_static
+from worker.engine.quantize.static.lower import quantize_static
 from worker.engine.session import open_session, run
 from worker.engine.view import TorchView
 

@@ -1,0 +1,41 @@
+"""Ranges from histograms small enough to work by hand."""
+
+import numpy as np
+import pytest
+
+from worker.engine.quantize.static.histogram import entropy_threshold, percentile_range
+
+
+def test_a_percentile_leaves_half_the_rest_beyond_each_end() -> None:
+    # bins of width 2 over [-8, 8], 1000 values; 1 % beyond each end is 10 values
+    counts = np.array([5, 20, 0, 455, 500, 0, 15, 5])
+    low, high = percentile_range(counts, 8.0, 98.0)
+    # from the left 5 values are in the first bin, 5 of the 20 lie in a quarter of the second
+    assert low == pytest.approx(-6 + 2 * 5 / 20)
+    assert high == pytest.approx(6 - 2 * 5 / 15)
+
+
+def test_the_whole_percentile_is_the_whole_histogram() -> None:
+    counts = np.array([0, 7, 3, 2])
+    assert percentile_range(counts, 4.0, 100.0) == pytest.approx((-2.0, 4.0))
+
+
+def test_entropy_drops_a_lonely_outlier() -> None:
+    counts = np.zeros(4096, np.int64)
+    x = np.arange(4096) - 2048
+    counts += (1e5 * np.exp(-((x / 200.0) ** 2))).astype(np.int64)
+    counts[-1] = 1
+    threshold = entropy_threshold(counts, 2048.0, 128)
+    assert 400 < threshold < 1000
+
+
+def test_entropy_keeps_a_flat_distribution_whole() -> None:
+    counts = np.full(4096, 50)
+    assert entropy_threshold(counts, 6.0, 128) == pytest.approx(6.0)
+
+
+def test_many_zeros_do_not_narrow_the_range() -> None:
+    counts = np.zeros(4096, np.int64)
+    counts[2048:] = 50
+    counts[2048] = 10**6
+    assert entropy_threshold(counts, 6.0, 255) == pytest.approx(6.0)

@@ -1,0 +1,1 @@
+"""Removing channels and neurons with all that is coupled to them."""

@@ -1,0 +1,1 @@
+"""Removing single weights."""
