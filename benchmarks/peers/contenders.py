@@ -82,6 +82,12 @@ def jobs(case: Case, epochs: int) -> list[Job]:
             Job("Lathe int4 weights", [{"technique": "quantize.weights"}, stored], ()),
             Job(coded, steps, ("calibration",), judged=True),
         ]
+    learn = {
+        "technique": "train.distill",
+        "epochs": epochs,
+        "augment": SHIFTS_AND_MIRRORS,
+        "batch_norms": "restore",
+    }
     half: list[dict[str, Any]] = [
         {
             "technique": "prune.channels",
@@ -89,7 +95,7 @@ def jobs(case: Case, epochs: int) -> list[Job]:
             "keep_macs": 0.5,
             "rounds": PRUNING_ROUNDS,
         },
-        {"technique": "train.distill", "epochs": epochs, "augment": SHIFTS_AND_MIRRORS},
+        learn,
         stored,
     ]
     return [
