@@ -154,9 +154,11 @@ class _Run:
 
     def _apart(self, rows: Some) -> Some:
         """Examples to judge by without labels: what is left behind `rows` where that is enough,
-        else some of these."""
-        spare = left_over(self.context)
-        if spare is not None and len(spare[1]) >= FEWEST_LOOKED_AT:
+        else some of these. Of a similarity only these: among many examples some are as good as
+        equal, and the longer the range of likeness, the better any net keeps its order."""
+        spare, task = left_over(self.context), self.context.task
+        compares = task is not None and task.kind == "similarity"
+        if spare is not None and len(spare[1]) >= FEWEST_LOOKED_AT and not compares:
             return Some(*spare)
         looked_at = (rows.count - FEWEST_LOOKED_AT) / rows.count
         share = min(max(looked_at, LEAST_JUDGED), MOST_JUDGED)

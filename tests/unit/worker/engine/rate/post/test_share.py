@@ -229,9 +229,14 @@ def test_examples_that_no_layer_needs_judge(
     model = made(
         [helper.make_node("MatMul", ["x", "w"], ["y"])], {"w": weight}, {"x": kind}, {"y": kind}
     )
-    for count, looked_at, judged in ((90, 40, 50), (69, 30, 10)):  # 29 are too few
+    alike = Task(kind="similarity")
+    for count, task, looked_at, judged in (
+        (90, light.task, 40, 50),
+        (69, light.task, 30, 10),  # 29 are too few
+        (90, alike, 30, 10),
+    ):
         x = np.random.default_rng(2).normal(size=(count, 3)).astype(np.float32)
-        context = replace(light, io=io_spec(model), calibration=Unlabelled({"x": x}))
+        context = replace(light, io=io_spec(model), task=task, calibration=Unlabelled({"x": x}))
         facts = shared(model, context, target={"max_drop": 0.1}).facts
         assert (facts["examples"], facts["judged_examples"]) == (looked_at, judged)
 
