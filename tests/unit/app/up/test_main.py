@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,8 +13,11 @@ def test_a_reader_that_has_gone_does_not_end_the_service(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     read, write = os.pipe()
-    os.close(read)
-    with os.fdopen(write, "w") as gone:
-        monkeypatch.setattr(sys, "stdout", gone)
+    with os.fdopen(write, "w") as out:
+        monkeypatch.setattr(sys, "stdout", out)
         _say("ready")
+        assert os.read(read, 9) == b"ready\n"
+        os.close(read)
+        _say("nobody reads this")
         _say("stopped")
+        assert os.fstat(write).st_rdev == Path(os.devnull).stat().st_rdev
