@@ -21,14 +21,13 @@ from numpy.typing import NDArray
 from lathe.job import LOWER_IS_BETTER, Task
 from worker.engine.context import Arrays, Context, Samples
 from worker.engine.layerwise.calibration import Rows
-from worker.engine.measure.answers import answers
+from worker.engine.measure.answers import BATCH, all_answers
 from worker.engine.measure.evaluate import evaluate
-from worker.engine.measure.metrics import Floats, cosine, spearman
+from worker.engine.measure.metrics import Floats, cosine, relative_error, spearman
 from worker.engine.onnx_file.write import write_model
-from worker.engine.session import open_session
 from worker.engine.train.hold_out import hold_out
 
-BATCH = 64
+HOLD_OUT = 0.1  # of train, as in training
 BINS, PAIRS_A_BIN = 20, 25
 LABELLED = {"classification", "regression", "reconstruction"}  # one side has no similarity
 BY_ANSWER = Task(kind="none", metrics=("agreement",))
@@ -96,10 +95,7 @@ class Judge:
             return 1.0 - spearman(
                 cosine(before[first], before[second]), cosine(after[first], after[second])
             )
-        centre = before.mean(axis=0) if len(before) > 1 else 0.0
-        energy = float(np.square(before - centre).sum())
-        error = float(np.square(before - after).sum())
-        return error / energy if energy else float(error > 0)
+        return relative_error(before, after)
 
     def _score(self, model: onnx.ModelProto, task: Task) -> float:
         with TemporaryDirectory(dir=self.folder) as scratch:
@@ -117,10 +113,9 @@ class Judge:
         return found.scores[task.measured[0]]
 
     def _answers(self, model: onnx.ModelProto) -> Floats:
-        session = open_session(model, threads=self.threads)
-        name = self.task.output or session.get_outputs()[0].name
-        said = [a[name] for _, a in answers(session, self.samples, batch_size=BATCH)]
-        return np.concatenate([part.reshape(len(part), -1).astype(np.float64) for part in said])
+        name = self.task.output or model.graph.output[0].name
+        said = all_answers(model, self.samples, name, self.threads)
+        return said.reshape(len(said), -1)
 
 
 def judge(

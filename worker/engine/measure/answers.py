@@ -3,14 +3,16 @@
 from collections.abc import Iterator
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
 
 from lathe.errors import DataMismatch
 from worker.engine.context import Arrays, Samples
-from worker.engine.session import run
+from worker.engine.session import open_session, run
 
 Rows = NDArray[np.int64]
+BATCH = 64
 
 
 def answers(
@@ -33,6 +35,16 @@ def answers(
                     "its first axis must be the examples"
                 )
         yield rows, {name: answer[: len(rows)] for name, answer in said.items()}
+
+
+def all_answers(
+    model: onnx.ModelProto, samples: Samples, output: str, threads: int
+) -> NDArray[np.float64]:
+    """One output for every example, (n, ...), in stored order. Raises DataMismatch as
+    `answers` does."""
+    session = open_session(model, threads=threads)
+    said = [answer[output] for _, answer in answers(session, samples, batch_size=BATCH)]
+    return np.concatenate(said).astype(np.float64)
 
 
 def batches(samples: Samples, batch_size: int) -> Iterator[tuple[Rows, Arrays]]:

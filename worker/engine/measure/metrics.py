@@ -104,6 +104,19 @@ def decibel(signal: float, noise: float) -> float:
     return min(MOST_DB, max(-MOST_DB, 10 * math.log10(signal / noise)))
 
 
+def relative_norm(error: float, energy: float) -> float:
+    """|x' - x| / |x| of two sums of squares; 0 where x is."""
+    return math.sqrt(error / energy) if energy else 0.0
+
+
+def relative_error(original: Floats, changed: Floats) -> float:
+    """Squared, relative to what the original answers vary by; both (n, ...)."""
+    centre = original.mean(axis=0) if len(original) > 1 else 0.0
+    energy = float(np.square(original - centre).sum())
+    error = float(np.square(original - changed).sum())
+    return error / energy if energy else float(error > 0)
+
+
 def pearson(a: Floats, b: Floats) -> float:
     """Correlation of two (n,) arrays; 0 where either is constant."""
     a, b = a - a.mean(), b - b.mean()

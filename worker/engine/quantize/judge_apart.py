@@ -6,10 +6,9 @@ import numpy as np
 
 from worker.engine.checkpoint import Checkpoint
 from worker.engine.context import Context
-from worker.engine.judge import Judge, Some, judge
+from worker.engine.judge import HOLD_OUT, Judge, Some, judge
 
 JUDGED = 0.25  # of the calibration examples, where no labels judge
-HOLD_OUT = 0.1  # of train, as in training
 
 
 def judge_apart(checkpoint: Checkpoint, context: Context) -> tuple[Judge | None, Context]:

@@ -17,6 +17,7 @@ from lathe.techniques.quantize import QuantizeLog2
 from worker.engine.checkpoint import Checkpoint, Trait
 from worker.engine.context import Context
 from worker.engine.graph.weight_tensors import WeightTensor, weight_tensors
+from worker.engine.measure.metrics import relative_norm
 from worker.engine.onnx_file.rewrite import flat_parts, rewrite
 from worker.engine.onnx_file.spill import Spill
 from worker.engine.outcome import FactValue, Outcome
@@ -102,7 +103,7 @@ class _Tensor:
         """For the facts."""
         return (
             f"{self.name} 2^{self.among.smallest} to 2^{self.among.largest}, "
-            f"error {_relative(self.error, self.energy):.4f}"
+            f"error {relative_norm(self.error, self.energy):.4f}"
         )
 
 
@@ -115,12 +116,8 @@ def _facts(done: Sequence[_Tensor], spec: QuantizeLog2) -> dict[str, FactValue]:
         "tensors_on_powers": len(done),
         "weights_on_powers": sum(one.weights for one in done),
         "zero_weights": sum(one.zeros for one in done),
-        "relative_error": _relative(error, energy),
+        "relative_error": relative_norm(error, energy),
         "faster_on_cpu": False,
         "smaller_unpacked": False,
         "by_tensor": ", ".join(one.line for one in done[:NAMED]) + more,
     }
-
-
-def _relative(error: float, energy: float) -> float:
-    return float(np.sqrt(error / energy)) if energy else 0.0

@@ -19,12 +19,11 @@ from numpy.typing import NDArray
 
 from lathe.job import Task
 from worker.engine.context import Samples
-from worker.engine.measure.answers import answers
-from worker.engine.session import open_session
+from worker.engine.measure.answers import all_answers
+from worker.engine.measure.metrics import relative_error
 
 Doubles = NDArray[np.float64]
 
-BATCH = 64
 IMAGE_RANK = 4  # (n, classes, height, width); of other outputs the classes are the last axis
 SMALLEST_PROBABILITY = 1e-12
 SUMS_TO_ONE = 1e-3
@@ -46,7 +45,7 @@ class Divergence:
     ) -> Self:
         """Runs the model once."""
         output = task.output or model.graph.output[0].name
-        said = _said(model, samples, output, threads)
+        said = all_answers(model, samples, output, threads)
         chooses = task.kind == "classification" and said.ndim > 1
         by_probability = chooses and said.shape[_class_axis(said)] > 1
         return cls(samples, output, said, by_probability, threads)
@@ -58,7 +57,7 @@ class Divergence:
 
     def of(self, model: onnx.ModelProto) -> float:
         """Of a changed net; 0 where it answers the same, infinite where it answers NaN."""
-        said = _said(model, self.samples, self.output, self.threads)
+        said = all_answers(model, self.samples, self.output, self.threads)
         if not np.isfinite(said).all():
             return float("inf")
         measured = kl_divergence if self.by_probability else relative_error
@@ -79,19 +78,5 @@ def _log_probabilities(y: Doubles, axis: int) -> Doubles:
     return np.asarray(y - np.log(np.exp(y).sum(axis=axis, keepdims=True)))
 
 
-def relative_error(original: Doubles, changed: Doubles) -> float:
-    """Squared, relative to what the original's answers vary by; both (n, ...)."""
-    centre = original.mean(axis=0) if len(original) > 1 else 0.0
-    energy = float(np.square(original - centre).sum())
-    error = float(np.square(original - changed).sum())
-    return error / energy if energy else float(error > 0)
-
-
 def _class_axis(y: Doubles) -> int:
     return 1 if y.ndim >= IMAGE_RANK else y.ndim - 1
-
-
-def _said(model: onnx.ModelProto, samples: Samples, output: str, threads: int) -> Doubles:
-    session = open_session(model, threads=threads)
-    batches = answers(session, samples, batch_size=BATCH)
-    return np.concatenate([said[output].astype(np.float64) for _, said in batches])

@@ -5,11 +5,9 @@ import onnx
 
 from lathe.errors import StepImpossible
 from worker.engine.context import Context
-from worker.engine.judge import BY_ANSWER, Judge, Some, judge
+from worker.engine.judge import BY_ANSWER, HOLD_OUT, Judge, Some, judge
 from worker.engine.layerwise.calibration import unlabelled
 from worker.engine.sensitivity.divergence import Divergence
-
-HOLD_OUT = 0.1  # of train, as in training
 
 
 def judge_of(original: onnx.ModelProto, context: Context, samples: int) -> Judge:

@@ -18,6 +18,7 @@ from worker.engine.context import Context
 from worker.engine.graph.initializers import initializers
 from worker.engine.graph.weight_tensors import weight_tensors
 from worker.engine.layerwise.site import Floats, Site, sites
+from worker.engine.measure.metrics import relative_norm
 from worker.engine.onnx_file.array import array
 from worker.engine.outcome import FactValue, Outcome
 from worker.engine.pace import Pace
@@ -120,7 +121,7 @@ def _facts(
         "layers_tied": len(layers),
         "kernels": sum(len(layer.kernels) for layer in layers),
         "different_kernels_of_layers": different,
-        "relative_error": float(np.sqrt(error / energy)) if energy else 0.0,
+        "relative_error": relative_norm(error, energy),
         "layers_left_alone": len(alone),
         "left_alone": named(alone) or None,
     }

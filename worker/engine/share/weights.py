@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 
 from lathe.errors import StepImpossible
 from lathe.techniques.share import ShareWeights
-from lathe.views import Progress
 from worker.engine.checkpoint import Checkpoint, Trait
-from worker.engine.context import Context, Report
+from worker.engine.context import Context
 from worker.engine.graph.weight_tensors import WeightTensor, weight_tensors
+from worker.engine.measure.metrics import relative_norm
 from worker.engine.onnx_file.rewrite import flat_parts, rewrite
 from worker.engine.onnx_file.spill import Spill
 from worker.engine.outcome import FactValue, Outcome
 from worker.engine.pace import Pace
+from worker.engine.progress import part_of
 from worker.engine.share.kmeans import codebook, nearest, points
 from worker.engine.train.course import course
 from worker.engine.train.retrain import retrain
@@ -50,7 +51,7 @@ def share_weights(checkpoint: Checkpoint, spec: ShareWeights, context: Context) 
     clustered, facts = _clustered(checkpoint, spec, context, CLUSTERED if trains else 1.0)
     if not trains:
         return Outcome(clustered, facts)
-    later = replace(context, progress=_second_part(context.progress))
+    later = part_of(context, CLUSTERED, 1)
     taught = course(clustered, spec, later)
     return retrain(clustered, taught.view, spec, taught.lesson, later, facts | taught.facts)
 
@@ -141,7 +142,8 @@ def _facts(shared: Sequence[Shared], spec: ShareWeights) -> dict[str, FactValue]
     energy = sum(one.energy for one in shared)
     error = sum(one.error for one in shared)
     named = [
-        f"{s.name} {s.values} values, error {_relative(s.error, s.energy):.4f}" for s in shared
+        f"{s.name} {s.values} values, error {relative_norm(s.error, s.energy):.4f}"
+        for s in shared
     ]
     more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
     return {
@@ -149,20 +151,6 @@ def _facts(shared: Sequence[Shared], spec: ShareWeights) -> dict[str, FactValue]
         "tensors_shared": len(shared),
         "weights_shared": sum(one.weights for one in shared),
         "distinct_values": sum(one.values for one in shared),
-        "relative_error": _relative(error, energy),
+        "relative_error": relative_norm(error, energy),
         "by_tensor": ", ".join(named[:NAMED]) + more,
     }
-
-
-def _relative(error: float, energy: float) -> float:
-    return float(np.sqrt(error / energy)) if energy else 0.0
-
-
-def _second_part(report: Report) -> Report:
-    """Training's own progress as the part of the step that it is."""
-
-    def later(progress: Progress) -> None:
-        fraction = CLUSTERED + (1 - CLUSTERED) * progress.fraction
-        report(progress.model_copy(update={"fraction": fraction}))
-
-    return later

@@ -21,6 +21,8 @@ def test_a_part_reports_its_fraction_of_the_whole_and_no_end_of_its_own() -> Non
     assert (seen[0].current, seen[0].unit, seen[0].eta_s) == (3, "examples", None)
     assert seen[1].fraction == pytest.approx(0.75)
     assert part.seed == whole.seed
+    part_of(whole, 0.75, 1).progress(Progress(fraction=0.5, eta_s=4.0))
+    assert (seen[2].fraction, seen[2].eta_s) == (0.875, 4.0)  # the end of the last is the end
 
 
 @pytest.mark.parametrize("parts", range(1, 30))

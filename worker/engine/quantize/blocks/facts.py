@@ -3,8 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-import numpy as np
-
+from worker.engine.measure.metrics import relative_norm
 from worker.engine.outcome import FactValue
 from worker.engine.quantize.blocks.lowering import Done
 
@@ -28,7 +27,7 @@ def block_facts(done: Sequence[Done], larger: Sequence[str]) -> dict[str, FactVa
         "larger_as_integers": ", ".join(larger) or None,
         "weight_bytes_before": sum(one.bytes_before for one in done),
         "weight_bytes_after": sum(one.bytes_after for one in done),
-        "relative_error": _relative(
+        "relative_error": relative_norm(
             sum(one.error for one in done), sum(one.energy for one in done)
         ),
         "by_tensor": "; ".join(named) + more,
@@ -38,10 +37,6 @@ def block_facts(done: Sequence[Done], larger: Sequence[str]) -> dict[str, FactVa
 def _line(one: Done) -> str:
     return (
         f"{one.name} {one.bits} bits in blocks of {one.width}, "
-        f"error {_relative(one.error, one.energy):.4f}, "
+        f"error {relative_norm(one.error, one.energy):.4f}, "
         f"{one.bytes_before} to {one.bytes_after} bytes, {RUNS[one.kernel]}"
     )
-
-
-def _relative(error: float, energy: float) -> float:
-    return float(np.sqrt(error / energy)) if energy else 0.0

@@ -13,6 +13,8 @@ from worker.engine.measure.metrics import (
     psnr_db,
     r2,
     ranks,
+    relative_error,
+    relative_norm,
     spearman,
     sqnr_db,
 )
@@ -94,3 +96,15 @@ def test_cosine_is_taken_row_by_row() -> None:
     a = np.array([[3.0, 4.0], [1.0, 0.0], [0.0, 0.0]])
     b = np.array([[4.0, 3.0], [0.0, 2.0], [1.0, 1.0]])
     assert cosine(a, b).tolist() == pytest.approx([24 / 25, 0.0, 0.0])
+
+
+def test_other_answers_are_compared_with_what_they_vary_by() -> None:
+    """Around the mean [2, 5]: 1 + 1 + 4 + 4 = 10; apart: 0 + 1 + 4 + 0 = 5."""
+    original, changed = np.float64([[1, 3], [3, 7]]), np.float64([[1, 4], [5, 7]])
+    assert relative_error(original, changed) == 0.5
+    assert relative_error(original[:1], original[:1]) == 0
+
+
+def test_a_relative_norm_is_a_root() -> None:
+    assert relative_norm(1, 16) == 0.25
+    assert relative_norm(0, 0) == 0
