@@ -14,7 +14,6 @@ from typing import Any
 
 from lathe.errors import CorruptModel, UnsupportedModel
 
-MAX_BYTES = 256 << 20  # of the graph's text
 MAX_EXPRESSION = 500  # letters
 OPERATORS = re.compile(
     r"torch\.ops\.aten\.(?!from_file\b)[a-z0-9_]+\.[A-Za-z0-9_]+"
@@ -53,34 +52,31 @@ def checked_program(text: bytes) -> dict[str, Any]:
     Raises CorruptModel for text that is no program and UnsupportedModel for what Lathe does
     not let through, by its name.
     """
-    if len(text) > MAX_BYTES:
-        raise UnsupportedModel(f"the .pt2 program's graph has more than {MAX_BYTES} bytes")
     try:
-        program = json.loads(text)
-        module = program["graph_module"]
-        nodes = module["graph"]["nodes"]
-        called = module["module_call_graph"][0]["signature"]
-        for node in nodes:
-            node["metadata"] = {}
-        names = called["forward_arg_names"]
-        trees = json.loads(called["in_spec"])[1], json.loads(called["out_spec"])[1]
-    except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
+        return _checked(json.loads(text))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise CorruptModel(
             f"the .pt2 program's graph cannot be read ({type(error).__name__}: {error}); save "
             "it again with torch.export.save"
         ) from error
+
+
+def _checked(program: dict[str, Any]) -> dict[str, Any]:
+    module = program["graph_module"]
+    called = module["module_call_graph"][0]["signature"]
     program["guards_code"] = []
     module["metadata"], module["treespec_namedtuple_fields"] = {}, {}
     module["module_call_graph"] = module["module_call_graph"][:1]
-    for node in nodes:
+    for node in module["graph"]["nodes"]:
+        node["metadata"] = {}
         _check_operator(node.get("target"))
     for key, value in _fields(program):
         _check_field(key, value)
-    for tree in trees:
-        _check_tree(tree)
-    for name in [*(names or ()), *program["range_constraints"]]:
+    for tree in (called["in_spec"], called["out_spec"]):
+        _check_tree(json.loads(tree)[1])
+    for name in [*(called["forward_arg_names"] or ()), *program["range_constraints"]]:
         _check_name(name)
-    return dict(program)
+    return program
 
 
 def output_names(program: dict[str, Any]) -> list[str]:

@@ -13,6 +13,8 @@ from torch._export.serde.serialize import deserialize_scalar_type
 from lathe.errors import CorruptModel, UnsupportedModel
 from worker.engine.onnx_file.place import Place
 
+MOST_TEXT_BYTES = 64 << 20
+
 
 def tensors(files: Mapping[str, Place], folder: str, config: str) -> dict[str, torch.Tensor]:
     """The tensors that the file `config` lists, by their names in the program.
@@ -25,10 +27,16 @@ def tensors(files: Mapping[str, Place], folder: str, config: str) -> dict[str, t
 
 
 def content(files: Mapping[str, Place], name: str) -> bytes:
-    """The bytes of a member; raises CorruptModel where there is none."""
+    """The bytes of a text member; raises CorruptModel where there is none, UnsupportedModel
+    for one that is too large to be text."""
     place = files.get(name)
     if place is None:
         raise CorruptModel(f"the .pt2 archive lacks {name!r}; save it again")
+    if place.size_bytes > MOST_TEXT_BYTES:
+        raise UnsupportedModel(
+            f"{name!r} of the .pt2 archive has more than {MOST_TEXT_BYTES} bytes; export the "
+            "model to ONNX"
+        )
     with place.path.open("rb") as file:
         file.seek(place.offset)
         return file.read(place.size_bytes)

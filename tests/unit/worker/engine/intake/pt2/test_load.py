@@ -13,6 +13,7 @@ from lathe.errors import CorruptModel, NotAModel, UnsupportedModel
 from tests.unit.worker.engine.intake.pt2.conftest import GRAPH, WEIGHTS, Net, Packed
 from worker.engine.intake.load import load_model
 from worker.engine.intake.model import inspect_model
+from worker.engine.intake.pt2 import weights as weights_of
 from worker.engine.onnx_file.read import read_model
 from worker.engine.session import open_session, run
 from worker.wire import Limits
@@ -101,3 +102,11 @@ def test_an_archive_holds_exactly_one_program(
     none = {name: content for name, content in members.items() if name != WEIGHTS}
     with pytest.raises(CorruptModel, match="lacks 'net/data/weights/model_weights_config"):
         load_model(packed(none), tmp_path / "b", Limits())
+
+
+def test_a_text_that_is_far_too_large_is_not_read(
+    members: dict[str, bytes], packed: Packed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weights_of, "MOST_TEXT_BYTES", len(members[GRAPH]) - 1)
+    with pytest.raises(UnsupportedModel, match=r"'net/models/model.json' .* has more than"):
+        load_model(packed(members), tmp_path / "a", Limits())

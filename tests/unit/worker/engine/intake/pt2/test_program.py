@@ -52,6 +52,14 @@ def nested(tree: str) -> Change:
     return change
 
 
+def nested_as(tree: str) -> Change:
+    def change(program: dict[str, Any]) -> None:
+        signature = program["graph_module"]["module_call_graph"][0]["signature"]
+        signature["in_spec"] = f"[1, {tree}]"
+
+    return change
+
+
 def called(name: str) -> Change:
     def change(program: dict[str, Any]) -> None:
         signature = program["graph_module"]["module_call_graph"][0]["signature"]
@@ -147,6 +155,36 @@ def test_what_torch_would_run_is_refused_by_its_name(
         checked_program(text(program))
     assert told in caught.value.detail
     assert "export the model to ONNX" in caught.value.detail
+
+
+def without(*path: str | int) -> Change:
+    def change(program: dict[str, Any]) -> None:
+        *steps, last = path
+        place: Any = program
+        for step in steps:
+            place = place[step]
+        del place[last]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        without("range_constraints"),
+        without("graph_module", "graph", "nodes"),
+        without("graph_module", "module_call_graph", 0),
+        without("graph_module", "module_call_graph", 0, "signature", "out_spec"),
+        nested_as("{}"),
+        nested_as('{"type": null, "children_spec": 3}'),
+    ],
+)
+def test_a_program_that_lacks_a_part_is_called_damaged(
+    program: dict[str, Any], change: Change
+) -> None:
+    change(program)
+    with pytest.raises(CorruptModel, match="cannot be read"):
+        checked_program(text(program))
 
 
 @pytest.mark.parametrize("damaged", [b"", b"{", b"[]", b'{"graph_module": 3}', b"[" * 99_999])
