@@ -5,12 +5,10 @@ steps.py), codes with error feedback on the inputs of the net coded so far (swee
 Without any: steps from the weights' spread and the nearest codes.
 """
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
 import onnx
 
 from lathe.techniques.rate import RateTarget, ShareRateDistortion
@@ -18,9 +16,8 @@ from lathe.views import Progress
 from worker.engine.checkpoint import Checkpoint
 from worker.engine.context import Arrays, Context
 from worker.engine.encode.pack import pack
-from worker.engine.graph.io_spec import io_spec
-from worker.engine.judge import Judge, Some, judge
-from worker.engine.layerwise.calibration import as_many_as_fit, batched, left_over, unlabelled
+from worker.engine.judge import Some
+from worker.engine.layerwise.calibration import as_many_as_fit, batched
 from worker.engine.layerwise.rows import inputs_of
 from worker.engine.layerwise.stages import Stages
 from worker.engine.onnx_file.write import write_model
@@ -29,14 +26,13 @@ from worker.engine.pace import Pace
 from worker.engine.progress import part_of
 from worker.engine.rate.post.coded_net import CodedNet, zeroed
 from worker.engine.rate.post.net import Net, net_of
+from worker.engine.rate.post.parted import judge_and_examples
 from worker.engine.rate.post.search import MOST_SWEEPS, Attempt, search
 from worker.engine.rate.post.sensitivity import BATCHES, sensitivities
 from worker.engine.rate.post.sweep import from_weights, with_feedback
 from worker.engine.run.examples import fixed_batch_of
 
 DISTORTION, DISTORTION_UNSEEN = 0.03, 0.002  # with examples, without
-FEWEST_LOOKED_AT = 256  # of unlabelled examples that a loss is judged by as well
-LEAST_JUDGED, MOST_JUDGED = 0.25, 0.5  # shares of them
 FLOAT_BYTES = 4
 LOOKING = 0.1  # of the step: sensitivities
 
@@ -83,7 +79,7 @@ class _Run:
         context: Context,
     ) -> None:
         self.model, self.net, self.spec, self.context = model, net, spec, context
-        self.judge, rows = self._parted()
+        self.judge, rows = judge_and_examples(model, spec, context)
         self.seen = None if rows is None else self._look(rows)
         sized = spec.target is not None and spec.target.max_bytes is not None
         self.rest_bytes = self._rest_bytes() if sized else None
@@ -135,42 +131,6 @@ class _Run:
             return None if target is None else False
         unjudged = target.max_drop is not None and kept.drop is None
         return None if unjudged else True
-
-    def _parted(self) -> tuple[Judge | None, Some | None]:
-        """Who judges a loss, where one is limited, and the examples that layers may see."""
-        found = unlabelled(self.context)
-        target = self.spec.target
-        rows = None if found is None else Some(*found)
-        if target is None or target.max_drop is None:
-            return None, rows
-        apart = rows and self._apart(rows)
-        chosen = judge(self._original(), self.context, self.spec.hold_out, apart)
-        if rows is None or chosen is None:
-            return chosen, rows
-        if chosen.samples.of is rows.of:
-            seen = rows.rows[~np.isin(rows.rows, chosen.samples.rows)]
-            rows = Some(rows.of, seen if len(seen) else rows.rows)
-        return chosen, rows
-
-    def _apart(self, rows: Some) -> Some:
-        """Examples to judge by without labels: what is left behind `rows` where that is enough,
-        else some of these. Of a similarity only these: among many examples some are as good as
-        equal, and the longer the range of likeness, the better any net keeps its order."""
-        spare, task = left_over(self.context), self.context.task
-        compares = task is not None and task.kind == "similarity"
-        if spare is not None and len(spare[1]) >= FEWEST_LOOKED_AT and not compares:
-            return Some(*spare)
-        looked_at = (rows.count - FEWEST_LOOKED_AT) / rows.count
-        share = min(max(looked_at, LEAST_JUDGED), MOST_JUDGED)
-        return Some(rows.of, rows.rows[: math.ceil(rows.count * share)])
-
-    def _original(self) -> onnx.ModelProto:
-        """What a loss is counted from: the target's reference where it answers in the same
-        form, else the model as it came."""
-        if self.spec.reference is None:
-            return self.model
-        model = self.context.teachers[self.spec.reference]
-        return model if io_spec(model) == io_spec(self.model) else self.model
 
     def _look(self, some: Some) -> _Seen | None:
         """Open the model in stages and measure what its outputs feel."""

@@ -21,7 +21,7 @@ from worker.engine.layerwise import calibration
 from worker.engine.measure.metrics import sqnr_db
 from worker.engine.onnx_file.array import array
 from worker.engine.outcome import Outcome
-from worker.engine.rate.post import share
+from worker.engine.rate.post import parted
 from worker.engine.rate.share import share_rate_distortion
 from worker.engine.run.traits import check_kept
 from worker.engine.session import open_session, run
@@ -223,7 +223,7 @@ def test_examples_that_no_layer_needs_judge(
     light: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(calibration, "MOST_EXAMPLES", 40)
-    monkeypatch.setattr(share, "FEWEST_LOOKED_AT", 30)
+    monkeypatch.setattr(parted, "FEWEST_LOOKED_AT", 30)
     kind: Door = (TensorProto.FLOAT, ["n", 3])
     weight = np.random.default_rng(1).normal(size=(3, 3)).astype(np.float32)
     model = made(
@@ -233,7 +233,7 @@ def test_examples_that_no_layer_needs_judge(
     for count, task, looked_at, judged in (
         (90, light.task, 40, 50),
         (69, light.task, 30, 10),  # 29 are too few
-        (90, alike, 30, 10),
+        (90, alike, 30, 10),  # in so few dimensions there are not 8 that are unlike
     ):
         x = np.random.default_rng(2).normal(size=(count, 3)).astype(np.float32)
         context = replace(light, io=io_spec(model), task=task, calibration=Unlabelled({"x": x}))
@@ -246,3 +246,19 @@ def test_a_model_without_weights_is_refused(light: Context) -> None:
     model = made([helper.make_node("Relu", ["x"], ["y"])], {}, {"x": kind}, {"y": kind})
     with pytest.raises(StepImpossible, match="no layer left"):
         shared(model, replace(light, io=io_spec(model)))
+
+
+def test_a_similarity_is_judged_by_examples_like_none_that_a_layer_saw(light: Context) -> None:
+    """Twelve directions twice: those that judge leave the other ones of their kind out."""
+    x = np.concatenate([np.eye(12), 2 * np.eye(12)]).astype(np.float32)
+    kind: Door = (TensorProto.FLOAT, ["n", 12])
+    weight = {"w": np.eye(12, dtype=np.float32)}
+    model = made(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])], weight, {"x": kind}, {"y": kind}
+    )
+    context = replace(light, io=io_spec(model), calibration=Unlabelled({"x": x}))
+    asked = replace(context, task=Task(kind="similarity"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parted, "FEWEST_UNLIKE", 6)
+        facts = shared(model, asked, target={"max_drop": 0.1}).facts
+    assert (facts["examples"], facts["judged_examples"]) == (12, 6)
