@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.harness import Line, best, run, service, settle, value
-from benchmarks.nets.resnet20 import published, save
+from benchmarks.nets.resnet import published, save
 from lathe.facts import Transform
 
 PIXELS = Transform(

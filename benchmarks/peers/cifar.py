@@ -6,7 +6,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from benchmarks.nets.resnet20 import published, save
+from benchmarks.nets.resnet import published, save
 from benchmarks.peers.case import Arrays, Case
 from benchmarks.resnet20 import PIXELS, images
 

@@ -10,6 +10,8 @@ METHODS: dict[str, tuple[str, ...]] = {
         "prune/importance",
         "prune/channels/geometric_median",
         "prune/channels/activity",
+        "prune/channels/reconstruction",
+        "layerwise/aim",
         "prune/ranking",
         "prune/channels/groups",
         "prune/channels/gradual",

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmarks.nets.resnet20 import Block
+from benchmarks.nets.resnet import Block
 
 
 class ResNet(nn.Module):

@@ -14,7 +14,7 @@ import torch_pruning
 from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmarks.nets.resnet20 import published, save
+from benchmarks.nets.resnet import published, save
 
 KEEP_MACS, STEPS = 0.5, 20
 BATCH, LEARNING_RATE, MOMENTUM, DECAY = 128, 0.02, 0.9, 5e-4

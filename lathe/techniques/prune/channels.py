@@ -8,10 +8,12 @@ from lathe.techniques.step import INPUTS, LOSS, NOTHING, LayerId, Looks, Needs, 
 from lathe.techniques.train import Distill, Recover
 
 Retraining = Annotated[Recover | Distill, Field(discriminator="technique")]
-ChannelCriterion = Literal[
+UnitCriterion = Literal[
     "l1", "l2", "lamp", "fpgm", "bn_scale", "activation", "apoz", "taylor", "hessian"
 ]
+ChannelCriterion = UnitCriterion | Literal["reconstruction"]
 LOOKS: dict[ChannelCriterion, frozenset[Looks]] = {
+    "reconstruction": INPUTS,
     "activation": INPUTS,
     "apoz": INPUTS,
     "taylor": LOSS,
@@ -35,7 +37,9 @@ class PruneChannels(Step):
         "(share in the energy of those left, compared across layers), fpgm (distance to the "
         "other filters of its layer), bn_scale (|scale| of its BatchNorms, compared across "
         "layers). From inputs of data.calibration, or of data.train: activation (mean "
-        "magnitude), apoz (zeros after the activation). From labels of data.train: taylor, "
+        "magnitude), apoz (zeros after the activation), reconstruction (the error that is left "
+        "in the layers that read it once they are fitted anew to do without; they then are, "
+        "and layers are compared by what they save). From labels of data.train: taylor, "
         "hessian (diagonal Fisher information).",
     )
     keep_macs: float | None = Field(
@@ -60,6 +64,12 @@ class PruneChannels(Step):
     protect: tuple[LayerId, ...] = Field(
         (), description="Layers whose output channels stay, by layer id."
     )
+    refit: bool = Field(
+        False,
+        exclude_if=lambda asked: not asked,  # older workers do not know the key
+        description="Fit the layers that read what is removed anew by least squares, on 512 "
+        "inputs of data.calibration, or of data.train; with reconstruction always.",
+    )
     reestimate_norms: bool = Field(
         False,
         exclude_if=lambda asked: not asked,  # older workers do not know the key
@@ -74,13 +84,26 @@ class PruneChannels(Step):
 
     @property
     def looks_at(self) -> frozenset[Looks]:
-        """For its criterion and the norms."""
-        return LOOKS.get(self.criterion, NOTHING) | (
-            INPUTS if self.reestimate_norms else NOTHING
-        )
+        """For its criterion, the layers fitted anew and the norms."""
+        looks = LOOKS.get(self.criterion, NOTHING)
+        return looks | (INPUTS if self.reestimate_norms or self.refits else NOTHING)
+
+    @property
+    def refits(self) -> bool:
+        """Whether layers are fitted anew."""
+        return self.refit or self.criterion == "reconstruction"
 
     @model_validator(mode="after")
     def _one_budget(self) -> Self:
         if (self.keep_macs is None) == (self.keep_parameters is None):
             raise ValueError("give exactly one of keep_macs and keep_parameters")
+        return self
+
+    @model_validator(mode="after")
+    def _scored_once(self) -> Self:
+        if self.criterion == "reconstruction" and self.rounds > 1 and self.recover is None:
+            raise ValueError(
+                "rounds: reconstruction foresees all removals at once; leave it at 1, or "
+                "train between the rounds with recover"
+            )
         return self

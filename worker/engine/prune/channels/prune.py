@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from lathe.errors import BudgetUnreachable, StepImpossible
 from lathe.techniques.prune import PruneChannels
+from lathe.techniques.prune.channels import UnitCriterion
 from worker.engine.checkpoint import Checkpoint
 from worker.engine.context import Context
 from worker.engine.graph.layers import layers
@@ -11,20 +12,23 @@ from worker.engine.graph.macs import macs
 from worker.engine.graph.parameters import parameters
 from worker.engine.outcome import Outcome
 from worker.engine.pace import Pace
+from worker.engine.progress import part_of
 from worker.engine.prune.channels.budget import Costs, mac_costs, parameter_costs, shortest
 from worker.engine.prune.channels.cut import trimmed
 from worker.engine.prune.channels.narrower import narrower, require_the_same
 from worker.engine.prune.channels.prunable import PROVED, Inputs, probe, protected, prunable
+from worker.engine.prune.channels.readers import by_what_reads_them, fitted_anew, losses_without
 from worker.engine.prune.channels.score import COMPARABLE, scores
 from worker.engine.prune.coupling import Group, Kept, LeftAlone, narrowed
 from worker.engine.prune.evidence import Evidence, evidence
 from worker.engine.prune.facts import named, pruning_facts
+from worker.engine.prune.importance import Scores
 from worker.engine.prune.norms import reestimated, require_norms_free
 from worker.engine.prune.ranking import after, ranking
 from worker.engine.threads import torch_threads
 from worker.engine.view import TorchView, torch_view
 
-SCORED = 0.9  # fraction of the step when scores are taken; then it writes back
+SCORED, FITTED = 0.9, 0.95  # fractions of the step when scores are taken, and layers fitted
 
 
 def prune_channels(checkpoint: Checkpoint, spec: PruneChannels, context: Context) -> Outcome:
@@ -41,8 +45,15 @@ def prune_channels(checkpoint: Checkpoint, spec: PruneChannels, context: Context
     view = torch_view(checkpoint.model)
     with torch_threads(context.threads):
         groups, kept, alone = _plan(checkpoint, view, spec, shown, context)
-        done, narrow = narrower(checkpoint, view, groups, kept, context)
+        fitted, refitted = checkpoint, None
+        if spec.refits:
+            part = part_of(context, SCORED, FITTED)
+            fitted, refitted = fitted_anew(checkpoint, view, groups, kept, part)
+            view = torch_view(fitted.model)
+        done, narrow = narrower(fitted, view, groups, kept, context)
     facts = pruning_facts(checkpoint, done, groups, kept, alone, narrow)
+    if refitted is not None:
+        facts["layers_fitted_anew"] = refitted
     if spec.reestimate_norms:
         done, facts["norms_reestimated"] = reestimated(done, context)
     return Outcome(done, facts=facts)
@@ -67,7 +78,12 @@ def _plan(
     inputs, groups, alone = _prunable(checkpoint, view, spec, context)
     costs = _costs(checkpoint, view, groups, spec)
     _reachable(costs, groups, alone, spec)
-    kept = _chosen(view, groups, costs, spec, shown, context)
+    if spec.criterion == "reconstruction":
+        part = part_of(context, PROVED, SCORED)
+        found = losses_without(checkpoint, view, groups, costs, part)
+        kept = _dispensable(groups, costs, found, spec)
+    else:
+        kept = _chosen(view, groups, costs, spec, spec.criterion, shown, context)
     require_the_same(view, groups, kept, inputs)
     return groups, kept, alone
 
@@ -78,7 +94,11 @@ def _prunable(
     """Inputs of the proofs, the groups that may be narrowed, and what is left alone."""
     inputs = probe(checkpoint, context)
     stay = protected(view, spec.protect)
-    return inputs, *prunable(view, inputs, stay, spec.criterion, context)
+    groups, alone = prunable(view, inputs, stay, spec.criterion, context)
+    if spec.criterion != "reconstruction":
+        return inputs, groups, alone
+    read, unread = by_what_reads_them(view, checkpoint.model, groups)
+    return inputs, read, alone + unread
 
 
 def _costs(
@@ -120,11 +140,22 @@ def _reachable(
         )
 
 
+def _dispensable(
+    groups: Sequence[Group], costs: Costs, found: Scores, spec: PruneChannels
+) -> list[Kept]:
+    """The units that stay where scores foresee every removal."""
+    _, keep = _budget(spec)
+    whole = [group.everything() for group in groups]
+    removals = ranking(whole, found, spec.round_to, comparable=True)
+    return shortest(costs, groups, whole, removals, costs.total * keep)
+
+
 def _chosen(
     view: TorchView,
     groups: Sequence[Group],
     costs: Costs,
     spec: PruneChannels,
+    criterion: UnitCriterion,
     shown: Evidence | None,
     context: Context,
 ) -> list[Kept]:
@@ -137,9 +168,9 @@ def _chosen(
     for turn in range(1, spec.rounds + 1):
         with trimmed(view.module, groups, kept):
             left = narrowed(groups, kept)
-            found = scores(view, left, spec.criterion, shown, context, pace)
+            found = scores(view, left, criterion, shown, context, pace)
         most = costs.total * (1 - (1 - keep) * turn / spec.rounds)
-        comparable = spec.criterion in COMPARABLE
+        comparable = criterion in COMPARABLE
         removals = ranking(kept, found, spec.round_to, comparable=comparable)
         kept = shortest(costs, groups, kept, removals, most)
         if shown is None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from lathe.errors import StepImpossible
-from lathe.techniques.prune.channels import ChannelCriterion
+from lathe.techniques.prune.channels import UnitCriterion
 from worker.engine.context import Context
 from worker.engine.pace import Pace
 from worker.engine.prune.channels.activity import Activity, Look, magnitudes, nonzero
@@ -31,7 +31,7 @@ COMPARABLE = frozenset({"lamp", "bn_scale"})  # across groups, as they are
 def scores(  # noqa: PLR0911 - a case a criterion
     view: TorchView,
     groups: Sequence[Group],
-    criterion: ChannelCriterion,
+    criterion: UnitCriterion,
     shown: Evidence | None,
     context: Context,
     pace: Pace,

@@ -14,7 +14,7 @@ from worker.engine.layerwise.moments import Moments
 from worker.engine.layerwise.site import Floats, Site
 from worker.engine.outcome import FactValue
 from worker.engine.prune.coupling import LeftAlone
-from worker.engine.prune.weights.layer_by_layer import (
+from worker.engine.prune.layer_by_layer import (
     Looked,
     look,
     pruned,

@@ -14,9 +14,9 @@ from worker.engine.layerwise.moments import Doubles, Moments
 from worker.engine.layerwise.site import Floats, Site
 from worker.engine.outcome import FactValue, Outcome
 from worker.engine.prune.facts import named
+from worker.engine.prune.layer_by_layer import look, pruned, readable, require_finite
 from worker.engine.prune.norms import reestimated, require_norms_free
 from worker.engine.prune.weights.by_inputs import fixed_zeros
-from worker.engine.prune.weights.layer_by_layer import look, pruned, readable, require_finite
 from worker.engine.prune.weights.net_trim import with_share, within_error
 from worker.engine.prune.weights.prunable_weights import prunable_weights
 from worker.engine.prune.weights.response import response_error

@@ -21,3 +21,14 @@ def test_rows_of_the_cross_moments_are_the_originals_inputs() -> None:
 def test_weights_of_inputs_that_are_never_used_stay() -> None:
     weight = np.float32([[7, -2]])
     assert aim(weight, np.zeros((2, 2)), np.zeros((2, 2))).tolist() == weight.tolist()
+
+
+def test_columns_that_stay_answer_for_those_that_go() -> None:
+    """x' is twice the first of x = (x1, 3 x1): E[x1^2] = 1, so W x = 5 x1 + 2 * 3 x1 = 11 x1,
+    and the ridge is 0.1 * 4."""
+    kept = np.array([True, False])
+    own, cross = np.array([[4.0, 7.0], [7.0, 9.0]]), np.array([[2.0, 8.0], [6.0, 8.0]])
+    found = aim(np.float32([[5, 2]]), own, cross, kept)
+    assert found.tolist() == [[pytest.approx((11 * 2 + 5 * 0.4) / 4.4), 0]]
+    unused = aim(np.float32([[5, 2]]), 0 * own, 0 * cross, kept)
+    assert unused.tolist() == [[5, 0]]

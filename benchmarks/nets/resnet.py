@@ -1,10 +1,13 @@
-"""ResNet-20 for CIFAR-10, weights of akamaster/pytorch_resnet_cifar10 (BSD-2-Clause)."""
+"""ResNets for CIFAR-10, weights of akamaster/pytorch_resnet_cifar10 (BSD-2-Clause)."""
 
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+FILES = {20: "resnet20-12fca82f.th", 56: "resnet56-4bfd9763.th"}
 
 
 class Block(nn.Module):
@@ -28,16 +31,19 @@ class Block(nn.Module):
         return functional.relu(y + shortcut)
 
 
-class ResNet20(nn.Module):
-    """(batch, 3, 32, 32) to (batch, 10) logits; parameter names as in the published weights."""
+class ResNet(nn.Module):
+    """(batch, 3, 32, 32) to (batch, 10) logits; parameter names as in the published weights.
 
-    def __init__(self) -> None:
+    Three stages of `blocks` blocks: 3 are ResNet-20, 9 ResNet-56.
+    """
+
+    def __init__(self, blocks: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(16)
-        self.layer1 = nn.Sequential(*(Block(16, 16, 1) for _ in range(3)))
-        self.layer2 = nn.Sequential(Block(16, 32, 2), Block(32, 32, 1), Block(32, 32, 1))
-        self.layer3 = nn.Sequential(Block(32, 64, 2), Block(64, 64, 1), Block(64, 64, 1))
+        self.layer1 = _stage(blocks, 16, 16, 1)
+        self.layer2 = _stage(blocks, 16, 32, 2)
+        self.layer3 = _stage(blocks, 32, 64, 2)
         self.linear = nn.Linear(64, 10)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -47,11 +53,17 @@ class ResNet20(nn.Module):
         return self.linear(x.mean((2, 3)))
 
 
-def published(data: Path) -> ResNet20:
-    """The trained net, 91.73 % top-1, of the weights in the data folder."""
-    weights = data / "models/akamaster_resnet_cifar10/resnet20-12fca82f.th"
+def _stage(blocks: int, before: int, after: int, stride: int) -> nn.Sequential:
+    first, more = Block(before, after, stride), range(blocks - 1)
+    return nn.Sequential(first, *(Block(after, after, 1) for _ in more))
+
+
+def published(data: Path, layers: Literal[20, 56] = 20) -> ResNet:
+    """The trained net of the weights in the data folder: 91.73 % top-1 with 20 layers, 93.39
+    with 56."""
+    weights = data / "models/akamaster_resnet_cifar10" / FILES[layers]
     state = torch.load(weights, map_location="cpu", weights_only=True)["state_dict"]
-    model = ResNet20().eval()
+    model = ResNet((layers - 2) // 6).eval()
     model.load_state_dict({name.removeprefix("module."): w for name, w in state.items()})
     return model
 
