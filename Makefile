@@ -129,6 +129,10 @@ format: .venv/.test  ## Rewrite the code in the house format.
 bench-resnet20: .venv/.bench  ## ResNet-20 on CIFAR-10, static int8, over HTTP (needs DATA=folder).
 	$(BIN)/python -m benchmarks.resnet20 --data "$(DATA)"
 
+.PHONY: bench-slim
+bench-slim: .venv/.bench  ## ResNet-20 and -56 at half the work, and int8 on top, over HTTP (needs DATA=folder; ARGS=--only 56/half).
+	$(BIN)/python -m benchmarks.slim --data "$(DATA)" $(ARGS)
+
 .PHONY: bench-aware
 bench-aware: .venv/.bench  ## ResNet-20 in 8, 4 and 2 bits, rounded and trained, over HTTP (needs DATA=folder; ARGS=--only 2/trained).
 	$(BIN)/python -m benchmarks.quantize_aware --data "$(DATA)" $(ARGS)

@@ -8,23 +8,19 @@ Rows are kept in build/quantize_aware/, so a long run can be made in pieces (`--
 --only 2/rounded`); table and benchmarks/results/quantize_aware.json hold all that are there.
 """
 
-import argparse
-import json
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Self
 
+from benchmarks import pieces
 from benchmarks.deep_compression import resnet20
-from benchmarks.deep_compression.stage import LONGEST_S, Given, Stage
+from benchmarks.deep_compression.stage import LONGEST_S, Stage
 from benchmarks.deep_compression.steps import PACK, Step
-from benchmarks.harness import Line, best, conclude, run, service, value
-from lathe.report import Environment, Report
+from benchmarks.harness import Line, best, run, value
+from lathe.report import Report
 
-BUILD = Path("build/quantize_aware")
 BITS, ROUNDED, TRAINED = (8, 4, 2), "rounded", "trained"
 CASES = tuple(f"{bits}/{way}" for bits in BITS for way in (ROUNDED, TRAINED))
 EPOCHS = {8: 2, 4: 4, 2: 8}
@@ -34,13 +30,10 @@ CONVOLUTIONS = ("Conv", "FusedConv")
 QUICK = {"epochs": 1, "max_samples": 512}
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row(pieces.Row):
     """One finished job; `float_convolutions` are those that the runtime ran in floats."""
 
-    case: str
-    accuracy: float
-    dense_accuracy: float
     held_out_before: float | None
     held_out_after: float | None
     onnx_bytes: int
@@ -49,25 +42,6 @@ class Row:
     dense_latency_ms: float
     float_convolutions: int
     wall_s: float
-    at: str
-    environment: dict[str, object]
-
-    @property
-    def points_lost(self) -> float:
-        """Of the accuracy, in percentage points."""
-        return 100 * (self.dense_accuracy - self.accuracy)
-
-    def save(self, folder: Path) -> None:
-        """Under the case's name; an earlier one is replaced."""
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{self.case.replace('/', '-')}.json"
-        path.write_text(json.dumps(asdict(self), indent=1) + "\n")
-
-    @classmethod
-    def kept(cls, folder: Path) -> dict[str, Self]:
-        """Every row in the folder, by its case."""
-        rows = [cls(**json.loads(path.read_text())) for path in folder.glob("*.json")]
-        return {row.case: row for row in rows}
 
 
 def step(case: str, *, quick: bool) -> Step:
@@ -87,8 +61,9 @@ def step(case: str, *, quick: bool) -> Step:
     return made | learnt | (QUICK if quick else {})
 
 
-def row(stage: Stage, given: Given, case: str) -> Row:
+def row(stage: Stage, case: str, seed: int) -> Row:
     """Submit the job and read what the service found."""
+    given = resnet20.given(stage, seed)
     begun_s = time.perf_counter()
     spec: dict[str, object] = {
         "name": f"aware-{case.replace('/', '-')}",
@@ -158,45 +133,5 @@ def show(rows: Iterable[Row]) -> None:
         )
 
 
-def arguments() -> argparse.Namespace:
-    """What the command line says."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.quantize_aware")
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--build", type=Path, default=BUILD)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", action="append", choices=CASES, help="may be repeated")
-    parser.add_argument("--quick", action="store_true", help="one epoch of 512; kept apart")
-    parser.add_argument("--table", action="store_true", help="show what is there, run nothing")
-    return parser.parse_args()
-
-
-def main() -> int:
-    """Run; 0 when every limit is kept and every row is there or was left out by hand."""
-    said = arguments()
-    folder: Path = said.build / ("quick" if said.quick else "rows")
-    if not said.table:
-        with service() as (client, scratch):
-            stage = Stage(client, scratch, said.data, said.build, said.quick)
-            given = resnet20.given(stage, said.seed)
-            for case in said.only or CASES:
-                found = row(stage, given, case)
-                found.save(folder)
-                show([found])
-    rows = Row.kept(folder)
-    show(rows[case] for case in CASES if case in rows)
-    if said.quick or not rows:
-        return 0
-    missing = [case for case in CASES if case not in rows]
-    latest = max(rows.values(), key=lambda one: one.at)
-    status = conclude(
-        "quantize_aware",
-        list(lines(rows)),
-        Environment.model_validate(latest.environment),
-        rows=[asdict(one) | {"points_lost": one.points_lost} for one in rows.values()],
-        not_run=missing,
-    )
-    return status or int(bool(missing) and not said.only)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(pieces.Pieces("quantize_aware", CASES, Row, row, show, lines).main())
