@@ -21,7 +21,7 @@ from worker.ledger import Ledger
 from worker.lines import Garbled, Lines
 from worker.nursery import NurseryBroken
 from worker.order import Died, Order
-from worker.outcome import Failed, Outcome, Postponed, Stop
+from worker.outcome import CutShort, Failed, Killed, Outcome, Postponed, Stop
 from worker.post_mortem import Crash, oom_kills, post_mortem
 from worker.sandbox import Policy
 from worker.stage import Staged, stage
@@ -48,7 +48,16 @@ log = logging.getLogger(__name__)
 class Attempt:
     """Runs on the supervisor's main thread, which also owns the nursery."""
 
-    def __init__(self, claim: Claim, bench: Bench, ledger: Ledger, folder: JobFolder) -> None:
+    def __init__(
+        self,
+        claim: Claim,
+        bench: Bench,
+        ledger: Ledger,
+        folder: JobFolder,
+        cut_short: CutShort | None = None,
+    ) -> None:
+        """With `cut_short`, what an attempt has finished is measured and nothing else done."""
+        self._cut_short = cut_short
         self._claim = claim
         self._bench = bench
         self._ledger = ledger
@@ -62,9 +71,11 @@ class Attempt:
         try:
             what = f"staging for {self._claim.fence.job_id}"
             staged = self._ledger.patience(what, self._staged)
-            self._tell_reused(staged)
+            if self._cut_short is None:
+                self._tell_reused(staged)
             log.info("job %s is staged", self._claim.fence.job_id)
-            return self._run(Hearing(self._folder, self._ledger, staged.chain))
+            outcome = self._run(Hearing(self._folder, self._ledger, staged.chain))
+            return self._with_what_is_finished(outcome, staged)
         except Unavailable as error:  # for longer than we have waited
             return Postponed(error.detail)
         except OutOfDisk as error:  # another worker may have more
@@ -88,7 +99,16 @@ class Attempt:
             self._claim,
             self._folder.inside,
             bench.settings,
+            self._cut_short,
         )
+
+    def _with_what_is_finished(self, outcome: Outcome, staged: Staged) -> Outcome:
+        """A limit that killed the child behind finished steps is told with their number."""
+        chain = staged.chain
+        if not isinstance(outcome, Killed) or chain is None or not chain.position:
+            return outcome
+        failure = outcome.failure.model_copy(update={"step": chain.position})
+        return CutShort(failure, reused=len(staged.reused))
 
     def _tell_reused(self, staged: Staged) -> None:
         def write(session: Session, job: Job) -> None:
@@ -118,7 +138,7 @@ class Attempt:
         tail = self._folder.log_tail()
         log.warning("job %s: its child died: %s %s", self._claim.fence.job_id, died, tail)
         verdict = post_mortem(died, self._policy, tail, oom_killed=oom_killed)
-        return verdict if isinstance(verdict, Crash) else Failed(verdict)
+        return verdict if isinstance(verdict, Crash) else Killed(verdict)
 
     def _bear(self) -> int:
         """Start the child; returns the reading end of its pipe."""
@@ -182,7 +202,7 @@ class Attempt:
             return Stop.WORKER_STOPS
         now_s = time.monotonic()
         if now_s - self._started_s - self._ledger.waited_s > self._max_run_s:
-            return Failed(
+            return Killed(
                 RunTimeout(
                     f"The job ran longer than its {self._max_run_s} s. Finished steps are "
                     "kept: a new job with a larger resources.max_run_s resumes behind them."

@@ -24,6 +24,19 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Killed(Failed):
+    """A limit of time or memory killed the child."""
+
+
+@dataclass(frozen=True, slots=True)
+class CutShort(Killed):
+    """It did so behind finished steps, of which the first `reused` came from
+    the step cache; `failure` names the step it was at."""
+
+    reused: int
+
+
+@dataclass(frozen=True, slots=True)
 class Postponed:
     """Something that the job needs is away, and why; it is tried again later."""
 

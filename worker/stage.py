@@ -17,6 +17,7 @@ from lathe.report import StepReport
 from lathe.states import JobKind, Queue
 from lathe.techniques.lessons import taught
 from worker.keys import Content, Ingredients, library_versions
+from worker.outcome import CutShort
 from worker.settings import Settings
 from worker.wire import (
     Compress,
@@ -73,9 +74,15 @@ class Staged:
 
 
 def stage(
-    sessions: Sessions, objects: Objects, claim: Claim, folder: Path, settings: Settings
+    sessions: Sessions,
+    objects: Objects,
+    claim: Claim,
+    folder: Path,
+    settings: Settings,
+    cut_short: CutShort | None = None,
 ) -> Staged:
-    """Write everything that the claimed job reads into `folder`, task.json last.
+    """Write everything that the claimed job reads into `folder`, task.json last. With
+    `cut_short` its finished steps are to be measured and no other is to run.
 
     Raises NotReady, Missing, OutOfDisk, Unavailable, and Internal when stored bytes changed.
     """
@@ -84,7 +91,7 @@ def stage(
         if claim.kind is JobKind.INSPECT:
             staged, files = _inspection(session, claim)
         else:
-            staged, files = _compression(session, claim, settings)
+            staged, files = _compression(session, claim, settings, cut_short)
     for name, stored in files.items():
         if _fetched(objects, stored, folder / name) != stored.sha256:
             raise Internal(f"the stored object behind {name} is not what was stored")
@@ -116,7 +123,7 @@ def _inspection(session: Session, claim: Claim) -> tuple[Staged, dict[str, Store
 
 
 def _compression(
-    session: Session, claim: Claim, settings: Settings
+    session: Session, claim: Claim, settings: Settings, cut_short: CutShort | None
 ) -> tuple[Staged, dict[str, Stored]]:
     spec = JobSpec.model_validate(claim.spec)
     device = "cuda" if claim.queue is Queue.GPU else "cpu"
@@ -127,8 +134,11 @@ def _compression(
     }
     chain = _chain(spec, device, model, baseline, teachers, datasets)
     cached = _cached(session, claim.project_id, chain)
-    reused, files = _staged_steps(spec, cached)
-    begun = _begun(session, claim.project_id, chain)
+    if cut_short is not None and not cached:
+        raise Internal(f"the steps that {claim.fence.job_id} has finished are gone")
+    from_cache = len(cached) if cut_short is None else cut_short.reused
+    reused, files = _staged_steps(spec, cached, from_cache)
+    begun = None if cut_short else _begun(session, claim.project_id, chain)
     if begun is not None:
         files[_TRAINING] = begun
     timed = spec.benchmark is not None
@@ -139,6 +149,7 @@ def _compression(
         teachers={name: _place(files, each, timed=False) for name, each in teachers.items()},
         datasets={name: _place_data(files, each) for name, each in datasets.items()},
         reused=reused,
+        cut_short=cut_short and cut_short.failure,
         training=None if begun is None else _TRAINING,
         training_every_s=settings.training_every_s,
         device=device,
@@ -210,10 +221,10 @@ def _begun(session: Session, project_id: str, chain: Chain) -> Stored | None:
 
 
 def _staged_steps(
-    spec: JobSpec, cached: list[cache.CachedStep]
+    spec: JobSpec, cached: list[cache.CachedStep], from_cache: int
 ) -> tuple[tuple[StagedStep, ...], dict[str, Stored]]:
-    """The last checkpoint is the one to go on from; the others matter when every step is
-    measured."""
+    """The first `from_cache` were another job's or attempt's. The last checkpoint is the one to
+    go on from; the others matter when every step is measured."""
     every = spec.benchmark is not None and spec.benchmark.every_step
     files: dict[str, Stored] = {}
     steps = []
@@ -222,7 +233,8 @@ def _staged_steps(
         needed = every or position + 1 == len(cached)
         if needed:
             files[name] = hit.checkpoint
-        report = hit.report.model_copy(update={"id": spec.step_id(position), "reused": True})
+        told = {"id": spec.step_id(position), "reused": position < from_cache}
+        report = hit.report.model_copy(update=told)
         steps.append(StagedStep(report=report, checkpoint=name if needed else None))
     return tuple(steps), files
 

@@ -14,8 +14,9 @@ from worker.finish import finish
 from worker.folder import job_folder
 from worker.lease import Lease
 from worker.ledger import Ledger
-from worker.outcome import Failed, Outcome, Postponed
+from worker.outcome import CutShort, Failed, Outcome, Postponed, Stop
 from worker.post_mortem import Crash
+from worker.wire import Compressed
 
 _DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -54,7 +55,15 @@ def _attempted(claim: Claim, bench: Bench, ledger: Ledger) -> tuple[Outcome, boo
     settings, fence = bench.settings, claim.fence
     with job_folder(settings.work_dir, fence.job_id, fence.attempt) as folder:
         outcome = Attempt(claim, bench, ledger, folder).outcome()
-        return outcome, finish(outcome, folder, ledger, settings.objects_retry_s)
+        if not isinstance(outcome, CutShort):
+            return outcome, finish(outcome, folder, ledger, settings.objects_retry_s)
+    log.info("job %s is cut short: %s", fence.job_id, outcome.failure.detail)
+    with job_folder(settings.work_dir, fence.job_id, fence.attempt) as folder:
+        best = Attempt(claim, bench, ledger, folder, outcome).outcome()
+        if not isinstance(best, Compressed | Stop):
+            log.warning("job %s: its best so far is lost: %s", fence.job_id, _named(best))
+            best = outcome
+        return best, finish(best, folder, ledger, settings.objects_retry_s)
 
 
 def _put_off(ledger: Ledger, retry_s: float) -> tuple[Outcome, bool]:

@@ -81,7 +81,8 @@ class Compress(Fact):
     the step that comes next, if it trained; a training tells how far it is every
     `training_every_s`. `model` is the job's model, `baseline` what
     it is compared with (often the same). `every_checkpoint` lists the checkpoints of reused
-    steps, by step id, where `benchmark.every_step` asks for them.
+    steps, by step id, where `benchmark.every_step` asks for them. `cut_short` is why no step
+    may run any more: what `reused` came to is the best there is.
     """
 
     kind: Literal["compress"] = "compress"
@@ -91,6 +92,7 @@ class Compress(Fact):
     teachers: dict[str, StagedModel] = Field(default_factory=dict)
     datasets: dict[str, StagedDataset] = Field(default_factory=dict)
     reused: tuple[StagedStep, ...] = ()
+    cut_short: Failure | None = None
     training: str | None = None
     training_every_s: float = 60.0
     device: str = "cpu"

@@ -78,7 +78,7 @@ def _performed(task: InspectModel | InspectDataset | Compress, desk: Desk) -> En
 
 
 def _compressed(task: Compress, desk: Desk) -> Compressed | Refusal:
-    remaining = task.spec.pipeline[len(task.reused) :]
+    remaining = () if task.cut_short else task.spec.pipeline[len(task.reused) :]
     _check_outputs(task, desk)
     materials = Materials.open(task, desk.inside, remaining)
     ran = run_steps(task, materials, desk)

@@ -58,7 +58,8 @@ def _compress(task: Compress, folder_in: Path, folder_out: Path, say: Say) -> En
     start = task.reused[-1].checkpoint if task.reused else task.model.canonical
     state = (folder_in / str(start)).read_bytes()
     steps = [step.report for step in task.reused]
-    for position in range(len(task.reused), len(task.spec.pipeline)):
+    last = len(task.reused) if task.cut_short else len(task.spec.pipeline)
+    for position in range(len(task.reused), last):
         name = task.spec.step_id(position)
         say(StepStarted(step=name))
         say(Progressed(progress=Progress(step=name, fraction=0.25, unit="epoch", eta_s=3.0)))
@@ -113,6 +114,7 @@ def _report(task: Compress, steps: tuple[StepReport, ...], sha256: str) -> Repor
             Candidate(id=best, file="small.onnx", sha256=sha256, measurements=(size, size)),
         ),
         steps=steps,
+        failure=task.cut_short,
         environment=Environment(
             lathe_version="0", libraries={}, cpu="c", cores=2, threads=1, device="cpu",
             platform="p", seed=0,

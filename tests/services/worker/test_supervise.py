@@ -217,13 +217,31 @@ def test_a_disk_without_room_for_the_folder_puts_the_job_off(
     assert job.not_before is not None
 
 
-def test_a_job_over_its_time_fails_and_keeps_its_steps(shop: Shop, bench: Bench) -> None:
+def test_a_job_over_its_time_fails_and_hands_over_what_its_steps_came_to(
+    shop: Shop, bench: Bench
+) -> None:
     job_id = shop.submit(spec(shop, {"hang": "train"}, max_run_s=1))
     run(bench)
     job = shop.job(job_id)
+    assert job.state == JobState.FAILED
     assert job.failure is not None
-    assert job.failure["code"] == "run_timeout"
+    assert (job.failure["code"], job.failure["step"]) == ("run_timeout", 1)
     assert len(shop.rows(StepCache, job_id=job_id)) == 1
+    kinds = {artifact.kind for artifact in shop.rows(Artifact, job_id=job_id)}
+    assert "onnx" in kinds
+    told = [event.type for event in shop.events(job_id)]
+    assert told.count("step_finished") == 1
+
+
+def test_a_job_over_its_time_in_its_first_step_has_nothing_to_hand_over(
+    shop: Shop, bench: Bench
+) -> None:
+    job_id = shop.submit(spec(shop, {"hang": "clean"}, max_run_s=1))
+    run(bench)
+    job = shop.job(job_id)
+    assert job.failure is not None
+    assert (job.failure["code"], job.failure["step"]) == ("run_timeout", None)
+    assert shop.rows(Artifact, job_id=job_id) == []
 
 
 def test_a_lost_lease_kills_the_child_and_throws_the_work_away(

@@ -51,7 +51,8 @@ class Ran:
 
 
 def run_steps(task: Compress, materials: Materials, desk: Desk) -> Ran:
-    """Carry out the steps after the reused ones, up to the first that fails.
+    """Carry out the steps after the reused ones, up to the first that fails; none where the
+    task is cut short.
 
     Raises Stopped where the first of all fails, or the disk is full, which another worker's
     may not be.
@@ -64,6 +65,8 @@ def run_steps(task: Compress, materials: Materials, desk: Desk) -> Ran:
         if staged.checkpoint is not None
     ]
     reports = [staged.report for staged in task.reused]
+    if task.cut_short is not None:
+        return Ran(tuple(states), tuple(reports), task.cut_short)
     current = _start(task, desk.inside)
     counts = Counts.of_report(reports[-1]) if reports else Counts().after(current)
     for position in range(len(task.reused), len(task.spec.pipeline)):

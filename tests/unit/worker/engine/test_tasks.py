@@ -6,7 +6,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from lathe.errors import OutOfMemory
+from lathe.errors import OutOfMemory, RunTimeout
 from lathe.job import JobSpec
 from worker.engine import tasks
 from worker.engine.measure.locks import TimingLock
@@ -22,6 +22,9 @@ from worker.wire import (
     Refusal,
     Said,
     StagedModel,
+    StagedStep,
+    StepFinished,
+    StepStarted,
 )
 
 MASK = {"id": "mask", "technique": "prune.weights", "sparsity": 0.5}
@@ -62,14 +65,19 @@ def dense(folder: Path) -> None:
     onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=9), folder / "upload")
 
 
-def compressed(folder: Path, heard: Heard, steps: list[dict[str, Any]]) -> Ending:
-    """What becomes of a job of these steps, without data, task or benchmark."""
+def staged(folder: Path, heard: Heard) -> StagedModel:
+    """The net, inspected."""
     dense(folder)
     inspected = perform(
         InspectModel(upload="upload"), folder, folder, heard.append, TimingLock()
     )
     assert isinstance(inspected, ModelInspected)
-    model = StagedModel(canonical=inspected.canonical, facts=inspected.facts)
+    return StagedModel(canonical=inspected.canonical, facts=inspected.facts)
+
+
+def compressed(folder: Path, heard: Heard, steps: list[dict[str, Any]]) -> Ending:
+    """What becomes of a job of these steps, without data, task or benchmark."""
+    model = staged(folder, heard)
     body = {"model": "mdl_" + "0" * 26, "pipeline": steps, "benchmark": None}
     task = Compress(spec=JobSpec.model_validate(body), model=model, baseline=model)
     return perform(task, folder, folder, heard.append, TimingLock())
@@ -93,6 +101,31 @@ def test_a_job_whose_second_step_fails_hands_over_what_the_first_one_made(
     np.testing.assert_array_equal(
         numpy_helper.to_array(weight), [[0, 0, 0, 0], [0, 0, 7, 8], [9, 10, 11, 12]]
     )
+
+
+def test_a_job_that_was_cut_short_is_measured_as_far_as_it_got(tmp_path: Path) -> None:
+    heard: Heard = []
+    ending = compressed(tmp_path, heard, [MASK, FAILS])
+    assert isinstance(ending, Compressed)
+    (finished,) = [message for message in heard if isinstance(message, StepFinished)]
+    for old in ("canonical.onnx", *(file.file for file in ending.files)):
+        (tmp_path / old).unlink()
+    model = staged(tmp_path, heard)
+    late = RunTimeout("too late").failure().model_copy(update={"step": 1})
+    body = {"model": "mdl_" + "0" * 26, "pipeline": [MASK, FAILS], "benchmark": None}
+    task = Compress(
+        spec=JobSpec.model_validate(body),
+        model=model,
+        baseline=model,
+        reused=(StagedStep(report=finished.report, checkpoint=finished.checkpoint),),
+        cut_short=late,
+    )
+    heard.clear()
+    ending = perform(task, tmp_path, tmp_path, heard.append, TimingLock())
+    assert isinstance(ending, Compressed)
+    assert ending.report.failure == late
+    assert [candidate.id for candidate in ending.report.candidates] == ["mask"]
+    assert not [message for message in heard if isinstance(message, StepStarted)]
 
 
 @pytest.mark.parametrize(("steps", "place"), [([FAILS], 0), ([TIDY, FAILS], 1)])
