@@ -138,7 +138,7 @@ bench-aware: .venv/.bench  ## ResNet-20 in 8, 4 and 2 bits, rounded and trained,
 	$(BIN)/python -m benchmarks.quantize_aware --data "$(DATA)" $(ARGS)
 
 .PHONY: bench-minilm
-bench-minilm: .venv/.bench  ## all-MiniLM-L6-v2 on STS-B, dynamic int8, over HTTP (needs DATA=folder).
+bench-minilm: .venv/.bench  ## all-MiniLM-L6-v2 on STS-B, dynamic int8 and 4 bits, over HTTP (needs DATA=folder).
 	$(BIN)/python -m benchmarks.minilm --data "$(DATA)"
 
 .PHONY: bench-deep-compression

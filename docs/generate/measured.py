@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
-ALONE = {  # results whose job has one step
-    "quantize.static": ("resnet20", "ResNet-20 on CIFAR-10"),
-    "quantize.dynamic": ("minilm", "all-MiniLM-L6-v2 on STS-B"),
+ALONE = {  # results of jobs with one step, and which of a result's jobs
+    "quantize.static": ("resnet20", "ResNet-20 on CIFAR-10", None),
+    "quantize.dynamic": ("minilm", "all-MiniLM-L6-v2 on STS-B", "int8"),
+    "quantize.weights": ("minilm", "all-MiniLM-L6-v2 on STS-B", "4 bits"),
 }
 TOGETHER, CASES, SEED = "deep_compression", ("deep-compression", "classic"), 0
 Cell = Mapping[str, Any]
@@ -39,11 +40,12 @@ def example(technique: str) -> str:
 
 
 def _alone(technique: str) -> str:
-    name, subject = ALONE.get(technique, ("", ""))
+    name, subject, job = ALONE.get(technique, ("", "", None))
     result = _stored(name) if name else None
     if result is None:
         return ""
-    return f"{subject} ({_link(name)}): {result['verdict']['sentence']}"
+    verdict = result["verdict"] if job is None else result["verdicts"][job]
+    return f"{subject} ({_link(name)}): {verdict['sentence']}"
 
 
 def _together(technique: str) -> str:
