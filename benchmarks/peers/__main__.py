@@ -2,6 +2,7 @@
 
 Lathe works as people use it: uploads, jobs and downloads on a running service. A peer is a
 fresh process of its own environment, imports included; one that fails is shown with its error.
+A case is made as a whole and replaces what is stored of it; with --only nothing is stored.
 A peer's packed file is its file through zstd -19, for which no time is counted. Nobody has
 seen the test parts that scores are taken on. --threads is for everybody's compression.
 """
@@ -11,24 +12,28 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from benchmarks.harness import Line, conclude, service
 from benchmarks.peers.case import Case
 from benchmarks.peers.cifar import cifar
-from benchmarks.peers.contenders import Peer, jobs, peers
+from benchmarks.peers.contenders import Job, Peer, jobs, peers
 from benchmarks.peers.judge import judge
 from benchmarks.peers.processes import PeerFailedError, peer
-from benchmarks.peers.result import Result
+from benchmarks.peers.result import Result, stored
 from benchmarks.peers.service import compressed, uploaded
 from benchmarks.peers.stsb import stsb
 from benchmarks.peers.table import lines, show
 from lathe.client import Client
 from worker.engine.measure.environment import environment
 
-CASES = {"resnet20": cifar, "minilm": stsb}
+CASES = {"resnet20": cifar, "resnet56": partial(cifar, layers=56), "minilm": stsb}
 EPOCHS = 4
 PACKERS = {"zstd -19": "zstd", "xz -9": "xz"}
+C = TypeVar("C", Peer, Job)
 
 
 def main() -> int:
@@ -50,12 +55,15 @@ def main() -> int:
     finally:
         shutil.rmtree(scratch)
     print()
+    if options.only:
+        return 0
+    old_lines, old_rows = stored({row.case for row in rows})
     return conclude(
         "peers",
-        kept,
+        old_lines + kept,
         environment(threads=options.threads, device="cpu", seed=0),
         epochs=options.epochs,
-        rows=[row.stored() for row in rows],
+        rows=old_rows + [row.stored() for row in rows],
     )
 
 
@@ -63,6 +71,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench-peers")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument("--only", action="append", metavar="NAME", help="of a contender")
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="of those who prune")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     return parser.parse_args()
@@ -71,16 +80,21 @@ def _options() -> argparse.Namespace:
 def _compete(client: Client, case: Case, options: argparse.Namespace) -> list[Result]:
     """One after the other: nobody works beside another."""
     results = [Result(case.name, "the float model", case.model, case.model.stat().st_size)]
-    for name, form in PACKERS.items():
+    for name, form in () if options.only else PACKERS.items():
         results.append(_packer(case, name, form, options.threads))
-    for one in peers(case, options.data.resolve(), options.epochs):
+    for one in _asked(peers(case, options.data.resolve(), options.epochs), options):
         print(f"{case.name}: {one.name}", file=sys.stderr, flush=True)
         results.append(_peer(case, one, options.threads))
     there = uploaded(client, case)
-    for number, job in enumerate(jobs(case, options.epochs)):
+    for number, job in enumerate(_asked(jobs(case, options.epochs), options)):
         print(f"{case.name}: {job.name}", file=sys.stderr, flush=True)
         results.append(compressed(client, there, job, case.folder / f"lathe-{number}"))
     return results
+
+
+def _asked(contenders: Iterable[C], options: argparse.Namespace) -> list[C]:
+    """Those that --only names, or all."""
+    return [one for one in contenders if not options.only or one.name in options.only]
 
 
 def _packer(case: Case, name: str, form: str, threads: int) -> Result:

@@ -1,6 +1,7 @@
-"""ResNet-20 on CIFAR-10: 512 calibration images, 8,000 to train on, 10,000 to be judged on."""
+"""ResNets on CIFAR-10: 512 calibration images, 8,000 to train on, 10,000 to be judged on."""
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import onnxruntime as ort
@@ -16,7 +17,7 @@ BATCH = 200
 RUNS = 300
 
 
-def cifar(data: Path, folder: Path) -> Case:
+def cifar(data: Path, folder: Path, layers: Literal[20, 56] = 20) -> Case:
     """Write the files of the case into `folder`."""
     folder.mkdir()
     train, labels = images(data, "data_batch_1.png", "train_lables.json")
@@ -41,7 +42,7 @@ def cifar(data: Path, folder: Path) -> Case:
         return hits / len(test)
 
     case = Case(
-        name="ResNet-20",
+        name=f"ResNet-{layers}",
         folder=folder,
         task="classification",
         metric="accuracy",
@@ -50,8 +51,9 @@ def cifar(data: Path, folder: Path) -> Case:
         one={"image": _normal(test[:1])},
         runs=RUNS,
         score=score,
+        halved=layers == 20,
     )
-    save(published(data), case.model)
+    save(published(data, layers), case.model)
     return case
 
 

@@ -13,7 +13,6 @@ from typing import Any
 from benchmarks.peers.case import Case
 
 SHIFTS_AND_MIRRORS = {"shift_pixels": 4, "flip": True}
-PRUNING_ROUNDS = 4
 LARGE_BYTES = 20 << 20  # above it everything is coded by the vector
 
 
@@ -42,15 +41,16 @@ def peers(case: Case, data: Path, epochs: int) -> list[Peer]:
     files = (str(case.model), str(case.examples))
     if case.task == "classification":
         images = str(case.folder / "images.npz")
+        halving = Peer(
+            f"torch-pruning half the work, {epochs} epochs",
+            "pruned_resnet20",
+            (str(data), images, str(epochs)),
+        )
         return [
             Peer("onnxruntime static int8", "onnxruntime_int8", ("static", *files)),
             Peer("NNCF int8", "nncf_ptq", ("cnn", *files)),
             Peer("Olive static int8", "olive_passes", ("static", *files)),
-            Peer(
-                f"torch-pruning half the work, {epochs} epochs",
-                "pruned_resnet20",
-                (str(data), images, str(epochs)),
-            ),
+            *([halving] if case.halved else []),
         ]
     return [
         Peer("onnxruntime dynamic int8", "onnxruntime_int8", ("dynamic", *files)),
@@ -89,18 +89,14 @@ def jobs(case: Case, epochs: int) -> list[Job]:
         "batch_norms": "restore",
     }
     half: list[dict[str, Any]] = [
-        {
-            "technique": "prune.channels",
-            "criterion": "taylor",
-            "keep_macs": 0.5,
-            "rounds": PRUNING_ROUNDS,
-        },
+        {"technique": "prune.channels", "criterion": "reconstruction", "keep_macs": 0.5},
         learn,
         stored,
     ]
+    halving = Job(f"Lathe half the work, {epochs} epochs", half, ("train",), judged=True)
     return [
         Job("Lathe static int8", [{"technique": "quantize.static"}, stored], ("calibration",)),
         chosen,
-        Job(f"Lathe half the work, {epochs} epochs", half, ("train",), judged=True),
+        *([halving] if case.halved else []),
         Job(coded, steps, ("calibration", "train"), judged=True),
     ]

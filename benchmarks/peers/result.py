@@ -1,7 +1,12 @@
-"""What is known of one contender at the end."""
+"""What is known of one contender at the end, and what is stored of earlier runs."""
 
+import json
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from benchmarks.harness import RESULTS, Line
 
 
 @dataclass(slots=True)
@@ -31,3 +36,17 @@ class Result:
         """As JSON, without the path of a file that is gone by then."""
         names = [name for name in self.__slots__ if name != "file"]
         return {name: getattr(self, name) for name in names}
+
+
+def stored(but: Collection[str]) -> tuple[list[Line], list[dict[str, Any]]]:
+    """Lines and rows of the stored result, without the cases `but`."""
+    path = RESULTS / "peers.json"
+    if not path.exists():
+        return [], []
+    result = json.loads(path.read_text())
+    lines = [
+        Line(line["what"], line["value"], line["target"], at_least=line["at_least"])
+        for line in result["lines"]
+        if line["what"].split(":")[0] not in but
+    ]
+    return lines, [row for row in result["rows"] if row["case"] not in but]

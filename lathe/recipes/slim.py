@@ -7,7 +7,6 @@ from lathe.techniques.prune import PruneChannels
 from lathe.techniques.train import Distill, DistillLoss
 
 KEEP_MACS = 0.5
-ROUNDS = 4  # importance is scored anew as channels go
 EPOCHS = 10
 
 
@@ -26,7 +25,7 @@ class Slim50(Recipe):
         loss = DistillLoss() if given.loss_of_its_own else DistillLoss(hard=0)
         return Plan(
             (
-                PruneChannels(keep_macs=KEEP_MACS, rounds=ROUNDS),
+                PruneChannels(criterion="reconstruction", keep_macs=KEEP_MACS),
                 Distill(loss=loss, epochs=EPOCHS, batch_norms="restore"),
             )
         )
