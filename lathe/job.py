@@ -20,8 +20,10 @@ from lathe.recipes.recipe import Given
 from lathe.spec import Spec
 from lathe.techniques import AnyStep, PipelineStep
 from lathe.techniques.encode import EncodeEntropy
+from lathe.techniques.lessons import asked_models, students
 from lathe.techniques.prune import PruneWeights
 from lathe.techniques.step import Phase
+from lathe.techniques.train import BASELINE
 
 LABEL_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
 Label = Annotated[str, StringConstraints(pattern=LABEL_PATTERN)]
@@ -185,6 +187,7 @@ class JobSpec(Spec):
                 raise ValueError(f"{where}: the id {self.step_id(index)!r} is used twice")
             seen.add(self.step_id(index))
             self._has_data(where, step)
+            self._has_its_student(index, step)
         phases = [step.phase for step in self.pipeline]
         if phases.count(Phase.LOWER) > 1:
             raise ValueError(
@@ -206,6 +209,23 @@ class JobSpec(Spec):
             raise ValueError(
                 f"{where}: {step.technique} needs data.calibration or data.train to look at"
             )
+
+    def _has_its_student(self, index: int, step: AnyStep) -> None:
+        for field, model in students(step):
+            where = f"pipeline.{index}.{field}"
+            if index or field != "student":
+                raise ValueError(
+                    f"{where}: a student takes the model's place, and what earlier steps did "
+                    "to that would be lost; distill it in the first step"
+                )
+            if model == self.model:
+                raise ValueError(f"{where}: this is the job's model; leave it out to train it")
+            taught_by_itself = model == self.baseline and BASELINE in asked_models(step)
+            if taught_by_itself:
+                raise ValueError(
+                    f"{where}: this is the baseline, which is its own teacher then; name "
+                    "other teachers"
+                )
 
     @model_validator(mode="after")
     def _task_fits_the_rest(self) -> Self:
@@ -244,6 +264,11 @@ class JobSpec(Spec):
                 "outputs out"
             )
         return self
+
+    @property
+    def student(self) -> str | None:
+        """The model that takes the place of `model` in the first step, if one does."""
+        return next((model for _, model in students(self.pipeline[0])), None)
 
     @property
     def packing(self) -> EncodeEntropy | None:

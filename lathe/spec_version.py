@@ -33,7 +33,7 @@ _TECHNIQUES = {
 _LATER_KEYS = {
     **dict.fromkeys(("augment", "betas", "recover"), 2),
     **dict.fromkeys(("batch_norms", "features", "pattern"), 3),
-    **dict.fromkeys(("reestimate_norms", "warmup"), 3),
+    **dict.fromkeys(("reestimate_norms", "student", "warmup"), 3),
     "prune.weights samples": 3,
     **dict.fromkeys(("equalize", "smooth", "correct_bias", "back_off"), 3),
 }

@@ -17,6 +17,8 @@ MASK = {"technique": "prune.weights", "sparsity": 0.9}
 HEADS = {"technique": "prune.heads", "keep_heads": 0.5}
 BLOCKS = {"technique": "prune.blocks", "remove": 1}
 PRUNE = {"technique": "prune.channels", "keep_macs": 0.5}
+STUDENT, OTHER = ids.new("mdl"), ids.new("mdl")
+TEACH = {"technique": "train.distill", "student": STUDENT}
 
 
 PACKED_LIMIT = {"metric": "size_bytes", "of": "packed", "max": 30_000}
@@ -165,6 +167,29 @@ def test_a_pipeline_that_cannot_run_is_refused(pipeline: list[Any], told: str) -
 )
 def test_what_makes_no_sense_together_is_refused(body: dict[str, Any], told: str) -> None:
     assert told in refusal(**body)
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "more", "told"),
+    [
+        ([TEACH], {}, None),
+        ([TEACH, PRUNE], {"baseline": ids.new("mdl")}, None),
+        ([TEACH | {"teachers": [{"model": OTHER}]}], {"baseline": STUDENT}, None),
+        ([GRAPH, TEACH], {}, "pipeline.1.student: a student takes the model's place"),
+        ([PRUNE | {"recover": TEACH}], {}, "pipeline.0.recover.student: a student takes"),
+        ([TEACH], {"model": STUDENT}, "pipeline.0.student: this is the job's model"),
+        ([TEACH], {"baseline": STUDENT}, "this is the baseline, which is its own teacher"),
+        ([TEACH | {"teachers": [{"model": STUDENT}]}], {}, "cannot teach itself"),
+    ],
+)
+def test_a_student_is_another_network_in_the_first_step(
+    pipeline: list[Any], more: dict[str, Any], told: str | None
+) -> None:
+    body = {"data": {"train": SPLIT}, "pipeline": pipeline, **more}
+    if told is None:
+        assert spec(**body).student == STUDENT
+    else:
+        assert told in refusal(**body)
 
 
 def test_a_task_offers_its_own_metrics_only() -> None:

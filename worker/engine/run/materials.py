@@ -21,8 +21,8 @@ from worker.wire import Compress
 
 @dataclass(frozen=True, slots=True)
 class Materials:
-    """`teachers` holds "baseline" where a step asks for it. Of pairs, training and
-    calibration read side a; evaluation reads both."""
+    """`teachers` holds "baseline" where a step asks for it, and the student of one. Of pairs,
+    training and calibration read side a; evaluation reads both."""
 
     io: IoSpec
     train: SplitSamples | None
@@ -32,7 +32,7 @@ class Materials:
 
     @classmethod
     def open(cls, task: Compress, folder_in: Path, steps: Iterable[AnyStep]) -> Self:
-        """Map the splits of the job and load the teachers that `steps` name."""
+        """Map the splits of the job and load the models that `steps` name."""
         data = task.spec.data
         names = {name for step in steps for name in asked_models(step)}
         opener = _Opener(task, folder_in)

@@ -19,7 +19,10 @@ def sentence(spec: JobSpec, baseline: Candidate, candidate: Candidate) -> str:
     parts = [_costs(baseline, candidate)]
     if spec.task is not None:
         parts.append(_quality(spec.task.measured[0], baseline, candidate))
-    return "; ".join(part for part in parts if part) + "." + _limits(spec, candidate)
+    text = "; ".join(part for part in parts if part) + "."
+    if spec.student is not None:
+        text += f" The network is another one, the student {spec.student}."
+    return text + _limits(spec, candidate)
 
 
 def cut_short(spec: JobSpec, best: str, failure: Failure) -> str:

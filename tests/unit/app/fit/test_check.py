@@ -396,3 +396,48 @@ def test_baseline_and_teachers_have_the_models_doors(
     assert params == (["baseline", "pipeline.0.teachers.1.model"] if told else [])
     if told and told != "?x":
         assert told in refused[0][2]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "told"),
+    [
+        ({}, {}, None),
+        ({}, {"inputs": [IMAGE | {"shape": ["batch", 3, "h", None]}]}, None),
+        ({}, {"outputs": [SCORES | {"shape": ["n", 8]}]}, "its output 'scores' is nx8"),
+        (
+            {"inputs": [IMAGE | {"shape": ["n", 3, 8, "w"]}]},
+            {},
+            "its input 'image' is nx3x8x6 and the model's nx3x8xw, so it takes less",
+        ),
+        ({}, {"torch_view": False, "blocking_operators": ["Det"]}, "have none: 'Det'"),
+    ],
+)
+def test_a_student_has_the_models_doors_and_a_trainable_form(
+    ours: dict[str, Any], theirs: dict[str, Any], told: str | None
+) -> None:
+    teach = {"technique": "train.distill", "student": OTHER, "loss": {"hard": 0}}
+    refused = found(spec(teach, purposes="train"), net=model(**ours), other=model(**theirs))
+    if told is None:
+        assert refused == []
+    else:
+        ((_, param, detail),) = refused
+        assert told in detail
+        blocked = "torch_view" in theirs
+        assert param == f"pipeline.0.{'technique' if blocked else 'student'}"
+
+
+def test_a_model_without_a_trainable_form_may_teach_a_student_that_has_one() -> None:
+    teach = {"technique": "train.distill", "student": OTHER, "loss": {"hard": 0}}
+    unseen = model(torch_view=False, blocking_operators=["Det"])
+    assert found(spec(teach, purposes="train"), net=unseen) == []
+
+
+def test_later_steps_find_the_layers_of_the_student() -> None:
+    teach = {"technique": "train.distill", "student": OTHER, "loss": {"hard": 0}}
+    cut = {"technique": "prune.channels", "keep_parameters": 0.5, "protect": ["only.weight"]}
+    known = model().model_dump()
+    known["stats"]["layers"] = [known["stats"]["layers"][0] | {"id": "only.weight"}]
+    student = ModelFacts.model_validate(known)
+    body = spec(teach, cut, purposes="train")
+    assert found(body, other=student) == []
+    assert only(body, net=student)[1] == "pipeline.1.protect.0"
