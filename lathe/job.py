@@ -13,7 +13,7 @@ from pydantic import (
 )
 
 from lathe.ids import DatasetId, ModelId
-from lathe.limits import Constraint, Objective
+from lathe.limits import Constraint, Objective, bare, of_task
 from lathe.outputs import OnnxOutput, Output, PackedOutput
 from lathe.recipes import NamedRecipe, RecipeName, asked
 from lathe.recipes.recipe import Given
@@ -22,6 +22,7 @@ from lathe.techniques import AnyStep, PipelineStep
 from lathe.techniques.encode import EncodeEntropy
 from lathe.techniques.lessons import asked_models, students
 from lathe.techniques.prune import PruneWeights
+from lathe.techniques.rate import ShareRateDistortion
 from lathe.techniques.step import Phase
 from lathe.techniques.train import BASELINE
 
@@ -40,6 +41,13 @@ METRICS: dict[TaskKind, tuple[str, ...]] = {  # the first is the one that is rep
 LOWER_IS_BETTER = frozenset(
     {"mse", "mae", "size_bytes", "latency_ms", "parameters", "macs", "peak_memory_bytes"}
 )
+
+
+def is_lower_better(metric: str) -> bool:
+    """Whether a smaller value is better, whichever task `metric` is of."""
+    return bare(metric) in LOWER_IS_BETTER
+
+
 COST_METRICS = ("size_bytes", "latency_ms", "parameters", "macs", "peak_memory_bytes")
 
 
@@ -66,12 +74,12 @@ class Data(Spec):
                 yield purpose, split
 
 
-class Task(Spec):
-    """How outputs are judged. `output` names the output that holds the answer."""
+class OneTask(Spec):
+    """How one output is judged."""
 
     kind: TaskKind
     metrics: tuple[str, ...] = Field((), description="Default: every metric of the task.")
-    output: str | None = Field(None, description="Default: the model's first output.")
+    output: str | None = None
 
     @model_validator(mode="after")
     def _known_metrics(self) -> Self:
@@ -85,6 +93,59 @@ class Task(Spec):
     def measured(self) -> tuple[str, ...]:
         """The metrics to compute, the primary one first."""
         return self.metrics or METRICS[self.kind]
+
+
+class FurtherTask(OneTask):
+    """One more answer of the same network, with labels `<split>/label/<output>` of its own.
+
+    Its metrics are called `<name>.<metric>` in constraints, objective and report.
+    """
+
+    kind: Literal["classification", "regression", "reconstruction"]
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
+    output: str
+    weight: float = Field(
+        1.0, gt=0, le=1e6, description="Of its loss, where that of the first task weighs 1."
+    )
+
+
+class Task(OneTask):
+    """How outputs are judged. `output` names the output that holds the answer."""
+
+    output: str | None = Field(None, description="Default: the model's first output.")
+    also: tuple[FurtherTask, ...] = Field(
+        (),
+        max_length=7,
+        exclude_if=lambda also: not also,  # older workers do not know the key
+        description="Further outputs that are judged, and trained jointly: the loss is that of "
+        "this task plus each one's weight times its own. What is chosen by one score is chosen "
+        "by this task's, but the best epoch, which is chosen by the weighted mean of all.",
+    )
+
+    @model_validator(mode="after")
+    def _each_answer_once(self) -> Self:
+        if self.also and self.kind in {"similarity", "none"}:
+            raise ValueError(
+                f"also: a task of the kind {self.kind} stands alone; put one with a loss first"
+            )
+        names: list[str | None] = [one.name for one in self.also]
+        outputs = [self.output, *(one.output for one in self.also)]
+        for what, given in (("name", names), ("output", outputs)):
+            twice = next((one for one in given if given.count(one) > 1), None)
+            if twice is not None:
+                raise ValueError(f"also: the {what} {twice!r} is used twice")
+        return self
+
+    @property
+    def first_of_each(self) -> tuple[str, ...]:
+        """The primary metric of every task, as it is called."""
+        return (self.measured[0], *(of_task(one.name, one.measured[0]) for one in self.also))
+
+    @property
+    def all_measured(self) -> tuple[str, ...]:
+        """The metrics of every task, as they are called."""
+        further = (of_task(one.name, metric) for one in self.also for metric in one.measured)
+        return (*self.measured, *further)
 
 
 class Benchmark(Spec):
@@ -233,7 +294,7 @@ class JobSpec(Spec):
             raise ValueError(
                 "task: a task is judged on data.evaluation; give that, or task null"
             )
-        known = (*COST_METRICS, *(self.task.measured if self.task else ()))
+        known = (*COST_METRICS, *(self.task.all_measured if self.task else ()))
         for index, constraint in enumerate(self.constraints):
             if constraint.metric not in known:
                 raise ValueError(
@@ -245,6 +306,20 @@ class JobSpec(Spec):
                 f"objective: {self.objective.metric!r} is not measured by this job; "
                 f"it measures {', '.join(known)}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _drops_are_of_one_score(self) -> Self:
+        trains = self.data.train is not None
+        for index, step in enumerate(self.pipeline):
+            if not isinstance(step, ShareRateDistortion) or step.reference is None:
+                continue
+            if self.task is not None and self.task.also and step.trains(train=trains):
+                raise ValueError(
+                    f"pipeline.{index}.target.max_drop: training looks at one score for all "
+                    "tasks, which is no metric of any; give target.max_bytes, or leave "
+                    "task.also out"
+                )
         return self
 
     @model_validator(mode="after")

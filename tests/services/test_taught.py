@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from lathe.states import JobState
-from tests.services.stand import CLASSES, INPUTS, SHAPE, Stand, stand_in
+from tests.services.stand import CLASSES, HIDDEN, INPUTS, SHAPE, Stand, net, stand_in
 
 NARROW = 8
 
@@ -75,3 +75,70 @@ def test_an_uploaded_student_is_taught_and_compressed_in_the_models_place(
     assert session.get_inputs()[0].shape == ["N", *SHAPE]
     (y,) = session.run(None, {"x": np.zeros((2, *SHAPE), np.float32)})
     assert y.shape == (2, CLASSES)
+
+
+def two_headed_net() -> onnx.ModelProto:
+    """x -> Gemm w1 -> Relu, then Gemm w2 -> y, the classes, and Gemm w3 -> tilt, a number."""
+    model = net(np.random.default_rng(6))
+    draw = np.random.default_rng(7)
+    w3 = draw.normal(size=(HIDDEN, 1)).astype(np.float32) * 0.1
+    model.graph.initializer.append(numpy_helper.from_array(w3, "w3"))
+    model.graph.node.append(helper.make_node("Gemm", ["r", "w3"], ["tilt"]))
+    tilt = helper.make_tensor_value_info("tilt", TensorProto.FLOAT, ["N", 1])
+    model.graph.output.append(tilt)
+    return model
+
+
+def test_two_answers_are_trained_jointly_and_each_is_measured_and_limited(
+    stand: Stand, tmp_path: Path
+) -> None:
+    draw = np.random.default_rng(3)
+    arrays = {}
+    for split, count in (("train", 600), ("test", 150)):
+        x = draw.standard_normal((count, *SHAPE)).astype(np.float32)
+        arrays |= {f"{split}/x": x, f"{split}/label": (x[:, 0, 0, 0] > 0).astype(np.int64)}
+        arrays |= {f"{split}/label/tilt": x[:, 0, 1, :2].sum(axis=1)}
+    np.savez(tmp_path / "both.npz", **arrays)
+    onnx.save(two_headed_net(), tmp_path / "both.onnx")
+    data = stand.lathe.upload_dataset(tmp_path / "both.npz").id
+    task = {"kind": "classification", "output": "y", "metrics": ["accuracy"]}
+    further = {"kind": "regression", "name": "lean", "output": "tilt", "weight": 0.5}
+    steps = [
+        {"technique": "train.recover", "epochs": 4, "optimizer": {"kind": "adam", "lr": 0.01}},
+        {"technique": "prune.weights", "criterion": "taylor", "sparsity": 0.1},
+        {"technique": "train.distill", "epochs": 1},
+    ]
+    spec = {
+        "model": stand.lathe.upload_model(tmp_path / "both.onnx").id,
+        "data": {
+            "train": {"dataset": data, "split": "train"},
+            "evaluation": {"dataset": data, "split": "test"},
+        },
+        "task": task | {"also": [further]},
+        "constraints": [
+            {"metric": "accuracy", "min": 0.6},
+            {"metric": "lean.mse", "max_drop": 0.001},
+        ],
+        "objective": {"minimize": "lean.mse"},
+        "pipeline": steps,
+        "benchmark": {"runs": 10},
+    }
+    job = stand.lathe.wait(stand.lathe.submit(spec).id, timeout_s=300)
+    assert job.state is JobState.SUCCEEDED, job.failure
+    assert job.verdict is not None
+    assert job.verdict.constraints_met, job.verdict.sentence
+    assert "lean.mse" in job.verdict.sentence
+    report = stand.lathe.report(job.id)
+    loss = "1 cross_entropy(y) + 0.5 mean_squared_error(tilt)"
+    assert report.steps[0].facts["loss"] == loss
+    files = {file.kind: file for file in stand.lathe.artifacts(job.id)}
+    session = ort.InferenceSession(stand.lathe.download(files["onnx"], tmp_path))
+    _, said = session.run(None, {"x": arrays["test/x"]})
+    by_hand = float(np.square(said[:, 0] - arrays["test/label/tilt"]).mean())
+    scores = {m.metric: m.value for m in report.candidates[0].measurements}
+    assert scores["lean.mse"] == pytest.approx(by_hand, rel=1e-4)
+    before = {m.metric: m.value for m in report.baseline.measurements}
+    changes = {c.metric: c.change for c in report.candidates[0].against_baseline}
+    assert changes["lean.mse"] == pytest.approx(scores["lean.mse"] - before["lean.mse"])
+    page = stand.lathe.download(files["report.html"], tmp_path).read_text("utf-8")
+    assert "Mean squared error, lean" in page

@@ -12,7 +12,7 @@ import onnx
 import torch
 
 from lathe.errors import StepImpossible
-from lathe.job import Task
+from lathe.job import OneTask
 from lathe.techniques.train import Distill, Taught
 from worker.engine.checkpoint import Checkpoint
 from worker.engine.context import Context, Samples
@@ -21,7 +21,8 @@ from worker.engine.train.augmentation import augmentation, refuse_maps
 from worker.engine.train.batches import Batch
 from worker.engine.train.hints import Hints
 from worker.engine.train.imitation import Imitated, Imitation, Numbers, are_probabilities
-from worker.engine.train.objective import Objective, objective
+from worker.engine.train.joint import TaskLesson, has_every_label, task_lesson
+from worker.engine.train.objective import objective
 from worker.engine.train.retrain import trainable
 from worker.engine.train.teachers import Teacher, remember, teacher
 from worker.engine.view import TorchView
@@ -50,7 +51,7 @@ def course(
     view, samples, example = trainable(checkpoint, context)
     own = _objective(checkpoint, spec, context, samples)
     if spec.loss.hard:
-        refuse_maps(spec.augment, samples)
+        refuse_maps(spec.augment, samples, *context.train_of.values())
     answers = _answers(view, example)
     imitated = _imitated(spec, context, checkpoint.model)
     if not imitated:
@@ -141,13 +142,13 @@ def _answers(view: TorchView, example: Batch) -> dict[str, torch.Tensor]:
 
 def _objective(
     checkpoint: Checkpoint, spec: Taught, context: Context, samples: Samples
-) -> Objective | None:
-    """The task's own objective where the train split can answer it; it also gives the score."""
+) -> TaskLesson | None:
+    """The tasks' own lesson where the train split can answer all; it also gives the score."""
     if context.task is not None and context.task.kind == "similarity":
         objective(context.task, context.io, checkpoint.model)  # says why not
     trained = context.task is not None and context.task.kind != "none"
-    if trained:
-        own = objective(context.task, context.io, checkpoint.model)
+    if trained and (has_every_label(context) or spec.loss.hard):
+        own = task_lesson(context, checkpoint.model)
         if samples.has_labels or not own.reads_labels:
             return own
     if spec.loss.hard:
@@ -161,12 +162,13 @@ def _objective(
 
 
 def _imitated(spec: Taught, context: Context, model: onnx.ModelProto) -> tuple[Imitated, ...]:
-    """The task's output; every float output where no task names one, and where another
-    network takes the model's place, which has learnt none of them."""
+    """The outputs of the tasks, weighted as their losses; every float output where no task
+    names one, and where another network takes the model's place, which has learnt none."""
     task, named = context.task, list[Imitated]()
     if task is not None and (task.output is not None or task.kind != "none"):
         output = task.output or context.io.outputs[0].name
         named.append(Imitated(output, 1.0, _form(task, context, model)))
+        named += [Imitated(t.output, t.weight, _form(t, context, model)) for t in task.also]
     if named and not (isinstance(spec, Distill) and spec.student is not None):
         return tuple(named)
     known = {one.output for one in named}
@@ -179,7 +181,7 @@ def _imitated(spec: Taught, context: Context, model: onnx.ModelProto) -> tuple[I
     return (*named, *(Imitated(name, weight, "values") for name in rest))
 
 
-def _form(task: Task, context: Context, model: onnx.ModelProto) -> Numbers:
+def _form(task: OneTask, context: Context, model: onnx.ModelProto) -> Numbers:
     if task.kind != "classification":
         return "values"
     form = objective(task, context.io, model).form

@@ -20,7 +20,8 @@ from worker.engine.losses import distillation, logits_of, squared_error
 from worker.engine.train.augmentation import Augmentation
 from worker.engine.train.batches import Batch, Rows, batches
 from worker.engine.train.hints import Hints
-from worker.engine.train.objective import Objective, Outputs
+from worker.engine.train.joint import TaskLesson
+from worker.engine.train.objective import Outputs
 from worker.engine.train.teachers import Teacher
 
 ASKED_TOGETHER = 256
@@ -54,7 +55,7 @@ class Imitation:
     without `teachers` the labels alone are."""
 
     samples: Samples
-    objective: Objective | None
+    objective: TaskLesson | None
     hard: float
     soft: LogitsLoss
     teachers: tuple[Teacher, ...]

@@ -441,3 +441,39 @@ def test_later_steps_find_the_layers_of_the_student() -> None:
     body = spec(teach, cut, purposes="train")
     assert found(body, other=student) == []
     assert only(body, net=student)[1] == "pipeline.1.protect.0"
+
+
+TILT = {"kind": "regression", "name": "tilt", "output": "tilt"}
+ANGLE = {"name": "tilt", "dtype": "float32", "shape": ["n", 2]}
+
+
+@pytest.mark.parametrize(
+    ("also", "field", "told"),
+    [
+        (TILT, {"label__tilt": ("float32", (2,))}, None),
+        (TILT, {}, ("data.train", "has no array 'label/tilt', which train.recover reads")),
+        (TILT, {"label__tilt": ("float32", (3,))}, ("data.train", "give one target for each")),
+        (
+            TILT | {"output": "title"},
+            {"label__tilt": ("float32", (2,))},
+            ("task.also.0.output", "no output 'title'; did you mean 'tilt'?"),
+        ),
+        (
+            TILT | {"output": "scores", "kind": "classification"},
+            {"label__scores": ("int64", (), 0, 6)},
+            ("task.also.0.output", "the task itself is judged by the output 'scores'"),
+        ),
+    ],
+)
+def test_a_further_task_has_an_output_and_labels_of_its_own(
+    also: dict[str, Any], field: dict[str, Any], told: tuple[str, str] | None
+) -> None:
+    task = {"kind": "classification", "also": [also]}
+    body = spec(RECOVER, purposes="train evaluation", task=task)
+    held = data(split("s", **GOOD, **field))
+    refused = found(body, held, net=model(outputs=[SCORES, ANGLE]))
+    if told is None:
+        assert refused == []
+    else:
+        assert refused[0][1] == told[0]
+        assert told[1] in refused[0][2]

@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 
 from lathe import ids
 from lathe.errors import StepImpossible
 from lathe.techniques.train import Adam, Distill, DistillLoss, LogitsLoss, Teacher
+from tests.unit.worker.engine.train.two_heads import Points, two_heads, two_labels
 from worker.engine.checkpoint import Checkpoint, Trait
 from worker.engine.context import Context
 from worker.engine.graph.io_spec import io_spec
@@ -26,33 +26,6 @@ SOFT = DistillLoss(hard=0, logits=LogitsLoss(weight=1, temperature=2))
 def spec(**changes: object) -> Distill:
     usual = {"epochs": 4, "batch_size": 32, "optimizer": Adam(lr=0.05), "loss": SOFT}
     return Distill.model_validate(usual | {"student": STUDENT} | changes)
-
-
-def two_headed(hidden: int, seed: int, *, turned: bool = False) -> onnx.ModelProto:
-    """x (n, 2), shift (n, 1) -> y (n, 3), z (n, 1); `turned` lists the doors the other way."""
-    draw = np.random.default_rng(seed)
-    tensors = {
-        "a": draw.normal(size=(2, hidden)),
-        "b": draw.normal(size=(hidden, 3)),
-        "c": draw.normal(size=(hidden, 1)),
-    }
-    nodes = [
-        helper.make_node("MatMul", ["x", "a"], ["h"]),
-        helper.make_node("Add", ["h", "shift"], ["s"]),
-        helper.make_node("Tanh", ["s"], ["t"]),
-        helper.make_node("MatMul", ["t", "b"], ["y"]),
-        helper.make_node("MatMul", ["t", "c"], ["z"]),
-    ]
-    value = helper.make_tensor_value_info
-    inputs = [
-        value("x", TensorProto.FLOAT, ["n", 2]),
-        value("shift", TensorProto.FLOAT, ["n", 1]),
-    ]
-    outputs = [value("y", TensorProto.FLOAT, ["n", 3]), value("z", TensorProto.FLOAT, ["n", 1])]
-    step = -1 if turned else 1
-    weights = [numpy_helper.from_array(v.astype(np.float32), k) for k, v in tensors.items()]
-    graph = helper.make_graph(nodes, "two", inputs[::step], outputs[::step], weights)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
 
 
 def answers(model: onnx.ModelProto, context: Context) -> np.ndarray:
@@ -79,7 +52,7 @@ def test_a_smaller_network_takes_the_place_of_its_teacher(net: Build, context: C
 
 
 def test_nothing_of_the_model_is_carried_over_but_the_order_of_its_doors() -> None:
-    model, student = two_headed(6, 1), two_headed(2, 2, turned=True)
+    model, student = two_heads(6, 1), two_heads(2, 2, turned=True)
     placed = in_place_of(model, student)
     assert placed.traits == {}
     assert io_spec(placed.model) == io_spec(model) != io_spec(student)
@@ -87,26 +60,16 @@ def test_nothing_of_the_model_is_carried_over_but_the_order_of_its_doors() -> No
 
 
 def test_it_learns_outputs_that_the_task_does_not_name(context: Context) -> None:
-    model, student = two_headed(6, 1), two_headed(2, 2)
-    train = context.train
-    assert train is not None
-
-    class Both:
-        count, has_labels = train.count, False
-
-        @staticmethod
-        def inputs(rows: np.ndarray) -> dict[str, np.ndarray]:
-            return train.inputs(rows) | {"shift": np.ones((len(rows), 1), np.float32)}
-
+    model, student = two_heads(6, 1), two_heads(2, 2)
+    around = two_labels(context)
+    assert isinstance(around.train, Points)
     around = replace(
-        context,
-        io=io_spec(model),
-        train=Both(),
+        around,
+        train=replace(around.train, y=None),
         teachers={"baseline": model, STUDENT: student},
     )
-
     made = distill(Checkpoint(model), spec(epochs=8), around).checkpoint.model
-    fed = Both.inputs(np.arange(200))
+    fed = around.train.inputs(np.arange(200))
     wanted, before, after = (run(open_session(one), fed)["z"] for one in (model, student, made))
     assert np.square(after - wanted).mean() < 0.3 * np.square(before - wanted).mean()
 
