@@ -142,3 +142,31 @@ def test_two_answers_are_trained_jointly_and_each_is_measured_and_limited(
     assert changes["lean.mse"] == pytest.approx(scores["lean.mse"] - before["lean.mse"])
     page = stand.lathe.download(files["report.html"], tmp_path).read_text("utf-8")
     assert "Mean squared error, lean" in page
+
+
+def test_a_loss_that_explodes_fails_by_name_and_hands_over_the_best_so_far(
+    stand: Stand, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(4)
+    x = rng.standard_normal((60, *SHAPE)).astype(np.float32)
+    far, near = np.full((60, CLASSES), 1e30, np.float32), np.zeros((60, CLASSES), np.float32)
+    arrays = {"train/x": x, "train/label": far, "test/x": x, "test/label": near}
+    np.savez(tmp_path / "far.npz", **arrays)
+    data = stand.lathe.upload_dataset(tmp_path / "far.npz").id
+    steps = [
+        {"id": "mask", "technique": "prune.weights", "sparsity": 0.5},
+        {"id": "train", "technique": "train.recover", "epochs": 1},
+    ]
+    splits = {
+        purpose: {"dataset": data, "split": split}
+        for purpose, split in (("train", "train"), ("evaluation", "test"))
+    }
+    spec = stand.spec(steps, task={"kind": "regression"}) | {"data": splits}
+    job = stand.lathe.wait(stand.lathe.submit(spec).id, timeout_s=300)
+    assert job.state is JobState.FAILED
+    assert job.failure is not None
+    assert (job.failure.code, job.failure.step) == ("training_diverged", 1)
+    assert "the very first training loss is inf" in job.failure.detail
+    assert job.verdict is not None
+    assert job.verdict.best == "mask"
+    assert "onnx" in {file.kind for file in stand.lathe.artifacts(job.id)}
