@@ -13,15 +13,18 @@ from pydantic import (
 )
 
 from lathe.ids import DatasetId, ModelId
-from lathe.limits import Constraint, Objective
+from lathe.limits import Constraint, Objective, bare, of_task
 from lathe.outputs import OnnxOutput, Output, PackedOutput
 from lathe.recipes import NamedRecipe, RecipeName, asked
 from lathe.recipes.recipe import Given
 from lathe.spec import Spec
 from lathe.techniques import AnyStep, PipelineStep
 from lathe.techniques.encode import EncodeEntropy
+from lathe.techniques.lessons import asked_models, students
 from lathe.techniques.prune import PruneWeights
+from lathe.techniques.rate import ShareRateDistortion
 from lathe.techniques.step import Phase
+from lathe.techniques.train import BASELINE
 
 LABEL_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
 Label = Annotated[str, StringConstraints(pattern=LABEL_PATTERN)]
@@ -38,6 +41,13 @@ METRICS: dict[TaskKind, tuple[str, ...]] = {  # the first is the one that is rep
 LOWER_IS_BETTER = frozenset(
     {"mse", "mae", "size_bytes", "latency_ms", "parameters", "macs", "peak_memory_bytes"}
 )
+
+
+def is_lower_better(metric: str) -> bool:
+    """Whether a smaller value is better, whichever task `metric` is of."""
+    return bare(metric) in LOWER_IS_BETTER
+
+
 COST_METRICS = ("size_bytes", "latency_ms", "parameters", "macs", "peak_memory_bytes")
 
 
@@ -64,12 +74,12 @@ class Data(Spec):
                 yield purpose, split
 
 
-class Task(Spec):
-    """How outputs are judged. `output` names the output that holds the answer."""
+class OneTask(Spec):
+    """How one output is judged."""
 
     kind: TaskKind
     metrics: tuple[str, ...] = Field((), description="Default: every metric of the task.")
-    output: str | None = Field(None, description="Default: the model's first output.")
+    output: str | None = None
 
     @model_validator(mode="after")
     def _known_metrics(self) -> Self:
@@ -83,6 +93,59 @@ class Task(Spec):
     def measured(self) -> tuple[str, ...]:
         """The metrics to compute, the primary one first."""
         return self.metrics or METRICS[self.kind]
+
+
+class FurtherTask(OneTask):
+    """One more answer of the same network, with labels `<split>/label/<output>` of its own.
+
+    Its metrics are called `<name>.<metric>` in constraints, objective and report.
+    """
+
+    kind: Literal["classification", "regression", "reconstruction"]
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
+    output: str
+    weight: float = Field(
+        1.0, gt=0, le=1e6, description="Of its loss, where that of the first task weighs 1."
+    )
+
+
+class Task(OneTask):
+    """How outputs are judged. `output` names the output that holds the answer."""
+
+    output: str | None = Field(None, description="Default: the model's first output.")
+    also: tuple[FurtherTask, ...] = Field(
+        (),
+        max_length=7,
+        exclude_if=lambda also: not also,  # older workers do not know the key
+        description="Further outputs that are judged, and trained jointly: the loss is that of "
+        "this task plus each one's weight times its own. What is chosen by one score is chosen "
+        "by this task's, but the best epoch, which is chosen by the weighted mean of all.",
+    )
+
+    @model_validator(mode="after")
+    def _each_answer_once(self) -> Self:
+        if self.also and self.kind in {"similarity", "none"}:
+            raise ValueError(
+                f"also: a task of the kind {self.kind} stands alone; put one with a loss first"
+            )
+        names: list[str | None] = [one.name for one in self.also]
+        outputs = [self.output, *(one.output for one in self.also)]
+        for what, given in (("name", names), ("output", outputs)):
+            twice = next((one for one in given if given.count(one) > 1), None)
+            if twice is not None:
+                raise ValueError(f"also: the {what} {twice!r} is used twice")
+        return self
+
+    @property
+    def first_of_each(self) -> tuple[str, ...]:
+        """The primary metric of every task, as it is called."""
+        return (self.measured[0], *(of_task(one.name, one.measured[0]) for one in self.also))
+
+    @property
+    def all_measured(self) -> tuple[str, ...]:
+        """The metrics of every task, as they are called."""
+        further = (of_task(one.name, metric) for one in self.also for metric in one.measured)
+        return (*self.measured, *further)
 
 
 class Benchmark(Spec):
@@ -185,6 +248,7 @@ class JobSpec(Spec):
                 raise ValueError(f"{where}: the id {self.step_id(index)!r} is used twice")
             seen.add(self.step_id(index))
             self._has_data(where, step)
+            self._has_its_student(index, step)
         phases = [step.phase for step in self.pipeline]
         if phases.count(Phase.LOWER) > 1:
             raise ValueError(
@@ -207,13 +271,30 @@ class JobSpec(Spec):
                 f"{where}: {step.technique} needs data.calibration or data.train to look at"
             )
 
+    def _has_its_student(self, index: int, step: AnyStep) -> None:
+        for field, model in students(step):
+            where = f"pipeline.{index}.{field}"
+            if index or field != "student":
+                raise ValueError(
+                    f"{where}: a student takes the model's place, and what earlier steps did "
+                    "to that would be lost; distill it in the first step"
+                )
+            if model == self.model:
+                raise ValueError(f"{where}: this is the job's model; leave it out to train it")
+            taught_by_itself = model == self.baseline and BASELINE in asked_models(step)
+            if taught_by_itself:
+                raise ValueError(
+                    f"{where}: this is the baseline, which is its own teacher then; name "
+                    "other teachers"
+                )
+
     @model_validator(mode="after")
     def _task_fits_the_rest(self) -> Self:
         if self.task is not None and self.data.evaluation is None:
             raise ValueError(
                 "task: a task is judged on data.evaluation; give that, or task null"
             )
-        known = (*COST_METRICS, *(self.task.measured if self.task else ()))
+        known = (*COST_METRICS, *(self.task.all_measured if self.task else ()))
         for index, constraint in enumerate(self.constraints):
             if constraint.metric not in known:
                 raise ValueError(
@@ -225,6 +306,20 @@ class JobSpec(Spec):
                 f"objective: {self.objective.metric!r} is not measured by this job; "
                 f"it measures {', '.join(known)}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _drops_are_of_one_score(self) -> Self:
+        trains = self.data.train is not None
+        for index, step in enumerate(self.pipeline):
+            if not isinstance(step, ShareRateDistortion) or step.reference is None:
+                continue
+            if self.task is not None and self.task.also and step.trains(train=trains):
+                raise ValueError(
+                    f"pipeline.{index}.target.max_drop: training looks at one score for all "
+                    "tasks, which is no metric of any; give target.max_bytes, or leave "
+                    "task.also out"
+                )
         return self
 
     @model_validator(mode="after")
@@ -244,6 +339,11 @@ class JobSpec(Spec):
                 "outputs out"
             )
         return self
+
+    @property
+    def student(self) -> str | None:
+        """The model that takes the place of `model` in the first step, if one does."""
+        return next((model for _, model in students(self.pipeline[0])), None)
 
     @property
     def packing(self) -> EncodeEntropy | None:

@@ -10,6 +10,16 @@ OF_EACH_FILE = ("size_bytes",)  # what a packed file has a figure of its own for
 FileKind = Literal["onnx", "packed"]
 
 
+def bare(metric: str) -> str:
+    """The metric without the task that it is of: `mse` of `angle.mse`."""
+    return metric.rpartition(".")[2]
+
+
+def of_task(name: str, metric: str) -> str:
+    """What a further task's metric is called: `angle.mse`."""
+    return f"{name}.{metric}"
+
+
 def _is_onnx(of: FileKind) -> bool:
     return of == "onnx"
 

@@ -33,7 +33,7 @@ _TECHNIQUES = {
 _LATER_KEYS = {
     **dict.fromkeys(("augment", "betas", "recover"), 2),
     **dict.fromkeys(("batch_norms", "features", "pattern"), 3),
-    **dict.fromkeys(("reestimate_norms", "refit", "warmup"), 3),
+    **dict.fromkeys(("reestimate_norms", "refit", "student", "warmup"), 3),
     "prune.weights samples": 3,
     **dict.fromkeys(("equalize", "smooth", "correct_bias", "back_off"), 3),
 }
@@ -48,14 +48,11 @@ _VALUES = {  # of keys whose set of values has grown
 
 def version_of(spec: JobSpec) -> int:
     """The oldest version whose workers understand `spec`."""
-    return max(
-        (
-            version
-            for step in spec.pipeline
-            for version in _versions(step.model_dump(mode="json"))
-        ),
-        default=OLDEST,
+    steps = (
+        version for step in spec.pipeline for version in _versions(step.model_dump(mode="json"))
     )
+    tasks = NEWEST if spec.task is not None and spec.task.also else OLDEST
+    return max(tasks, *steps)
 
 
 def _versions(stored: Mapping[str, Any]) -> Iterator[int]:

@@ -20,7 +20,7 @@ import lathe
 from lathe.facts import Transform
 from lathe.job import JobSpec, Split
 from lathe.techniques import AnyStep
-from lathe.techniques.lessons import taught, trainings
+from lathe.techniques.lessons import asked_models, trainings
 from lathe.techniques.step import GIVEN, INPUTS
 from lathe.techniques.train import Training
 
@@ -78,11 +78,7 @@ class Ingredients:
         }
 
     def _teachers(self, step: AnyStep) -> list[str]:
-        return [
-            self.models[teacher.model]
-            for _, training in taught(step)
-            for teacher in training.teachers
-        ]
+        return [self.models[name] for name in asked_models(step)]
 
 
 def reads(spec: JobSpec, step: AnyStep) -> list[tuple[str, Split]]:

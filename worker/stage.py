@@ -15,7 +15,8 @@ from lathe.errors import Internal, OutOfDisk
 from lathe.job import JobSpec
 from lathe.report import StepReport
 from lathe.states import JobKind, Queue
-from lathe.techniques.lessons import taught
+from lathe.techniques.lessons import asked_models
+from lathe.techniques.train import BASELINE
 from worker.keys import Content, Ingredients, library_versions
 from worker.outcome import CutShort
 from worker.settings import Settings
@@ -164,17 +165,12 @@ def _compression(
 def _models(
     session: Session, spec: JobSpec
 ) -> tuple[ReadyModel, ReadyModel, dict[str, ReadyModel]]:
-    """The model, what it is compared with, and the teachers that are neither."""
+    """The model, what it is compared with, and by id what else steps read: teachers and a
+    student."""
     model = inputs.ready_model(session, spec.model)
     other = spec.baseline if spec.baseline != spec.model else None
     baseline = model if other is None else inputs.ready_model(session, other)
-    wanted = {
-        teacher.model
-        for step in spec.pipeline
-        for _, training in taught(step)
-        for teacher in training.teachers
-        if teacher.model != "baseline"
-    }
+    wanted = {name for step in spec.pipeline for name in asked_models(step)} - {BASELINE}
     teachers = {name: inputs.ready_model(session, name) for name in sorted(wanted)}
     return model, baseline, teachers
 

@@ -77,12 +77,12 @@ class StagedStep(Fact):
 class Compress(Fact):
     """Run the steps after `reused`, measure, write report and artifacts.
 
-    `teachers` and `datasets` are keyed by id. `training` is how far an earlier attempt got with
-    the step that comes next, if it trained; a training tells how far it is every
-    `training_every_s`. `model` is the job's model, `baseline` what
-    it is compared with (often the same). `every_checkpoint` lists the checkpoints of reused
-    steps, by step id, where `benchmark.every_step` asks for them. `cut_short` is why no step
-    may run any more: what `reused` came to is the best there is.
+    `teachers`, a student among them, and `datasets` are keyed by id. `training` is how far an
+    earlier attempt got with the step that comes next, if it trained; a training tells how far
+    it is every `training_every_s`. `model` is the job's model, `baseline` what it is compared
+    with (often the same). `every_checkpoint` lists the checkpoints of reused steps, by step id,
+    where `benchmark.every_step` asks for them. `cut_short` is why no step may run any more:
+    what `reused` came to is the best there is.
     """
 
     kind: Literal["compress"] = "compress"

@@ -21,6 +21,6 @@ def refusals(spec: JobSpec, known: KnownFacts) -> list[Refused]:
         *input_refusals(spec, known, model.io),
         *task_refusals(spec, model.io),
         *label_refusals(spec, known, model.io),
-        *pipeline_refusals(spec, model),
+        *pipeline_refusals(spec, known.models.get(spec.student or spec.model, model)),
         *augment_refusals(spec, model.io),
     ]

@@ -1,4 +1,4 @@
-"""Baseline and teachers have to have the model's own doors."""
+"""Baseline, teachers and a student have to have the model's own doors."""
 
 from app.fit.known import KnownFacts, named_models
 from app.fit.words import listed, shape_text
@@ -17,6 +17,8 @@ def io_refusals(spec: JobSpec, known: KnownFacts, io: IoSpec) -> list[Refused]:
         why = _difference("input", io.inputs, other.io.inputs) or _difference(
             "output", io.outputs, other.io.outputs
         )
+        if why is None and model_id == spec.student:
+            why = _narrower(io.inputs, other.io.inputs)
         if why is not None:
             found.append(
                 InvalidSpec(
@@ -45,6 +47,20 @@ def _difference(
                 f"its {kind} {tensor.name!r} is {shape_text(other.shape)}, "
                 f"the model's is {shape_text(tensor.shape)}"
             )
+    return None
+
+
+def _narrower(ours: tuple[TensorSpec, ...], theirs: tuple[TensorSpec, ...]) -> str | None:
+    """Where the model takes any size and what stands in its place does not."""
+    by_name = {tensor.name: tensor for tensor in theirs}
+    for tensor in ours:
+        other = by_name[tensor.name]
+        for mine, fixed in zip(tensor.shape[1:], other.shape[1:], strict=True):
+            if isinstance(fixed, int) and not isinstance(mine, int):
+                return (
+                    f"its input {tensor.name!r} is {shape_text(other.shape)} and the model's "
+                    f"{shape_text(tensor.shape)}, so it takes less"
+                )
     return None
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from lathe.facts import DatasetFacts, ModelFacts
 from lathe.job import JobSpec
-from lathe.techniques.lessons import taught
+from lathe.techniques.lessons import students, taught
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ def named_models(spec: JobSpec) -> dict[str, str]:
             for place, teacher in enumerate(training.teachers):
                 if teacher.model != "baseline":
                     named[f"pipeline.{index}.{inner}teachers.{place}.model"] = teacher.model
+        named |= {f"pipeline.{index}.{field}": model for field, model in students(step)}
     return named
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from app.fit.known import KnownFacts
-from app.fit.task import judged_output
+from app.fit.task import every_task, judged_output
 from app.fit.words import shape_text
 from lathe.errors import DataMismatch, Refused
-from lathe.facts import Dim, FieldSpec, IoSpec, SplitFacts, TensorSpec
-from lathe.job import JobSpec
+from lathe.facts import Dim, FieldSpec, IoSpec, TensorSpec
+from lathe.job import FurtherTask, JobSpec, OneTask
 from lathe.techniques import AnyStep
 from lathe.techniques.lessons import reads_labels, trainings
 from lathe.techniques.train import Taught
@@ -17,28 +17,35 @@ _LABELLED = frozenset({"classification", "regression", "similarity"})
 
 def label_refusals(spec: JobSpec, known: KnownFacts, io: IoSpec) -> list[Refused]:
     """A refusal for each split whose labels are needed and missing or of the wrong kind."""
-    output = judged_output(spec, io)
-    if spec.task is None or spec.task.kind not in _LABELLED or output is None:
-        return []
-    found: list[Refused] = []
-    readers = {"evaluation": f"a {spec.task.kind} task", "train": _training_reader(spec)}
+    return [
+        refusal
+        for _, task in every_task(spec.task)
+        for refusal in _refusals(spec, task, known, io)
+    ]
+
+
+def _refusals(spec: JobSpec, task: OneTask, known: KnownFacts, io: IoSpec) -> Iterator[Refused]:
+    output = judged_output(task, io)
+    if task.kind not in _LABELLED or output is None:
+        return
+    readers = {"evaluation": f"a {task.kind} task", "train": _training_reader(spec)}
     for purpose, split in spec.data.splits():
         facts, reader = known.datasets.get(split.dataset), readers.get(purpose)
         held = facts.split(split.split) if facts else None
         if held is None or reader is None:
             continue
-        label = _label(held, spec.task.output or output.name)
+        named = f"label/{output.name}"
+        label = held.field(named)
+        if not isinstance(task, FurtherTask):
+            named, label = "label", held.field("label") or label
         if label is None:
-            detail = (
-                f"the split {held.name!r} has no array 'label', which {reader} reads; add it"
+            yield DataMismatch(
+                f"the split {held.name!r} has no array {named!r}, which {reader} reads; add it",
+                param=f"data.{purpose}",
             )
-            found.append(DataMismatch(detail, param=f"data.{purpose}"))
             continue
-        found += [
-            DataMismatch(f"{held.name}/{label.name} {why}", param=f"data.{purpose}")
-            for why in _wrong(spec.task.kind, label, output)
-        ]
-    return found
+        for why in _wrong(task.kind, label, output):
+            yield DataMismatch(f"{held.name}/{label.name} {why}", param=f"data.{purpose}")
 
 
 def trains_on_the_task(step: AnyStep) -> bool:
@@ -53,10 +60,6 @@ def _training_reader(spec: JobSpec) -> str | None:
     if isinstance(step, Taught):
         return f"{step.technique} with a loss.hard above 0"
     return step.technique if step else None
-
-
-def _label(split: SplitFacts, output: str) -> FieldSpec | None:
-    return split.field("label") or split.field(f"label/{output}")
 
 
 def _wrong(kind: str, label: FieldSpec, output: TensorSpec) -> Iterator[str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from lathe.techniques.prune import PruneChannels
 from lathe.techniques.rate import ShareRateDistortion
 from lathe.techniques.step import Step
-from lathe.techniques.train import Recover, Taught, Training
+from lathe.techniques.train import Distill, Recover, Taught, Training
 
 
 def trainings(step: Step) -> Iterator[tuple[str, Training]]:
@@ -23,11 +23,19 @@ def taught(step: Step) -> Iterator[tuple[str, Taught]]:
             yield where, training
 
 
+def students(step: Step) -> Iterator[tuple[str, str]]:
+    """Ids of the models that are to be taught in the place of `step`'s own, with the field."""
+    for where, training in trainings(step):
+        if isinstance(training, Distill) and training.student is not None:
+            yield f"{where}student", training.student
+
+
 def asked_models(step: Step) -> Iterator[str]:
-    """Names of the models that `step` asks besides its own: teachers, and whom a score is
-    compared with."""
+    """Names of the models that `step` reads besides its own: teachers, a student, and whom a
+    score is compared with."""
     for _, training in taught(step):
         yield from (teacher.model for teacher in training.teachers)
+    yield from (model for _, model in students(step))
     if isinstance(step, ShareRateDistortion) and step.reference is not None:
         yield step.reference
 

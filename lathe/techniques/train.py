@@ -237,6 +237,20 @@ class Distill(Taught):
         description="Layers whose values are imitated besides the outputs.",
     )
     batch_norms: BatchNorms = "none"
+    student: ModelId | None = Field(
+        None,
+        exclude_if=lambda student: student is None,  # older workers do not know the key
+        description="Id of an uploaded model with the inputs and outputs of the job's model, "
+        "trained or not, that takes its place: it is taught, and later steps compress it. "
+        "Only in the first step. It imitates every float output. Default: the job's model is "
+        "taught itself.",
+    )
+
+    @model_validator(mode="after")
+    def _student_learns_from_others(self) -> Self:
+        if self.student in {teacher.model for teacher in self.teachers}:
+            raise ValueError("student: a network cannot teach itself; name another teacher")
+        return self
 
     @model_validator(mode="after")
     def _features_are_what_layers_make(self) -> Self:

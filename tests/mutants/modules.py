@@ -29,7 +29,7 @@ ROOMS = {
     "rate/post": "layer sensitivity steps",
     "sensitivity": "divergence",
     "share": "kernel_means kmeans sparse_code",
-    "train": "features imitation proximal schedule warp",
+    "train": "features imitation joint proximal schedule warp",
 }
 NAMES = tuple(str(Path(room) / name) for room, names in ROOMS.items() for name in names.split())
 UNITS = ("prune/heads/test_prune", "prune/units/test_prune")

@@ -1,6 +1,6 @@
 """What a step may use besides the model: data, teachers, the clock of progress, a seed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -55,7 +55,8 @@ class Context:
     """Everything a step reads. `folder` is scratch space of this step alone.
 
     `seed` is the step's own; `hold_out_seed` is the same for every step of a job, so that no
-    step is judged by examples that an earlier one has learnt from.
+    step is judged by examples that an earlier one has learnt from. `train_of` is the train
+    split with the labels of each further task, by its name.
     """
 
     io: IoSpec
@@ -66,6 +67,7 @@ class Context:
     threads: int = 1
     task: Task | None = None
     train: Samples | None = None
+    train_of: Mapping[str, Samples] = field(default_factory=dict)
     calibration: Samples | None = None
     teachers: dict[str, onnx.ModelProto] = field(default_factory=dict)
     progress: Report = silent

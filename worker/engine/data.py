@@ -46,12 +46,14 @@ class SplitSamples:
         seed: int,
         side: Side | None = None,
         output: str | None = None,
+        own_label: bool = False,
     ) -> Self:
         """Map the arrays of `split`; nothing is read yet.
 
         `split.samples` takes that many rows, chosen with `seed` without replacement and
         kept in stored order (the same rows for side a and side b). `output` says which
-        `label/<output>` is the label where there is no plain `label`. Raises DataMismatch
+        `label/<output>` is the label where there is no plain `label`, and with `own_label`
+        whether there is one or not. Raises DataMismatch
         for a split, an input or a count that the data set does not have.
         """
         split_facts = facts.split(split.split)
@@ -70,7 +72,9 @@ class SplitSamples:
             stored={d.name: _map(path, tensors[prefix + d.name]) for d in io.inputs},
             doors=io.inputs,
             transforms=facts.transforms,
-            label=_label(path, tensors, split.split, output),
+            label=_optional(path, tensors.get(f"{split.split}/label/{output}"))
+            if own_label
+            else _label(path, tensors, split.split, output),
             group=_optional(path, tensors.get(f"{split.split}/group")),
         )
 

@@ -17,6 +17,8 @@ MASK = {"technique": "prune.weights", "sparsity": 0.9}
 HEADS = {"technique": "prune.heads", "keep_heads": 0.5}
 BLOCKS = {"technique": "prune.blocks", "remove": 1}
 PRUNE = {"technique": "prune.channels", "keep_macs": 0.5}
+STUDENT, OTHER = ids.new("mdl"), ids.new("mdl")
+TEACH = {"technique": "train.distill", "student": STUDENT}
 
 
 PACKED_LIMIT = {"metric": "size_bytes", "of": "packed", "max": 30_000}
@@ -165,6 +167,73 @@ def test_a_pipeline_that_cannot_run_is_refused(pipeline: list[Any], told: str) -
 )
 def test_what_makes_no_sense_together_is_refused(body: dict[str, Any], told: str) -> None:
     assert told in refusal(**body)
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "more", "told"),
+    [
+        ([TEACH], {}, None),
+        ([TEACH, PRUNE], {"baseline": ids.new("mdl")}, None),
+        ([TEACH | {"teachers": [{"model": OTHER}]}], {"baseline": STUDENT}, None),
+        ([GRAPH, TEACH], {}, "pipeline.1.student: a student takes the model's place"),
+        ([PRUNE | {"recover": TEACH}], {}, "pipeline.0.recover.student: a student takes"),
+        ([TEACH], {"model": STUDENT}, "pipeline.0.student: this is the job's model"),
+        ([TEACH], {"baseline": STUDENT}, "this is the baseline, which is its own teacher"),
+        ([TEACH | {"teachers": [{"model": STUDENT}]}], {}, "cannot teach itself"),
+    ],
+)
+def test_a_student_is_another_network_in_the_first_step(
+    pipeline: list[Any], more: dict[str, Any], told: str | None
+) -> None:
+    body = {"data": {"train": SPLIT}, "pipeline": pipeline, **more}
+    if told is None:
+        assert spec(**body).student == STUDENT
+    else:
+        assert told in refusal(**body)
+
+
+TILT = {"kind": "regression", "name": "tilt", "output": "z"}
+
+
+def joint(*also: dict[str, Any], **more: Any) -> dict[str, Any]:
+    task = {"kind": "classification", "output": "y", "metrics": ["accuracy"], "also": also}
+    return {"data": {"evaluation": SPLIT}, "task": task | more}
+
+
+def test_limits_and_objective_name_a_metric_of_any_task() -> None:
+    limits = [{"metric": "tilt.mse", "max_drop": 0.1}, {"metric": "accuracy", "min": 0.5}]
+    made = spec(**joint(TILT), constraints=limits, objective={"minimize": "tilt.mae"})
+    assert made.task is not None
+    assert made.task.all_measured == ("accuracy", "tilt.mse", "tilt.mae", "tilt.r2")
+    assert made.task.first_of_each == ("accuracy", "tilt.mse")
+    unknown = refusal(**joint(TILT), constraints=[{"metric": "mse", "max": 1}])
+    assert "'mse' is not measured by this job" in unknown
+
+
+@pytest.mark.parametrize(
+    ("task", "told"),
+    [
+        (joint(TILT, TILT | {"output": "w"}), "the name 'tilt' is used twice"),
+        (joint(TILT, TILT | {"name": "other"}), "the output 'z' is used twice"),
+        (joint(TILT | {"output": "y"}), "the output 'y' is used twice"),
+        (joint(TILT, kind="similarity", metrics=[]), "of the kind similarity stands alone"),
+        (joint(TILT | {"kind": "none"}), "'classification', 'regression' or 'reconstruction'"),
+        (joint(TILT | {"metrics": ["accuracy"]}), "regression has no metric 'accuracy'"),
+        (joint(TILT | {"name": "a.b"}), "pattern"),
+        (joint(TILT | {"weight": 0}), "greater than 0"),
+    ],
+)
+def test_further_tasks_are_told_apart_and_have_a_loss(task: dict[str, Any], told: str) -> None:
+    assert told in refusal(**task)
+
+
+def test_a_drop_of_one_score_is_no_target_for_training_with_several() -> None:
+    several = joint(TILT)
+    several["data"] |= {"train": SPLIT}
+    step = {"technique": "share.rate_distortion", "target": {"max_drop": 0.01}}
+    assert "pipeline.0.target.max_drop" in refusal(**several, pipeline=[step])
+    spec(**several, pipeline=[step | {"target": {"max_bytes": 9000}}])
+    spec(**joint(), pipeline=[step])
 
 
 def test_a_task_offers_its_own_metrics_only() -> None:

@@ -42,6 +42,22 @@ def test_a_key_or_value_that_an_older_worker_does_not_know_needs_a_newer_one() -
         assert version_of(data=data, pipeline=[inside]) == max(version, 2)
 
 
+def test_a_student_needs_a_worker_that_puts_it_in_the_models_place() -> None:
+    data = {"train": {"dataset": ids.new("dat"), "split": "s"}}
+    steps = [{"technique": "train.distill", "loss": {"hard": 0}}]
+    assert version_of(data=data, pipeline=steps) == 1
+    assert version_of(data=data, pipeline=[steps[0] | {"student": ids.new("mdl")}]) == 3
+
+
+def test_several_tasks_need_a_worker_that_knows_them() -> None:
+    evaluation = {"evaluation": {"dataset": ids.new("dat"), "split": "s"}}
+    task: dict[str, Any] = {"kind": "classification"}
+    also = {"also": [{"kind": "regression", "name": "tilt", "output": "z"}]}
+    steps = [{"technique": "quantize.dynamic"}]
+    assert version_of(data=evaluation, pipeline=steps, task=task) == 1
+    assert version_of(data=evaluation, pipeline=steps, task=task | also) == 3
+
+
 def test_what_came_later_to_a_technique_needs_a_later_version_only_where_it_is_used() -> None:
     data = {"train": {"dataset": ids.new("dat"), "split": "s"}}
     for more, version in (

@@ -167,6 +167,12 @@ def test_the_teachers_of_a_training_inside_a_step_are_in_its_key() -> None:
     assert key(spec=spec) != other
 
 
+def test_a_student_is_in_the_key_of_the_step_that_teaches_it() -> None:
+    spec = with_step(0, Distill(student=TEACHER))
+    other = key(0, spec=spec, models={"baseline": "aa", TEACHER: "b1"})
+    assert key(0, spec=spec) != other
+
+
 def test_versions_are_told_without_loading_the_libraries() -> None:
     versions = library_versions()
     assert versions["torch"].startswith("2.")

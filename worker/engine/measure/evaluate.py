@@ -1,7 +1,7 @@
 """Run a file over the evaluation split and judge its outputs by the job's task."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import assert_never
 
@@ -10,7 +10,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from lathe.errors import DataMismatch, StepImpossible
-from lathe.job import Task
+from lathe.job import OneTask
 from lathe.views import Progress
 from worker.engine.context import Report, Samples, silent
 from worker.engine.measure.answers import Rows, answers, fixed_batch
@@ -38,17 +38,19 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The scores of one file and what they were taken of, example by example."""
+    """The scores of one file and what they were taken of, example by example; `also` holds
+    those of further tasks by their names."""
 
     examples: int
     scores: dict[str, float]
     judgement: Judgement
+    also: dict[str, "Evaluation"] = field(default_factory=dict)
 
 
 def evaluate(
     model: Path,
     data: Samples | Pair,
-    task: Task,
+    task: OneTask,
     *,
     reference: Path | None = None,
     batch_size: int = 32,
@@ -122,7 +124,7 @@ class _Walk:
         return said
 
 
-def _judged(walk: _Walk, data: Samples | Pair, task: Task) -> Judgement:
+def _judged(walk: _Walk, data: Samples | Pair, task: OneTask) -> Judgement:
     if isinstance(data, Pair):
         if task.kind != "similarity":
             raise DataMismatch(f"the task {task.kind!r} judges single examples, not pairs")

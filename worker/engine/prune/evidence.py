@@ -14,14 +14,14 @@ from worker.engine.context import Arrays, Context, Samples
 from worker.engine.layerwise.calibration import batched, unlabelled
 from worker.engine.run.examples import fixed_batch_of
 from worker.engine.train.batches import Rows
-from worker.engine.train.objective import Objective, objective
+from worker.engine.train.joint import TaskLesson, task_lesson
 
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
     """The task's loss on these rows of the train split."""
 
-    objective: Objective
+    objective: TaskLesson
     samples: Samples
     rows: Rows
 
@@ -31,7 +31,7 @@ class Labelled:
         return len(self.rows)
 
     @classmethod
-    def of(cls, task: Objective, most: int, context: Context) -> "Labelled":
+    def of(cls, task: TaskLesson, most: int, context: Context) -> "Labelled":
         """A seeded choice of `most` rows, or all; StepImpossible without labels."""
         samples = context.train
         if samples is None or samples.count == 0:
@@ -82,6 +82,6 @@ def evidence(
     StepImpossible where it is not there."""
     looks = LOOKS.get(criterion, NOTHING)
     if "loss" in looks:
-        task = objective(context.task, context.io, checkpoint.model)
+        task = task_lesson(context, checkpoint.model)
         return Labelled.of(task, most, context)
     return Unlabelled.of(most, checkpoint, context) if "inputs" in looks else None

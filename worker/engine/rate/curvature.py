@@ -13,10 +13,9 @@ import torch
 from torch import nn
 
 from worker.engine.context import Context, Samples
-from worker.engine.losses import logits_of
 from worker.engine.rate.fisher import drawn_class, drawn_noise, fisher
 from worker.engine.train.batches import Rows, batches
-from worker.engine.train.imitation import Imitation, unlabelled_class_axis
+from worker.engine.train.imitation import Imitated, Imitation, unlabelled_class_axis
 from worker.engine.view import TorchView
 
 TOGETHER = 16  # examples whose gradients are added before they are squared
@@ -30,18 +29,18 @@ def curvature(
     rows: Rows,
     context: Context,
 ) -> list[torch.Tensor]:
-    """Diagonal Fisher information of `parameters` on `rows`, the mean over the lesson's
-    outputs: of drawn classes, or of the mean squared error where it does not classify."""
+    """Diagonal Fisher information of `parameters` on `rows`, the weighted sum over the lesson's
+    outputs: of drawn classes, or of the mean squared error where one does not classify."""
     generator = torch.Generator(context.device).manual_seed(context.seed)
     view.module.to(context.device).eval()
     hard, soft = lesson.hard, lesson.soft.weight if lesson.teachers else 0.0
     total = [torch.zeros_like(parameter) for parameter in parameters]
-    for name in lesson.outputs:
+    for one in lesson.imitated:
 
-        def likelihood(output: torch.Tensor) -> torch.Tensor:
-            if not lesson.classifies:
+        def likelihood(output: torch.Tensor, one: Imitated = one) -> torch.Tensor:
+            if not one.classifies:
                 return math.sqrt(hard + soft) * drawn_noise(output, generator)
-            logits = logits_of(output, probabilities=lesson.probabilities)
+            logits = one.logits(output)
             axis = unlabelled_class_axis(output)
             parts = [
                 math.sqrt(share) * drawn_class(logits, axis, generator, temperature)
@@ -50,9 +49,10 @@ def curvature(
             ]
             return torch.stack(parts).sum()
 
-        found = fisher(parameters, _outputs(view, name, samples, rows, context), likelihood)
-        total = [so_far + one for so_far, one in zip(total, found, strict=True)]
-    return [one / len(lesson.outputs) for one in total]
+        outputs = _outputs(view, one.output, samples, rows, context)
+        found = fisher(parameters, outputs, likelihood)
+        total = [so_far + one.weight * its for so_far, its in zip(total, found, strict=True)]
+    return total
 
 
 def some(rows: Rows, most: int, seed: int) -> Rows:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lathe.job import LOWER_IS_BETTER
+from lathe.job import is_lower_better
 from lathe.limits import Constraint, FileKind
 from lathe.report import Candidate, Comparison, Report
 from worker.engine.report.axis import Tick, spanning
@@ -51,15 +51,13 @@ class Card:
 
 def headline(report: Report, best: Candidate) -> list[Card]:
     """Cards for what was measured: size, latency at the first two batch sizes, and the
-    primary score."""
+    primary score of each task."""
     latencies = [c for c in best.against_baseline if c.metric == "latency_ms"]
     costs = [downloaded_size(best), *latencies][:MOST_COSTS]
     cards = [_cost(report.baseline, best, compared) for compared in costs]
     if report.spec.task is not None:
-        metric = report.spec.task.measured[0]
-        quality = _quality(metric, report, best)
-        if quality is not None:
-            cards.append(quality)
+        found = (_quality(metric, report, best) for metric in report.spec.task.first_of_each)
+        cards += [quality for quality in found if quality is not None]
     return cards
 
 
@@ -104,14 +102,14 @@ def _quality(metric: str, report: Report, best: Candidate) -> Card | None:
     if before is None or after is None or compared is None:
         return None
     whole = (
-        1.0 if metric in figures.PERCENT else max(abs(before.value), abs(after.value)) or 1.0
+        1.0 if figures.in_percent(metric) else max(abs(before.value), abs(after.value)) or 1.0
     )
     examples = f"{compared.examples:,} examples" if compared.examples else ""
     limits = [c for c in report.spec.constraints if c.metric == metric]
     return Card(
         title=metric_name(metric, None),
         figure=figures.change(metric, compared.change),
-        word="points" if metric in figures.PERCENT else "change",
+        word="points" if figures.in_percent(metric) else "change",
         tone="plain",
         bars=(
             Bar("baseline", max(0.0, before.value / whole), _score(metric, before.value)),
@@ -128,8 +126,8 @@ def _change_plot(
     span = compared.interval
     if span is None:
         return None
-    scale = 100.0 if metric in figures.PERCENT else 1.0
-    away = scale if metric in LOWER_IS_BETTER else -scale
+    scale = 100.0 if figures.in_percent(metric) else 1.0
+    away = scale if is_lower_better(metric) else -scale
     drops = [limit.max_drop * away for limit in limits if limit.max_drop is not None]
     low, high, at = (scale * value for value in (span.low, span.high, compared.change))
     axis = spanning([low, high, 0.0, *drops], 4, 216, margin=0.12)

@@ -1,6 +1,6 @@
 """Metrics and their values as people call them."""
 
-from lathe.limits import FileKind
+from lathe.limits import FileKind, bare
 from lathe.report import Measurement
 from worker.engine.run import figures
 
@@ -30,9 +30,11 @@ NAMES = {
 
 
 def metric_name(metric: str, batch_size: int | None, of: FileKind = "onnx") -> str:
-    """`Latency, batch 32` or `File size, packed`; a metric this page does not know keeps its
-    own name."""
-    name = NAMES.get(metric, metric)
+    """`Latency, batch 32`, `File size, packed` or `Accuracy, colour` of a further task; a
+    metric this page does not know keeps its own name."""
+    name, task = NAMES.get(bare(metric), metric), metric.rpartition(".")[0]
+    if task and bare(metric) in NAMES:
+        name = f"{name}, {task}"
     if batch_size is not None:
         name = f"{name}, batch {batch_size}"
     return name if of == "onnx" else f"{name}, {of}"
@@ -50,4 +52,4 @@ def metric_value(measurement: Measurement) -> str:
             return f"{figures.number(value)}/s"
         case unit:
             text = f"{figures.score(metric, value)}{figures.unit(metric)}"
-            return text if metric in figures.PERCENT or not unit else f"{text} {unit}"
+            return text if figures.in_percent(metric) or not unit else f"{text} {unit}"

@@ -104,8 +104,8 @@ def _noise(report: Report) -> Plot | None:
     if not report.noise or report.spec.task is None:
         return None
     metric = report.spec.task.measured[0]
-    scale = 100.0 if metric in figures.PERCENT else 1.0
-    unit = ", %" if metric in figures.PERCENT else ""
+    scale = 100.0 if figures.in_percent(metric) else 1.0
+    unit = ", %" if figures.in_percent(metric) else ""
     return plot(
         f"{metric_name(metric, None)}{unit}",
         "noise over input deviation",

@@ -183,7 +183,7 @@ def score_rows(scores: tuple[GroupScore, ...], worst: tuple[str, ...]) -> list[S
 def score_name(scores: tuple[GroupScore, ...]) -> str:
     """What `score_rows` shows, such as `Recall, %`."""
     metric = _metric(scores[0])
-    return metric_name(metric, None) + (", %" if metric in figures.PERCENT else "")
+    return metric_name(metric, None) + (", %" if figures.in_percent(metric) else "")
 
 
 def _metric(score: GroupScore) -> str:
@@ -202,7 +202,7 @@ def _cell(candidate: Candidate, metric: str) -> str:
 def _change(compared: Comparison) -> str:
     if compared.kind == "ratio":
         return f"{_relative(compared.change)} %"
-    points = " points" if compared.metric in figures.PERCENT else ""
+    points = " points" if figures.in_percent(compared.metric) else ""
     return f"{figures.change(compared.metric, compared.change)}{points}"
 
 

@@ -5,9 +5,11 @@ run. A candidate's comparisons are with the baseline of the same run.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from lathe.job import JobSpec
+from lathe.limits import bare, of_task
 from lathe.report import Candidate, Comparison, Measurement
 from worker.engine.checkpoint import load
 from worker.engine.measure.compare import compare_cost, compare_latency, compare_quality
@@ -100,23 +102,30 @@ def _evaluations(
     made = {}
     for name, subject in subjects.items():
         with desk.working(f"evaluating {name}") as progress:
-            made[name] = evaluate(
+            every = partial(
+                evaluate,
                 subject.path,
-                materials.evaluation,
-                task.spec.task,
                 reference=subjects[BASELINE].path,
                 threads=task.threads,
                 progress=progress,
             )
+            first = every(materials.evaluation, task.spec.task)
+            also = {
+                one.name: every(materials.evaluation_of[one.name], one)
+                for one in task.spec.task.also
+            }
+            made[name] = replace(first, also=also)
     return made
 
 
 def _candidate(
     subject: Subject, evaluation: Evaluation | None, timed: tuple[Measurement, ...]
 ) -> Candidate:
-    scores = {} if evaluation is None else evaluation.scores
+    scores = {} if evaluation is None else dict(evaluation.scores)
+    for task, further in (evaluation.also if evaluation else {}).items():
+        scores |= {of_task(task, metric): value for metric, value in further.scores.items()}
     quality = [
-        Measurement(metric=metric, value=value, unit=_unit(metric))
+        Measurement(metric=metric, value=value, unit=_unit(bare(metric)))
         for metric, value in scores.items()
     ]
     return Candidate(
@@ -152,12 +161,18 @@ def _comparisons(
         elif new.metric == "peak_memory_bytes" and old.value:
             ratio = compare_cost(new.metric, old.value, new.value)
             yield ratio.model_copy(update={"batch_size": new.batch_size})
-    if spec.task is not None and evaluations:
-        for metric in spec.task.measured:
-            yield compare_quality(
-                metric, evaluations[BASELINE], evaluations[name], seed=spec.seed
-            )
+    if evaluations:
+        yield from _quality(evaluations[BASELINE], evaluations[name], spec.seed)
     if before.counts.parameters and after.counts.parameters is not None:
         yield compare_cost("parameters", before.counts.parameters, after.counts.parameters)
     if before.counts.macs and after.counts.macs is not None:
         yield compare_cost("macs", before.counts.macs, after.counts.macs)
+
+
+def _quality(before: Evaluation, after: Evaluation, seed: int) -> Iterator[Comparison]:
+    """Every metric of the first task, then of the further ones."""
+    for metric in after.scores:
+        yield compare_quality(metric, before, after, seed=seed)
+    for name, further in after.also.items():
+        for found in _quality(before.also[name], further, seed):
+            yield found.model_copy(update={"metric": of_task(name, found.metric)})

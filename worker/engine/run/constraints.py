@@ -13,7 +13,7 @@ Every constraint becomes one bound on the metric's value:
 import math
 from dataclasses import dataclass
 
-from lathe.job import LOWER_IS_BETTER
+from lathe.job import is_lower_better
 from lathe.limits import Constraint
 from lathe.report import Candidate
 from worker.engine.run import figures
@@ -62,7 +62,7 @@ def _bound(constraint: Constraint, baseline: float) -> tuple[float, bool]:
     if constraint.min is not None:
         return constraint.min, False
     allowed = constraint.max_drop or 0.0
-    if constraint.metric in LOWER_IS_BETTER:
+    if is_lower_better(constraint.metric):
         return baseline + allowed, True
     return baseline - allowed, False
 
@@ -80,9 +80,9 @@ def _words(constraint: Constraint, before: float, after: float) -> str:
         return f"{name} is {after:.6g}, at most {constraint.max:.6g} allowed"
     if constraint.min is not None:
         return f"{name} is {after:.6g}, at least {constraint.min:.6g} wanted"
-    word = "rose" if metric in LOWER_IS_BETTER else "dropped"
+    word = "rose" if is_lower_better(metric) else "dropped"
     allowed = constraint.max_drop or 0.0
-    if metric in figures.PERCENT:
+    if figures.in_percent(metric):
         return (
             f"{metric} {word} by {100 * abs(after - before):.4g} points "
             f"({100 * before:.4g} -> {100 * after:.4g} %), at most {100 * allowed:.4g} allowed"

@@ -3,6 +3,8 @@
 Fractions of 1 such as accuracy are shown in percent and their changes in points.
 """
 
+from lathe.limits import bare
+
 PERCENT = frozenset(
     {"accuracy", "f1", "f1_macro", "precision", "precision_macro", "recall", "recall_macro"}
     | {"agreement"}
@@ -10,6 +12,11 @@ PERCENT = frozenset(
 _KIB = 1024
 _LARGE = 1000
 _CLOSE = 1.1  # below this factor one decimal would read "1.0x"
+
+
+def in_percent(metric: str) -> bool:
+    """Whether it is shown so, whichever task it is of."""
+    return bare(metric) in PERCENT
 
 
 def times(factor: float) -> str:
@@ -32,17 +39,17 @@ def signed(value: float) -> str:
 
 def score(metric: str, value: float) -> str:
     """A quality score: 98.95 (a percentage) or 0.8203."""
-    return f"{100 * value:.2f}" if metric in PERCENT else number(value)
+    return f"{100 * value:.2f}" if in_percent(metric) else number(value)
 
 
 def unit(metric: str) -> str:
     """What stands behind a score, with its space: " %" or nothing."""
-    return " %" if metric in PERCENT else ""
+    return " %" if in_percent(metric) else ""
 
 
 def change(metric: str, value: float) -> str:
     """A change of a score: -0.17 (points) or -0.0013."""
-    if metric not in PERCENT:
+    if not in_percent(metric):
         return signed(value)
     text = f"{100 * value:+.2f}"
     return "+0.00" if text == "-0.00" else text

@@ -1,7 +1,7 @@
 """What a compression job reads: data splits and teachers, opened once."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -21,18 +21,21 @@ from worker.wire import Compress
 
 @dataclass(frozen=True, slots=True)
 class Materials:
-    """`teachers` holds "baseline" where a step asks for it. Of pairs, training and
-    calibration read side a; evaluation reads both."""
+    """`teachers` holds "baseline" where a step asks for it, and the student of one. Of pairs,
+    training and calibration read side a; evaluation reads both. What ends in `_of` are the
+    same splits with the labels of each further task, by its name."""
 
     io: IoSpec
     train: SplitSamples | None
     calibration: SplitSamples | None
     evaluation: SplitSamples | Pair | None
     teachers: dict[str, onnx.ModelProto]
+    train_of: dict[str, SplitSamples] = field(default_factory=dict)
+    evaluation_of: dict[str, SplitSamples] = field(default_factory=dict)
 
     @classmethod
     def open(cls, task: Compress, folder_in: Path, steps: Iterable[AnyStep]) -> Self:
-        """Map the splits of the job and load the teachers that `steps` name."""
+        """Map the splits of the job and load the models that `steps` name."""
         data = task.spec.data
         names = {name for step in steps for name in asked_models(step)}
         opener = _Opener(task, folder_in)
@@ -42,6 +45,8 @@ class Materials:
             calibration=opener.samples(data.calibration),
             evaluation=opener.examples(data.evaluation),
             teachers={name: read_model(folder_in / opener.model(name)) for name in names},
+            train_of=opener.for_each_further_task(data.train),
+            evaluation_of=opener.for_each_further_task(data.evaluation),
         )
 
     @property
@@ -81,6 +86,14 @@ class _Opener:
             return self.samples(split)
         return Pair(self._open(split, "a"), self._open(split, "b"))
 
+    def for_each_further_task(self, split: Split | None) -> dict[str, SplitSamples]:
+        """A split with the labels of each of them."""
+        further = self.task.spec.task.also if self.task.spec.task else ()
+        if split is None:
+            return {}
+        side: Side | None = "a" if self._is_paired(split) else None
+        return {one.name: self._open(split, side, one.output) for one in further}
+
     def _is_paired(self, split: Split) -> bool:
         facts = self.task.datasets[split.dataset].facts.split(split.split)
         if facts is None:
@@ -88,7 +101,10 @@ class _Opener:
         first = self.task.model.facts.io.inputs[0].name
         return facts.field(f"a/{first}") is not None
 
-    def _open(self, split: Split, side: Side | None) -> SplitSamples:
+    def _open(
+        self, split: Split, side: Side | None, further: str | None = None
+    ) -> SplitSamples:
+        """`further` is the output of a task beside the first, which has labels of its own."""
         staged = self.task.datasets[split.dataset]
         spec = self.task.spec
         io = self.task.model.facts.io
@@ -100,5 +116,6 @@ class _Opener:
             io,
             seed=spec.seed,
             side=side,
-            output=answer or io.outputs[0].name,
+            output=further or answer or io.outputs[0].name,
+            own_label=further is not None,
         )

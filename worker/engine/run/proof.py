@@ -83,13 +83,17 @@ def _layers(
     best: Subject,
     desk: Desk,
 ) -> tuple[LayerReport, ...]:
-    """Against the canonical form of the job's own model, also where the baseline is another."""
-    original = read_model(desk.inside / task.model.canonical)
+    """Against the canonical form of the job's own model, also where the baseline is another;
+    against that of the student where one took its place. What a student's layers said before
+    it was taught is no measure for what they say now, so no samples are shown to it."""
+    student = task.spec.student
+    own = task.model if student is None else task.teachers[student]
+    original = read_model(desk.inside / own.canonical)
     with desk.working("comparing layers"):
         return layer_reports(
             original,
             checkpoint.model,
-            materials.any_samples,
+            materials.any_samples if student is None else None,
             best.runs_as.layers if best.runs_as else {},
             threads=task.threads,
         )

@@ -18,8 +18,11 @@ def sentence(spec: JobSpec, baseline: Candidate, candidate: Candidate) -> str:
     """What became of size, speed, quality and limits. `candidate` is judged already."""
     parts = [_costs(baseline, candidate)]
     if spec.task is not None:
-        parts.append(_quality(spec.task.measured[0], baseline, candidate))
-    return "; ".join(part for part in parts if part) + "." + _limits(spec, candidate)
+        parts += [_quality(m, baseline, candidate) for m in spec.task.first_of_each]
+    text = "; ".join(part for part in parts if part) + "."
+    if spec.student is not None:
+        text += f" The network is another one, the student {spec.student}."
+    return text + _limits(spec, candidate)
 
 
 def cut_short(spec: JobSpec, best: str, failure: Failure) -> str:
@@ -117,7 +120,7 @@ def _quality(metric: str, baseline: Candidate, candidate: Candidate) -> str:
     compared = next((c for c in candidate.against_baseline if c.metric == metric), None)
     if before is None or compared is None:
         return f"{metric} {figures.score(metric, after.value)}{figures.unit(metric)}"
-    points = " points" if metric in figures.PERCENT else ""
+    points = " points" if figures.in_percent(metric) else ""
     details = [f"{figures.change(metric, compared.change)}{points}"]
     if compared.interval is not None:
         low = figures.change(metric, compared.interval.low)

@@ -139,6 +139,7 @@ def _context(
         threads=task.threads,
         task=task.spec.task,
         train=materials.train,
+        train_of=materials.train_of,
         calibration=materials.calibration,
         teachers=materials.teachers,
         progress=progress,

@@ -113,12 +113,17 @@ def augmentation(spec: Augment | None, samples: Samples, seed: int) -> Augmentat
     return Augmentation(spec, samples.count, seed, images, frame=sizes[0])
 
 
-def refuse_maps(spec: Augment | None, samples: Samples) -> None:
+def refuse_maps(spec: Augment | None, *labelled: Samples) -> None:
     """Labels that are pictures would stay where they are while their images move; raises
     StepImpossible for them."""
-    if spec is None or not spec.moves or not samples.has_labels:
+    if spec is None or not spec.moves:
         return
-    labels = samples.labels(np.zeros(1, np.int64))
+    for samples in labelled:
+        if samples.has_labels:
+            _refuse_map(samples.labels(np.zeros(1, np.int64)))
+
+
+def _refuse_map(labels: NDArray[np.generic]) -> None:
     if labels.ndim >= MAP_AXES:
         raise StepImpossible(
             f"labels of shape {labels.shape[1:]} would not move with their images; augment "

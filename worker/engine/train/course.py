@@ -5,20 +5,24 @@ share.rate_distortion) begins here and gives the lesson to `fit`, whose spec say
 augmentation and the held-out part are fit's own business.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import onnx
 import torch
 
 from lathe.errors import StepImpossible
-from lathe.techniques.train import Taught
+from lathe.job import OneTask
+from lathe.techniques.train import Distill, Taught
 from worker.engine.checkpoint import Checkpoint
 from worker.engine.context import Context, Samples
 from worker.engine.outcome import FactValue
 from worker.engine.train.augmentation import augmentation, refuse_maps
 from worker.engine.train.batches import Batch
 from worker.engine.train.hints import Hints
-from worker.engine.train.imitation import Imitation
-from worker.engine.train.objective import Objective, objective
+from worker.engine.train.imitation import Imitated, Imitation, Numbers, are_probabilities
+from worker.engine.train.joint import TaskLesson, has_every_label, task_lesson
+from worker.engine.train.objective import objective
 from worker.engine.train.retrain import trainable
 from worker.engine.train.teachers import Teacher, remember, teacher
 from worker.engine.view import TorchView
@@ -47,23 +51,23 @@ def course(
     view, samples, example = trainable(checkpoint, context)
     own = _objective(checkpoint, spec, context, samples)
     if spec.loss.hard:
-        refuse_maps(spec.augment, samples)
+        refuse_maps(spec.augment, samples, *context.train_of.values())
     answers = _answers(view, example)
-    student = {name: answers[name] for name in _imitated(context)}
+    imitated = _imitated(spec, context, checkpoint.model)
+    if not imitated:
+        raise StepImpossible("the model has no output of floats that could be imitated")
+    student = {one.output: answers[one.output] for one in imitated}
     changed = augmentation(spec.augment, samples, context.seed)
-    classifies = context.task is not None and context.task.kind == "classification"
-    form = objective(context.task, context.io, checkpoint.model).form if classifies else None
     extra = () if asked is None else tuple(pair.teacher.name for pair in asked.pairs)
     teachers = _teachers(spec, student, example, context, extra)
+    _refuse_other_numbers(imitated, student, teachers, example)
     lesson = Imitation(
         samples=samples,
         objective=own,
         hard=spec.loss.hard,
         soft=spec.loss.logits,
         teachers=teachers,
-        outputs=tuple(student),
-        classifies=classifies,
-        probabilities=form == "probabilities",
+        imitated=imitated,
         augmentation=changed,
         hints=asked and asked.fitted(answers, teachers[0].says(example), context.seed),
     )
@@ -73,12 +77,13 @@ def course(
 
 def _facts(lesson: Imitation) -> dict[str, FactValue]:
     soft = lesson.soft.weight if lesson.teachers else 0.0
-    kind = "kullback_leibler" if lesson.classifies else "mean_squared_error"
+    classified = {one.classifies for one in lesson.imitated}
+    kinds = {True: "kullback_leibler", False: "mean_squared_error"}
     return {
         "loss": f"{lesson.hard:g} hard + {soft:g} soft",
         "hard_loss": lesson.objective.loss_name if lesson.objective and lesson.hard else None,
-        "soft_loss": kind if lesson.teachers else None,
-        "temperature": lesson.soft.temperature if lesson.classifies and soft else None,
+        "soft_loss": " + ".join(kinds[one] for one in sorted(classified)) if soft else None,
+        "temperature": lesson.soft.temperature if True in classified and soft else None,
         "teachers": len(lesson.teachers),
         "features": len(lesson.hints.pairs) if lesson.hints else 0,
     }
@@ -107,6 +112,28 @@ def _teachers(
     )
 
 
+def _refuse_other_numbers(
+    imitated: Iterable[Imitated],
+    student: Mapping[str, torch.Tensor],
+    teachers: Iterable[Teacher],
+    example: Batch,
+) -> None:
+    """Raise StepImpossible where one answers a classification with probabilities and another
+    does not: the softmax that both are compared by would be taken twice."""
+    for one in teachers:
+        said = one.says(example)
+        for output in (each.output for each in imitated if each.classifies):
+            if are_probabilities(said[output]) != are_probabilities(student[output]):
+                theirs, ours = "probabilities", "logits"
+                if not are_probabilities(said[output]):
+                    theirs, ours = ours, theirs
+                raise StepImpossible(
+                    f"the teacher {one.name!r} answers {output!r} with {theirs}, what it "
+                    f"teaches with {ours}; export both with a Softmax at the end, or neither",
+                    param="teachers",
+                )
+
+
 def _answers(view: TorchView, example: Batch) -> dict[str, torch.Tensor]:
     """What the student says, as it came."""
     with torch.no_grad():
@@ -115,13 +142,13 @@ def _answers(view: TorchView, example: Batch) -> dict[str, torch.Tensor]:
 
 def _objective(
     checkpoint: Checkpoint, spec: Taught, context: Context, samples: Samples
-) -> Objective | None:
-    """The task's own objective where the train split can answer it; it also gives the score."""
+) -> TaskLesson | None:
+    """The tasks' own lesson where the train split can answer all; it also gives the score."""
     if context.task is not None and context.task.kind == "similarity":
         objective(context.task, context.io, checkpoint.model)  # says why not
     trained = context.task is not None and context.task.kind != "none"
-    if trained:
-        own = objective(context.task, context.io, checkpoint.model)
+    if trained and (has_every_label(context) or spec.loss.hard):
+        own = task_lesson(context, checkpoint.model)
         if samples.has_labels or not own.reads_labels:
             return own
     if spec.loss.hard:
@@ -134,10 +161,28 @@ def _objective(
     return None
 
 
-def _imitated(context: Context) -> tuple[str, ...]:
-    """The task's output; every float output where no task names one."""
-    if context.task is not None and context.task.output is not None:
-        return (context.task.output,)
-    if context.task is None or context.task.kind == "none":
-        return tuple(o.name for o in context.io.outputs if o.dtype.startswith("float"))
-    return (context.io.outputs[0].name,)
+def _imitated(spec: Taught, context: Context, model: onnx.ModelProto) -> tuple[Imitated, ...]:
+    """The outputs of the tasks, weighted as their losses; every float output where no task
+    names one, and where another network takes the model's place, which has learnt none."""
+    task, named = context.task, list[Imitated]()
+    if task is not None and (task.output is not None or task.kind != "none"):
+        output = task.output or context.io.outputs[0].name
+        named.append(Imitated(output, 1.0, _form(task, context, model)))
+        named += [Imitated(t.output, t.weight, _form(t, context, model)) for t in task.also]
+    if named and not (isinstance(spec, Distill) and spec.student is not None):
+        return tuple(named)
+    known = {one.output for one in named}
+    rest = [
+        tensor.name
+        for tensor in context.io.outputs
+        if tensor.dtype.startswith("float") and tensor.name not in known
+    ]
+    weight = 1.0 if named else 1 / max(len(rest), 1)
+    return (*named, *(Imitated(name, weight, "values") for name in rest))
+
+
+def _form(task: OneTask, context: Context, model: onnx.ModelProto) -> Numbers:
+    if task.kind != "classification":
+        return "values"
+    form = objective(task, context.io, model).form
+    return "probabilities" if form == "probabilities" else "logits"

@@ -12,15 +12,26 @@ from worker.engine.outcome import Outcome
 from worker.engine.train.course import course
 from worker.engine.train.hints import Regressors, hints, shown, with_outputs_of
 from worker.engine.train.retrain import retrain
+from worker.engine.train.student import in_place_of, replaced
 from worker.engine.train.with_batch_norms import with_batch_norms
 
 
 def distill(checkpoint: Checkpoint, spec: Distill, context: Context) -> Outcome:
-    """Train a copy of the checkpoint's model to answer as `spec.teachers` do.
+    """Train a copy of the checkpoint's model, or of the student that takes its place, to answer
+    as `spec.teachers` do.
 
     Without labels `spec.loss.hard` must be 0. Raises StepImpossible, UnknownLayer,
     TrainingDiverged and EffectLost.
     """
+    if spec.student is None:
+        return _distilled(checkpoint, spec, context)
+    student = context.teachers[spec.student]
+    outcome = _distilled(in_place_of(checkpoint.model, student), spec, context)
+    told = replaced(spec.student, checkpoint.model, student)
+    return replace(outcome, facts=told | outcome.facts)
+
+
+def _distilled(checkpoint: Checkpoint, spec: Distill, context: Context) -> Outcome:
     if spec.features:
         return _with_features(checkpoint, spec, context)
     train = partial(_taught, spec=spec, context=context)

@@ -9,7 +9,7 @@ import torch
 
 from lathe.errors import DataMismatch, StepImpossible
 from lathe.facts import IoSpec
-from lathe.job import Task
+from lathe.job import OneTask
 from worker.engine.graph.uses import producers
 from worker.engine.losses import cross_entropy, logits_of, squared_error
 from worker.engine.train.batches import Batch, Rows
@@ -96,7 +96,7 @@ class Objective:
         return batch.labels.to(output.dtype).reshape(output.shape)
 
 
-def objective(task: Task | None, io: IoSpec, model: onnx.ModelProto) -> Objective:
+def objective(task: OneTask | None, io: IoSpec, model: onnx.ModelProto) -> Objective:
     """The objective of `task` on `model`.
 
     Raises StepImpossible where the task names none that can be trained on: no task, kind

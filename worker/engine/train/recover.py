@@ -7,7 +7,7 @@ from worker.engine.checkpoint import Checkpoint
 from worker.engine.context import Context
 from worker.engine.outcome import Outcome
 from worker.engine.train.augmentation import refuse_maps
-from worker.engine.train.objective import objective
+from worker.engine.train.joint import task_lesson
 from worker.engine.train.retrain import retrain, trainable
 from worker.engine.train.with_batch_norms import with_batch_norms
 
@@ -25,6 +25,6 @@ def recover(checkpoint: Checkpoint, spec: Recover, context: Context) -> Outcome:
 
 def _trained(checkpoint: Checkpoint, spec: Recover, context: Context) -> Outcome:
     view, samples, _ = trainable(checkpoint, context)
-    refuse_maps(spec.augment, samples)
-    lesson = objective(context.task, context.io, checkpoint.model)
+    refuse_maps(spec.augment, samples, *context.train_of.values())
+    lesson = task_lesson(context, checkpoint.model)
     return retrain(checkpoint, view, spec, lesson, context, {"loss": lesson.loss_name})

@@ -396,3 +396,84 @@ def test_baseline_and_teachers_have_the_models_doors(
     assert params == (["baseline", "pipeline.0.teachers.1.model"] if told else [])
     if told and told != "?x":
         assert told in refused[0][2]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "told"),
+    [
+        ({}, {}, None),
+        ({}, {"inputs": [IMAGE | {"shape": ["batch", 3, "h", None]}]}, None),
+        ({}, {"outputs": [SCORES | {"shape": ["n", 8]}]}, "its output 'scores' is nx8"),
+        (
+            {"inputs": [IMAGE | {"shape": ["n", 3, 8, "w"]}]},
+            {},
+            "its input 'image' is nx3x8x6 and the model's nx3x8xw, so it takes less",
+        ),
+        ({}, {"torch_view": False, "blocking_operators": ["Det"]}, "have none: 'Det'"),
+    ],
+)
+def test_a_student_has_the_models_doors_and_a_trainable_form(
+    ours: dict[str, Any], theirs: dict[str, Any], told: str | None
+) -> None:
+    teach = {"technique": "train.distill", "student": OTHER, "loss": {"hard": 0}}
+    refused = found(spec(teach, purposes="train"), net=model(**ours), other=model(**theirs))
+    if told is None:
+        assert refused == []
+    else:
+        ((_, param, detail),) = refused
+        assert told in detail
+        blocked = "torch_view" in theirs
+        assert param == f"pipeline.0.{'technique' if blocked else 'student'}"
+
+
+def test_a_model_without_a_trainable_form_may_teach_a_student_that_has_one() -> None:
+    teach = {"technique": "train.distill", "student": OTHER, "loss": {"hard": 0}}
+    unseen = model(torch_view=False, blocking_operators=["Det"])
+    assert found(spec(teach, purposes="train"), net=unseen) == []
+
+
+def test_later_steps_find_the_layers_of_the_student() -> None:
+    teach = {"technique": "train.distill", "student": OTHER, "loss": {"hard": 0}}
+    cut = {"technique": "prune.channels", "keep_parameters": 0.5, "protect": ["only.weight"]}
+    known = model().model_dump()
+    known["stats"]["layers"] = [known["stats"]["layers"][0] | {"id": "only.weight"}]
+    student = ModelFacts.model_validate(known)
+    body = spec(teach, cut, purposes="train")
+    assert found(body, other=student) == []
+    assert only(body, net=student)[1] == "pipeline.1.protect.0"
+
+
+TILT = {"kind": "regression", "name": "tilt", "output": "tilt"}
+ANGLE = {"name": "tilt", "dtype": "float32", "shape": ["n", 2]}
+
+
+@pytest.mark.parametrize(
+    ("also", "field", "told"),
+    [
+        (TILT, {"label__tilt": ("float32", (2,))}, None),
+        (TILT, {}, ("data.train", "has no array 'label/tilt', which train.recover reads")),
+        (TILT, {"label__tilt": ("float32", (3,))}, ("data.train", "give one target for each")),
+        (
+            TILT | {"output": "title"},
+            {"label__tilt": ("float32", (2,))},
+            ("task.also.0.output", "no output 'title'; did you mean 'tilt'?"),
+        ),
+        (
+            TILT | {"output": "scores", "kind": "classification"},
+            {"label__scores": ("int64", (), 0, 6)},
+            ("task.also.0.output", "the task itself is judged by the output 'scores'"),
+        ),
+    ],
+)
+def test_a_further_task_has_an_output_and_labels_of_its_own(
+    also: dict[str, Any], field: dict[str, Any], told: tuple[str, str] | None
+) -> None:
+    task = {"kind": "classification", "also": [also]}
+    body = spec(RECOVER, purposes="train evaluation", task=task)
+    held = data(split("s", **GOOD, **field))
+    refused = found(body, held, net=model(outputs=[SCORES, ANGLE]))
+    if told is None:
+        assert refused == []
+    else:
+        assert refused[0][1] == told[0]
+        assert told[1] in refused[0][2]

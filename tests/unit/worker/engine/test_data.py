@@ -116,6 +116,21 @@ def test_the_named_output_says_which_label_is_read(tmp_path: Path) -> None:
     assert not _open(tmp_path / "d", facts).has_labels
 
 
+def test_a_further_task_reads_no_label_but_its_own(tmp_path: Path) -> None:
+    facts = _store(
+        tmp_path / "d",
+        train__x=np.zeros((7, 2), np.float32),
+        train__label=np.full(7, 3),
+        train__label__kind=np.full(7, 8),
+    )
+    first, own, other = (
+        _open(tmp_path / "d", facts, output=output, own_label=own)
+        for output, own in (("kind", False), ("kind", True), ("box", True))
+    )
+    assert [int(one.labels(np.array([0]))[0]) for one in (first, own)] == [3, 8]
+    assert not other.has_labels
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -8,8 +8,13 @@ from onnx import TensorProto, helper, numpy_helper
 
 from lathe.errors import OutOfMemory, RunTimeout
 from lathe.job import JobSpec
+from lathe.techniques import AnyStep
 from worker.engine import tasks
+from worker.engine.checkpoint import Checkpoint
+from worker.engine.context import Context
 from worker.engine.measure.locks import TimingLock
+from worker.engine.outcome import Outcome
+from worker.engine.run import steps
 from worker.engine.tasks import perform
 from worker.wire import (
     Compress,
@@ -75,10 +80,10 @@ def staged(folder: Path, heard: Heard) -> StagedModel:
     return StagedModel(canonical=inspected.canonical, facts=inspected.facts)
 
 
-def compressed(folder: Path, heard: Heard, steps: list[dict[str, Any]]) -> Ending:
+def compressed(folder: Path, heard: Heard, pipeline: list[dict[str, Any]]) -> Ending:
     """What becomes of a job of these steps, without data, task or benchmark."""
     model = staged(folder, heard)
-    body = {"model": "mdl_" + "0" * 26, "pipeline": steps, "benchmark": None}
+    body = {"model": "mdl_" + "0" * 26, "pipeline": pipeline, "benchmark": None}
     task = Compress(spec=JobSpec.model_validate(body), model=model, baseline=model)
     return perform(task, folder, folder, heard.append, TimingLock())
 
@@ -128,11 +133,30 @@ def test_a_job_that_was_cut_short_is_measured_as_far_as_it_got(tmp_path: Path) -
     assert not [message for message in heard if isinstance(message, StepStarted)]
 
 
-@pytest.mark.parametrize(("steps", "place"), [([FAILS], 0), ([TIDY, FAILS], 1)])
-def test_a_job_that_fails_before_anything_changed_hands_nothing_over(
-    steps: list[dict[str, Any]], place: int, tmp_path: Path
+def test_a_step_that_runs_out_of_memory_fails_by_name_and_keeps_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ending = compressed(tmp_path, [], steps)
+    real = steps.apply
+
+    def apply(checkpoint: Checkpoint, step: AnyStep, context: Context) -> Outcome:
+        if step.technique == TIDY["technique"]:
+            raise MemoryError
+        return real(checkpoint, step, context)
+
+    monkeypatch.setattr(steps, "apply", apply)
+    ending = compressed(tmp_path, [], [MASK, TIDY])
+    assert isinstance(ending, Compressed)
+    failure = ending.report.failure
+    assert failure is not None
+    assert (failure.code, failure.step) == ("out_of_memory", 1)
+    assert [candidate.id for candidate in ending.report.candidates] == ["mask"]
+
+
+@pytest.mark.parametrize(("pipeline", "place"), [([FAILS], 0), ([TIDY, FAILS], 1)])
+def test_a_job_that_fails_before_anything_changed_hands_nothing_over(
+    pipeline: list[dict[str, Any]], place: int, tmp_path: Path
+) -> None:
+    ending = compressed(tmp_path, [], pipeline)
     assert isinstance(ending, Refusal)
     assert (ending.failure.code, ending.failure.step) == ("unknown_layer", place)
 

@@ -20,7 +20,7 @@ from worker.engine.prune.coupling import Kept
 from worker.engine.prune.evidence import Labelled, Unlabelled
 from worker.engine.prune.facts import named, what_is_left
 from worker.engine.prune.importance import Scores
-from worker.engine.train.objective import objective
+from worker.engine.train.joint import task_lesson
 
 
 def narrowed(
@@ -53,7 +53,7 @@ def _scores(
             inputs = Unlabelled.of(spec.samples, checkpoint, context)
             return loudness(checkpoint, groups, inputs, context)
         case "gradient":
-            task = objective(context.task, context.io, checkpoint.model)
+            task = task_lesson(context, checkpoint.model)
             labelled = Labelled.of(task, spec.samples, context)
             return mask_gradients(checkpoint.model, groups, labelled, context)
         case _:

@@ -33,7 +33,7 @@ from worker.engine.prune.weights.rising_mask import Masked, RisingMask
 from worker.engine.prune.weights.weight_facts import weight_facts
 from worker.engine.prune.weights.written import sparse_from_now, written
 from worker.engine.train.course import course
-from worker.engine.train.objective import objective
+from worker.engine.train.joint import task_lesson
 from worker.engine.train.retrain import retrain, trainable
 from worker.engine.view import TorchView
 
@@ -144,7 +144,7 @@ def _by_inputs(asked: _Asked) -> _Done:
 
 
 def _by_loss(asked: _Asked) -> _Done:
-    task = objective(asked.context.task, asked.context.io, asked.checkpoint.model)
+    task = task_lesson(asked.context, asked.checkpoint.model)
     labelled = Labelled.of(task, asked.spec.samples, asked.context)
     view, _, _ = trainable(asked.checkpoint, asked.context)
     scores = loss_scores(view, [w.name for w in asked.weights], labelled, asked.context)

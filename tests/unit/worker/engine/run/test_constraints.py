@@ -30,6 +30,14 @@ def test_a_drop_is_an_increase_where_lower_is_better() -> None:
     assert violations(limit, candidate(mse=2.0), candidate(mse=0.1)) == ()
 
 
+def test_a_further_task_has_the_direction_of_its_own_metric() -> None:
+    limit = (Constraint(metric="tilt.mse", max_drop=0.5),)
+    before, worse, better = (candidate(**{"tilt.mse": value}) for value in (2.0, 3.5, 0.1))
+    (broken,) = violations(limit, before, worse)
+    assert broken.text == "tilt.mse rose by 1.5 (2 -> 3.5), at most 0.5 allowed"
+    assert violations(limit, before, better) == ()
+
+
 def test_a_drop_of_exactly_the_limit_holds_despite_rounding() -> None:
     assert 0.5017 - 0.005 > 0.4967
     limit = (Constraint(metric="accuracy", max_drop=0.005),)

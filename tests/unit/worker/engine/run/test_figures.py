@@ -13,6 +13,11 @@ def test_fractions_are_percent_and_their_changes_points() -> None:
     assert figures.change("spearman", -0.00134) == "-0.00134"
 
 
+def test_a_metric_of_a_further_task_is_written_as_that_of_the_first() -> None:
+    assert figures.score("kind.accuracy", 0.5) + figures.unit("kind.accuracy") == "50.00 %"
+    assert figures.change("accuracy.mse", 0.25) == "+0.25"
+
+
 def test_sizes_take_the_unit_that_fits() -> None:
     assert [figures.size(x) for x in (812, 35_942, 4_404_019)] == [
         "812 B",

@@ -71,6 +71,14 @@ def test_the_sentence_of_a_good_result_names_size_speed_and_quality() -> None:
     )
 
 
+def test_a_student_is_named_as_another_network() -> None:
+    student = "mdl_" + "1" * 26
+    teach = {"technique": "train.distill", "student": student}
+    asked = spec(pipeline=[teach], data={"evaluation": SPLIT, "train": SPLIT})
+    said = sentence(asked, baseline(), small_and_fast())
+    assert said.endswith(f". The network is another one, the student {student}.")
+
+
 def test_a_result_that_is_neither_says_exactly_that() -> None:
     useless = small_and_fast(size=1.02, speed=1.05, spread=(1.01, 1.09))
     assert sentence(spec(), baseline(), useless).startswith(

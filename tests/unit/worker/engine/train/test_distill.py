@@ -17,7 +17,7 @@ from worker.engine.session import open_session, run
 from worker.engine.train import teachers
 from worker.engine.train.batches import Batch
 from worker.engine.train.distill import distill
-from worker.engine.train.imitation import Imitation, unlabelled_class_axis
+from worker.engine.train.imitation import Imitated, Imitation, unlabelled_class_axis
 from worker.engine.train.objective import Objective
 from worker.engine.train.recover import recover
 
@@ -85,8 +85,8 @@ def test_the_loss_is_the_weighted_sum_worked_by_hand() -> None:
     lesson = Imitation(
         samples=None, objective=Objective("logits", "y"), hard=0.3,
         soft=LogitsLoss(weight=0.6, temperature=1),
-        teachers=(Says(0.75, 0.9), Says(0.25, 0.2)), outputs=("y",),
-        classifies=True, probabilities=False,
+        teachers=(Says(0.75, 0.9), Says(0.25, 0.2)),
+        imitated=(Imitated("y", 1.0, "logits"),),
     )  # fmt: skip
 
     def kl(p: float) -> float:
@@ -120,7 +120,7 @@ def test_each_example_is_asked_about_once_however_many_epochs(
 
     monkeypatch.setattr(teachers, "run", counting)
     with_table = distill(Checkpoint(net()), spec(), taught)
-    assert sum(asked) == 200 + 2 + 2  # the probes of two examples, twice, then every row once
+    assert sum(asked) == 200 + 3 * 2  # three probes of two examples, then every row once
     monkeypatch.setattr(teachers, "TABLE_BYTES", 10)
     without = distill(Checkpoint(net()), spec(), taught)
     assert sum(asked) > 1000
