@@ -12,6 +12,7 @@ LARGEST_SHARE = 0.25
 STEP_IMPOSSIBLE, BUDGET_UNREACHABLE = "step_impossible", "budget_unreachable"
 RECURRENT = ("lstm", "bi-gru")
 TRANSFORMERS = ("vit", "bert")
+EMBEDDED = ("bert", "recommender")
 RESIDUAL = ("resnet", "mobilenet-v2", *TRANSFORMERS)
 CONVOLUTIONAL = ("lenet-5", "resnet", "mobilenet-v2", "alexnet", "u-net", "two-in-two-out")
 HIDDEN_RELU = (
@@ -89,6 +90,7 @@ ALLOWED: dict[str, dict[str, Allowed]] = {
     ),
     "prune.heads": _all_but(TRANSFORMERS, "it has no attention heads"),
     "prune.units": _all_but(RECURRENT, "it has no recurrent layer"),
+    "prune.embeddings": _all_but(EMBEDDED, "it has no table of embeddings"),
     "prune.blocks": _all_but(RESIDUAL, "it has no residual block that can be left out"),
 }
 

@@ -20,6 +20,7 @@ OPTIONS: dict[str, Options] = {
     "prune.neurons": {"keep_neurons": 0.7},
     "prune.heads": {"keep_heads": 0.5},
     "prune.units": {"keep_units": 0.6},
+    "prune.embeddings": {"keep_width": 0.6},
     "prune.blocks": {"remove": 1},
     "prune.weights": {"sparsity": 0.6},
     "prune.sensing": {"error": 0.1},

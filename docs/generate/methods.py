@@ -30,6 +30,12 @@ METHODS: dict[str, tuple[str, ...]] = {
         "prune/along/loudness",
         "prune/along/mask_gradient",
     ),
+    "prune.embeddings": (
+        "prune/embeddings/find",
+        "prune/along/importance",
+        "prune/along/loudness",
+        "prune/along/mask_gradient",
+    ),
     "prune.blocks": ("prune/blocks/find", "prune/blocks/influence", "prune/blocks/choose"),
     "prune.weights": (
         "prune/weights/at_once",

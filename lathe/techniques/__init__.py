@@ -11,6 +11,7 @@ from lathe.techniques.optimize import OptimizeGraph
 from lathe.techniques.prune import (
     PruneBlocks,
     PruneChannels,
+    PruneEmbeddings,
     PruneHeads,
     PruneNeurons,
     PruneSensing,
@@ -38,6 +39,7 @@ AnyStep = (
     | PruneNeurons
     | PruneHeads
     | PruneUnits
+    | PruneEmbeddings
     | PruneBlocks
     | PruneWeights
     | PruneSensing

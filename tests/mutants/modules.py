@@ -15,7 +15,7 @@ ROOMS = {
     "encode": "cost huffman",
     ".": "gate losses",
     "layerwise": "aim feedback",
-    "prune/along": "importance loudness mask_gradient",
+    "prune/along": "counts importance loudness mask_gradient",
     "prune/blocks": "influence",
     "prune/channels": "geometric_median reconstruction",
     "prune": "importance lamp norms ranking",
@@ -35,6 +35,7 @@ NAMES = tuple(str(Path(room) / name) for room, names in ROOMS.items() for name i
 UNITS = ("prune/heads/test_prune", "prune/units/test_prune")
 OTHER_TESTS = {
     **dict.fromkeys(("prune/along/importance", "prune/along/loudness"), UNITS),
+    "prune/along/counts": ("prune/embeddings/test_prune",),
     "prune/along/mask_gradient": UNITS,
     "prune/blocks/influence": ("prune/blocks/test_prune",),
     "quantize/mixed/search": ("quantize/mixed/test_mixed",),

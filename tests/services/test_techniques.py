@@ -14,7 +14,7 @@ from lathe.states import JobState
 from tests.services.sequence_net import sequence_net
 from tests.services.stand import SHAPE, Stand, stand_in
 
-STRUCTURE = "a block, two heads and four units less"
+STRUCTURE = "a block, two heads, four units and two dimensions less"
 PIPELINES: dict[str, list[dict[str, Any]]] = {
     "low rank, regularized, 4 bits, packed": [
         {"technique": "decompose.svd", "rank": {"by": "energy", "energy": 0.5}},
@@ -63,9 +63,10 @@ PIPELINES: dict[str, list[dict[str, Any]]] = {
         },
     ],
     STRUCTURE: [
-        {"technique": "prune.blocks", "remove": 1, "samples": 8, "protect": ["out"]},
+        {"technique": "prune.blocks", "remove": 1, "samples": 8, "protect": ["out", "widen"]},
         {"technique": "prune.heads", "keep_heads": 0.5, "criterion": "gradient"},
         {"technique": "prune.units", "keep_units": 0.5, "criterion": "output"},
+        {"technique": "prune.embeddings", "keep_width": 0.6},
     ],
     "trained as 2-bit integers, packed": [
         {"technique": "quantize.aware", "bits": 2, "epochs": 1},
@@ -83,6 +84,7 @@ TOLD = {
     "prune.blocks": "output_change",
     "prune.heads": "heads_after",
     "prune.units": "units_after",
+    "prune.embeddings": "dimensions_after",
     "train.distill": "features",
     "share.dictionary": "nonzero_left",
     "train.recover": "batch_norms_restored",

@@ -13,6 +13,7 @@ from lathe.techniques.optimize import OptimizeGraph
 from lathe.techniques.prune import (
     PruneBlocks,
     PruneChannels,
+    PruneEmbeddings,
     PruneHeads,
     PruneNeurons,
     PruneSensing,
@@ -42,6 +43,7 @@ from worker.engine.prune.blocks.prune import prune_blocks
 from worker.engine.prune.channels.gradual import prune_gradually
 from worker.engine.prune.channels.neurons import prune_neurons
 from worker.engine.prune.channels.prune import prune_channels
+from worker.engine.prune.embeddings.prune import prune_embeddings
 from worker.engine.prune.heads.prune import prune_heads
 from worker.engine.prune.units.prune import prune_units
 from worker.engine.prune.weights.prune import prune_weights
@@ -91,6 +93,8 @@ def apply(  # noqa: C901, PLR0911, PLR0912 - a case a technique
             return prune_heads(checkpoint, step, context)
         case PruneUnits():
             return prune_units(checkpoint, step, context)
+        case PruneEmbeddings():
+            return prune_embeddings(checkpoint, step, context)
         case PruneBlocks():
             return prune_blocks(checkpoint, step, context)
         case PruneSensing():

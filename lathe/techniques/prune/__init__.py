@@ -2,6 +2,7 @@
 
 from lathe.techniques.prune.blocks import PruneBlocks
 from lathe.techniques.prune.channels import PruneChannels, Retraining
+from lathe.techniques.prune.embeddings import PruneEmbeddings
 from lathe.techniques.prune.heads import PruneHeads
 from lathe.techniques.prune.neurons import PruneNeurons
 from lathe.techniques.prune.sensing import PruneSensing
@@ -12,6 +13,7 @@ __all__ = [
     "Pattern",
     "PruneBlocks",
     "PruneChannels",
+    "PruneEmbeddings",
     "PruneHeads",
     "PruneNeurons",
     "PruneSensing",

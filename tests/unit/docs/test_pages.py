@@ -16,6 +16,7 @@ NOT_MEASURED_YET = (  # until the matrix is run
     "prune.neurons",
     "prune.heads",
     "prune.units",
+    "prune.embeddings",
     "prune.blocks",
     "prune.sensing",
     "decompose.svd",

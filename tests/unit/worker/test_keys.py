@@ -11,6 +11,7 @@ from lathe.techniques.optimize import OptimizeGraph
 from lathe.techniques.prune import (
     PruneBlocks,
     PruneChannels,
+    PruneEmbeddings,
     PruneHeads,
     PruneNeurons,
     PruneSensing,
@@ -139,6 +140,7 @@ def test_each_step_reads_only_the_data_it_learns_from() -> None:
         (PruneHeads(keep_heads=0.5), []),
         (PruneHeads(keep_heads=0.5, criterion="gradient"), ["train"]),
         (PruneUnits(keep_units=0.5, criterion="output"), ["train", "calibration"]),
+        (PruneEmbeddings(keep_width=0.5, criterion="gradient"), ["train"]),
         (PruneBlocks(remove=1), ["train", "calibration"]),
         (Recover(), ["train"]),
         (QuantizeStatic(), ["calibration"]),

@@ -17,6 +17,7 @@ from worker.engine.onnx_file.spill import Spill
 from worker.engine.onnx_file.write import write_model
 from worker.engine.quantize.original import Original
 from worker.engine.quantize.refill import Blank, refill
+from worker.engine.quantize.row_biases import row_biases
 from worker.engine.quantize.stand_ins import stand_ins
 
 PRE_PROCESSED = ("onnx.quant.pre_process", "onnxruntime.quant")
@@ -46,6 +47,7 @@ def rewritten(
     own = Path(tempfile.mkdtemp(dir=folder))
     shown = onnx.ModelProto()
     shown.CopyFrom(model)
+    row_biases(shown)
     hidden = stand_ins(shown, operators, turned or {}, blank=blank is not None)
     key, value = PRE_PROCESSED
     shown.metadata_props.add(key=key, value=value)

@@ -15,7 +15,7 @@ CENTRES = np.float32([[2, 0], [-1, 2], [-1, -2]])
 class Points:
     """Examples of one input `x`, (count, width), labelled by hand or not at all."""
 
-    x: NDArray[np.float32]
+    x: NDArray[np.generic]
     y: NDArray[np.generic] | None = None
 
     @classmethod

@@ -23,8 +23,9 @@ class NotCuttable(Exception):  # noqa: N818 - a reason, caught where units are l
 @dataclass(frozen=True, slots=True, eq=False)
 class Along:
     """`unit[position]` of axis `axis` of `value` is the unit that owns the position, or
-    ELSEWHERE. `heard` where a matrix product with a constant adds up over the axis: zeros at
-    a unit's positions of `value`, that constant, are the same as not hearing the unit."""
+    ELSEWHERE. `heard` where a node that reads `value` adds up over the axis. Zeros at a unit's
+    positions of a constant are then the same as not hearing the unit; a computed value has
+    its sums, norms and means taken over fewer positions."""
 
     value: str
     axis: int

@@ -1,4 +1,4 @@
-"""Cutting units out of an ONNX graph, and leaving them in but unheard."""
+"""Cutting units out of an ONNX graph."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,6 +11,7 @@ from worker.engine.onnx_file.array import array
 from worker.engine.onnx_file.spill import Spill
 from worker.engine.optimize.names import fresh
 from worker.engine.prune.along.attention import MERGED, K, Q
+from worker.engine.prune.along.counts import recount
 from worker.engine.prune.along.coupled import Coupled, Place, of_values, of_weights
 from worker.engine.prune.along.net import Net, integer, set_integer
 from worker.engine.prune.along.recurrent import GATES, R
@@ -35,6 +36,7 @@ def cut(
     net = Net(model)
     values = of_values(groups, kept)
     _resize(net, model, values)
+    recount(net, model, values)
     constants = initializers(model)
     for name, axes in _by_tensor(of_weights(groups, kept)).items():
         numbers = array(constants[name])
@@ -45,18 +47,6 @@ def cut(
         if node.op_type in GATES and node.input[R] in constants:
             set_integer(node, "hidden_size", constants[node.input[R]].dims[-1])
     del model.graph.value_info[:]
-
-
-def silence(
-    model: onnx.ModelProto, groups: Sequence[Coupled], kept: Sequence[Kept], spill: Spill
-) -> None:
-    """Zero, in place, weights that hear other units than `kept`: what `cut` must compute."""
-    constants = initializers(model)
-    for group, units in zip(groups, kept, strict=True):
-        for along in group.readers:
-            numbers = np.array(array(constants[along.value]))
-            np.moveaxis(numbers, along.axis, 0)[~along.keeps(units)] = 0
-            constants[along.value].CopyFrom(spill.tensor(along.value, numbers))
 
 
 def _by_tensor(masks: Mapping[Place, Kept]) -> dict[str, list[tuple[int, Kept]]]:

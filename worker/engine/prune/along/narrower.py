@@ -15,7 +15,8 @@ from worker.engine.onnx_file.spill import Spill
 from worker.engine.optimize.dead import drop_dead
 from worker.engine.probe import random_inputs
 from worker.engine.prune.along.coupled import Coupled, of_weights
-from worker.engine.prune.along.cut import cut, silence
+from worker.engine.prune.along.cut import cut
+from worker.engine.prune.along.silence import silence
 from worker.engine.prune.coupling import Kept
 
 BATCHES = (1, 3)  # one that runtimes like to bake in, and one that they would not guess
@@ -27,7 +28,7 @@ def narrower(
     """The checkpoint with the units `kept` alone; traits follow their tensors.
 
     Raises EffectLost unless onnxruntime computes on random inputs what it computes where the
-    other units are still there and their readers' weights are zero.
+    other units are still there and nothing hears them.
     """
     own = Path(tempfile.mkdtemp(dir=context.folder))
     model, unheard = checkpoint.private(), checkpoint.private()

@@ -2,8 +2,8 @@
 
     Y[..., m, n] = sum_k A[..., m, k] B[..., k, n]
 
-Units along k are heard through the product: one factor must then be a constant, whose rows or
-columns are the units' weights. Units along m, n or the axes before them are passed on.
+Units along k are heard through the product: where one factor is a constant, its rows or columns
+are the units' weights. Units along m, n or the axes before them are passed on.
 """
 
 from collections.abc import Iterator
@@ -58,8 +58,6 @@ def _product(
             yield Along(*one, along.unit)
     inner = ((a, a_columns), (b, b_rows))
     if along.place in inner:
+        weighed = {a, b} & net.constants.keys() or {a, b}
         for value, axis in inner:
-            constant = value in net.constants
-            yield Along(value, axis, along.unit, heard=constant)
-        if not {a, b} & net.constants.keys():
-            raise NotCuttable("they are added up with what is no weight")
+            yield Along(value, axis, along.unit, heard=value in weighed)

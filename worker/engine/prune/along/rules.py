@@ -89,32 +89,41 @@ def softmax(node: onnx.NodeProto, along: Along, net: Net) -> Iterator[Along]:
 
 
 def layer_norm(node: onnx.NodeProto, along: Along, net: Net) -> Iterator[Along]:
-    """Each row by itself; the scale belongs to the axes that are normalised."""
-    if along.value in node.input[1:]:
-        raise NotCuttable(f"{node.op_type} scales them")
-    if along.axis >= integer(node, "axis", -1) % len(net.shape(along.value)):
-        raise NotCuttable(f"{node.op_type} normalises over them")
-    yield from expand(node, along, net)
+    """Each row by itself; along the last axis all are heard, and scaled one by one."""
+    data, out = node.input[0], node.output[0]
+    rank = len(net.shape(data))
+    normalised = rank - integer(node, "axis", -1) % rank  # so many of the last axes
+    if len(net.shape(along.value)) - along.axis > normalised:
+        yield from expand(node, along, net)
+    elif normalised > 1:
+        raise NotCuttable(f"{node.op_type} normalises over other axes with them")
+    else:
+        yield Along(data, rank - 1, along.unit, heard=True)
+        yield from broadcast((*node.input[1:], out), along, net)
 
 
 def reduction(node: onnx.NodeProto, along: Along, net: Net) -> Iterator[Along]:
-    """ReduceMean and the like, over other axes."""
+    """ReduceMean and the like; over other axes they are passed on."""
     data, out = node.input[0], node.output[0]
-    rank = len(net.shape(data))
+    gone, kept = reduced(node, net)
+    if along.value == out:
+        yield Along(data, kept[along.axis], along.unit)
+    elif along.axis in gone:
+        yield Along(data, along.axis, along.unit, heard=True)
+    elif along.value == data:
+        yield Along(out, kept.index(along.axis), along.unit)
+
+
+def reduced(node: onnx.NodeProto, net: Net) -> tuple[set[int], list[int]]:
+    """The axes of the input that a reduction goes over, and which one each axis of its output
+    is."""
+    rank = len(net.shape(node.input[0]))
     given = integers(node, "axes")
     if given is None and len(node.input) > 1 and node.input[1]:
         given = net.integers(node.input[1])
     gone = {axis % rank for axis in given} if given else set(range(rank))
-    kept = [axis for axis in range(rank) if axis not in gone]
-    if integer(node, "keepdims", 1):
-        kept = list(range(rank))
-    axis = along.axis if along.value == data else kept[along.axis]
-    if axis in gone:
-        raise NotCuttable(f"{node.op_type} adds them up")
-    if along.value == data:
-        yield Along(out, kept.index(axis), along.unit)
-    else:
-        yield Along(data, axis, along.unit)
+    all_stay = bool(integer(node, "keepdims", 1))
+    return gone, [axis for axis in range(rank) if all_stay or axis not in gone]
 
 
 def gather(node: onnx.NodeProto, along: Along, net: Net) -> Iterator[Along]:

@@ -10,7 +10,7 @@ from worker.engine.prune.along.coupled import Coupled, NotCuttable
 from worker.engine.prune.along.net import Net
 from worker.engine.prune.coupling import LeftAlone
 
-Follow = Callable[[onnx.NodeProto, Net], Coupled]
+Follow = Callable[[onnx.NodeProto, Net], Coupled | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,8 @@ class Found:
 def search(
     model: onnx.ModelProto, operators: Collection[str], follow: Follow, protect: Collection[str]
 ) -> Found:
-    """What `follow` finds from each node of `operators`; a group that leads to several of
-    them is there once. Groups with a layer of `protect` stay whole.
+    """What `follow` finds from each node of `operators`, which may be nothing; a group that
+    leads to several of them is there once. Groups with a layer of `protect` stay whole.
 
     Raises UnknownLayer for a protected layer that the model does not have.
     """
@@ -39,9 +39,11 @@ def search(
         if node.op_type not in operators or value in known:
             continue
         try:
-            groups.append(follow(node, net))
+            found = follow(node, net)
         except NotCuttable as reason:
             alone.append(LeftAlone(_called(node, net), str(reason)))
+        else:
+            groups += [found] if found else []
     whole = [g for g in groups if {along.value for along in g.weights} & set(protect)]
     alone += [LeftAlone(group.name, "it is protected") for group in whole]
     return Found([group for group in groups if group not in whole], alone)
@@ -49,5 +51,5 @@ def search(
 
 def _called(node: onnx.NodeProto, net: Net) -> str:
     """The id of the node's layer, or what it is."""
-    weight = node.input[1] if len(node.input) > 1 else ""
-    return weight if weight in net.constants else f"the {node.op_type} at {node.output[0]}"
+    weight = next((name for name in node.input[:2] if name in net.constants), None)
+    return weight or f"the {node.op_type} at {node.output[0]}"

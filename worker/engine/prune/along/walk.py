@@ -62,11 +62,15 @@ RULES: dict[str, Rule] = {
 }
 
 
-def spread(name: str, units: int, starts: Iterable[Along], net: Net) -> Coupled:
+def spread(
+    name: str, units: int, starts: Iterable[Along], net: Net, *, norms: bool = False
+) -> Coupled:
     """Everything that `units` units lie along which lie along `starts`.
 
-    Raises NotCuttable where they reach an input or output of the model, an operator without a
-    rule or one that mixes them, and where no weight hears them.
+    Only weights may add the units up, but with `norms` also what has no weight for each:
+    normalisations, means, products of two computed values. Raises NotCuttable where they
+    reach an input or output of the model, an operator without a rule or one that mixes them,
+    and where nothing hears them.
     """
     found: dict[Place, Along] = {}
     waiting = list(starts)
@@ -79,13 +83,23 @@ def spread(name: str, units: int, starts: Iterable[Along], net: Net) -> Coupled:
         _require_free(new, net)
         found[along.place] = new
         for node in net.around(new.value):
-            waiting.extend(_implied(node, new, net))
+            for implied in rule_of(node)(node, new, net):
+                if implied.heard and implied.value not in net.constants and not norms:
+                    raise NotCuttable(f"{node.op_type} adds them up without a weight")
+                waiting.append(implied)
     weights = tuple(a for a in found.values() if a.value in net.constants)
     values = tuple(a for a in found.values() if a.value not in net.constants)
-    coupled = Coupled(name, units, weights, values)
-    if not coupled.readers:
+    if not any(along.heard for along in found.values()):
         raise NotCuttable("no weight hears them")
-    return coupled
+    return Coupled(name, units, weights, values)
+
+
+def rule_of(node: onnx.NodeProto) -> Rule:
+    """Raises NotCuttable where the operator has none."""
+    rule = RULES.get(qualified(node))
+    if rule is None:
+        raise NotCuttable(f"{qualified(node)} is on their way")
+    return rule
 
 
 def _require_free(along: Along, net: Net) -> None:
@@ -95,10 +109,3 @@ def _require_free(along: Along, net: Net) -> None:
         raise NotCuttable("they are a model input")
     if net.shape(along.value)[along.axis] != len(along.unit):
         raise NotCuttable(f"the sizes of {along.value} are unclear")
-
-
-def _implied(node: onnx.NodeProto, along: Along, net: Net) -> Iterator[Along]:
-    rule = RULES.get(qualified(node))
-    if rule is None:
-        raise NotCuttable(f"{qualified(node)} is on their way")
-    yield from rule(node, along, net)

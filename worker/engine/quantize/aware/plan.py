@@ -7,7 +7,7 @@ that the bias that exporters add behind it stays a float as well.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 
 import onnx
 from onnx import TensorProto
@@ -43,7 +43,6 @@ def learning_weights(
             name in stored
             and stored[name].data_type == TensorProto.FLOAT
             and all(_multiplies(node, name, excluded) for node in readers[name])
-            and not any(_odd_bias(node, stored) for node in readers[name])
         ):
             found[name] = Weight(name, axis, module.get_parameter("weight"))
     return list(found.values())
@@ -91,9 +90,3 @@ def _multiplies(node: onnx.NodeProto, weight: str, excluded: Collection[str]) ->
     """Whether `node` multiplies with the tensor `weight`, as it lies in the file."""
     places = [place for place, name in enumerate(node.input) if name == weight]
     return node.op_type in WITH_WEIGHTS and places == [1] and node.name not in excluded
-
-
-def _odd_bias(node: onnx.NodeProto, stored: Mapping[str, onnx.TensorProto]) -> bool:
-    """Whether it adds a matrix of one row, which onnxruntime's quantizer (1.31) fails on."""
-    bias = stored.get(node.input[2]) if len(node.input) > 2 else None  # noqa: PLR2004
-    return bias is not None and len(bias.dims) != 1

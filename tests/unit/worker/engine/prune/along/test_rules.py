@@ -57,11 +57,15 @@ def test_units_that_a_reshape_mixes_are_not_followed(
 def behind(body: str, value: str, axis: int) -> dict[str, tuple[int, list[int]]]:
     """Value -> axis and units of what the first node of `body` implies for the others, when
     three units lie along `axis` of `value`; x is (N, 3, 4)."""
+    found = implied(body, Along(value, axis, THREE))
+    return {a.value: (a.axis, a.unit.tolist()) for a in found if a.value != value}
+
+
+def implied(body: str, along: Along) -> list[Along]:
     inputs = "float[N,3,4] x, float[N,2,4] z, int64[2] chosen"
     model = text_net(inputs, "int64[k] sizes", f"{body} sizes = Shape(y)", i0=np.array(0))
-    net, node = Net(model), model.graph.node[0]
-    found = list(RULES[node.op_type](node, Along(value, axis, THREE), net))
-    return {a.value: (a.axis, a.unit.tolist()) for a in found if a.value != value}
+    node = model.graph.node[0]
+    return list(RULES[node.op_type](node, along, Net(model)))
 
 
 @pytest.mark.parametrize(
@@ -108,9 +112,7 @@ def test_parts_that_are_joined_are_each_some_of_the_positions() -> None:
     ("body", "value", "reason"),
     [
         ("y = Softmax<axis=1>(x)", "x", "compares them"),
-        ("y = LayerNormalization<axis=1>(x, s_3x4)", "x", "normalises over them"),
-        ("y = ReduceSum(x, i_1)", "x", "adds them up"),
-        ("y = ReduceSum(x)", "x", "adds them up"),
+        ("y = LayerNormalization<axis=1>(x, s_3x4)", "x", "over other axes with them"),
         ("y = Gather<axis=1>(x, chosen)", "x", "chooses among them"),
         ("y = Slice(x, i_0, i_1, i_m2)", "x", "takes a part of them"),
     ],
@@ -118,3 +120,37 @@ def test_parts_that_are_joined_are_each_some_of_the_positions() -> None:
 def test_what_mixes_the_positions_ends_the_search(body: str, value: str, reason: str) -> None:
     with pytest.raises(NotCuttable, match=reason):
         behind(body, value, 1)
+
+
+@pytest.mark.parametrize(
+    ("body", "value", "axis", "heard"),
+    [
+        ("y = MatMul(x, w_4x5)", "x", 2, ["w_4x5 0"]),
+        ("y = MatMul(w_5x3, x)", "x", 1, ["w_5x3 1"]),
+        ("t = Transpose(x) y = Transpose(t)", "x", 2, []),
+        ("y = Gemm<transB=1>(w_2x4, w_5x4)", "w_2x4", 1, ["w_2x4 1", "w_5x4 1"]),
+        ("y = ReduceSum(x, i_1)", "x", 1, ["x 1"]),
+        ("y = ReduceL2<keepdims=0>(x)", "x", 2, ["x 2"]),
+        ("y = ReduceMean<keepdims=0>(x, i_1)", "x", 2, []),
+        ("y = LayerNormalization(x, s_4, b_4)", "s_4", 0, ["x 2"]),
+        ("y = LayerNormalization(x, s_4, b_4)", "y", 2, ["x 2"]),
+        ("y = LayerNormalization(x, s_4, b_4)", "y", 1, []),
+    ],
+)
+def test_what_adds_positions_up_hears_them(
+    body: str, value: str, axis: int, heard: list[str]
+) -> None:
+    found = implied(body, Along(value, axis, np.arange(4)))
+    assert [f"{a.value} {a.axis}" for a in found if a.heard] == heard
+
+
+def test_a_product_of_two_computed_values_hears_both() -> None:
+    model = text_net("float[N,3,4] x, float[N,4,5] t", "float[N,3,5] y", "y = MatMul(x, t)")
+    found = RULES["MatMul"](model.graph.node[0], Along("t", 1, np.arange(4)), Net(model))
+    assert [(a.value, a.axis) for a in found if a.heard] == [("x", 2), ("t", 1)]
+
+
+@pytest.mark.parametrize("scale", ["s_4", "s_1"])
+def test_a_scale_of_a_normalisation_has_an_axis_unless_all_share_it(scale: str) -> None:
+    found = implied(f"y = LayerNormalization(x, {scale})", Along("x", 2, np.arange(4)))
+    assert [a.place for a in found] == [("x", 2), *[("s_4", 0)] * (scale == "s_4"), ("y", 2)]

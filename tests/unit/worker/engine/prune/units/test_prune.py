@@ -231,7 +231,7 @@ GRU = "o, h = GRU<hidden_size=3>(x, w_1x9x2, r_1x9x3) "
         (f"{GRU} s = Squeeze(h, i_0) p = Softmax(s) y = MatMul(p, o_3x3)", "compares them"),
         (f"{GRU} s = Squeeze(h, i_0) p = ReduceSum(s, i_1) y = MatMul(p, o_1x3)", "adds them"),
         (f"{GRU} t = Transpose<perm=[0,2,1]>(h) m = MatMul(h, t) y = Squeeze(m, i_0)",
-         "what is no weight"),
+         "without a weight"),
         (GRU.replace("w_1x9x2", "w").replace("o,", "w = Abs(w_1x9x2) o,")
          + "s = Squeeze(h, i_0) y = MatMul(s, o_3x3)", "weights of the GRU are computed"),
         ("o, h = GRU<hidden_size=1>(x, w_1x3x2, r_1x3x1) y = Squeeze(h, i_0)", "one unit"),
