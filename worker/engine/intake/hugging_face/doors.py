@@ -11,7 +11,6 @@ from worker.engine.intake.hugging_face.config import IMAGES
 
 BATCH, TOKENS = "batch", "sequence"
 MOST_PIXELS = 4096  # of one side
-SIDES = ("height", "width")
 LENGTHS = (7, 11)  # of the example, and of the inputs that the answers are compared on
 BATCHES = (2, 3)
 
@@ -87,10 +86,10 @@ def doors(config: Any, images: Mapping[str, Any]) -> Doors:
 def _sides(said: object) -> tuple[int, int] | None:
     """Height and width; None where `said` does not give them."""
     match said:
-        case {"height": height, "width": width} | [height, width]:
-            pass
-        case {"shortest_edge": height} | height:
-            width = height
-    if not all(isinstance(side, int) and 0 < side <= MOST_PIXELS for side in (height, width)):
-        return None
-    return height, width
+        case {"height": int(height), "width": int(width)} | [int(height), int(width)]:
+            sides = height, width
+        case {"shortest_edge": int(side)} | int(side):
+            sides = side, side
+        case _:
+            return None
+    return sides if min(sides) > 0 and max(sides) <= MOST_PIXELS else None
