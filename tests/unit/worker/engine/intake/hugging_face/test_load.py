@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import load, save
 
 from lathe.errors import CorruptModel, Refused, UnsupportedModel
+from tests.unit.worker.engine.intake.conftest import Planted
 from tests.unit.worker.engine.intake.hugging_face.conftest import (
     Files,
     config_of,
@@ -26,16 +27,6 @@ from worker.engine.intake.model import inspect_model
 from worker.engine.onnx_file.read import read_model
 from worker.engine.session import open_session, run
 from worker.wire import Limits
-
-
-class Planted:
-    """A pickle that leaves a file when it is opened."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return Path.touch, (self.path,)
 
 
 def test_a_text_network_answers_as_in_transformers_and_its_pickle_stays_closed(
