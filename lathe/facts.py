@@ -72,7 +72,7 @@ class Capabilities(Fact):
 class ModelFacts(Fact):
     """The result of a model's inspection."""
 
-    format: Literal["onnx", "onnx-archive", "pt2"]
+    format: Literal["onnx", "onnx-archive", "pt2", "hugging-face"]
     io: IoSpec
     stats: ModelStats
     capabilities: Capabilities

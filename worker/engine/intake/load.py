@@ -1,6 +1,6 @@
 """From an uploaded file to one model, large tensors mapped and nothing outside it read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -11,7 +11,9 @@ from lathe.errors import CorruptModel, NotAModel, UnsafeArchive, UnsafeExternalD
 from worker.engine.intake.archive import ArchiveDamagedError, ArchiveRefusedError
 from worker.engine.intake.external_data import bring_in, is_external
 from worker.engine.intake.file_kind import FileKind, file_kind
-from worker.engine.intake.pt2.load import exported, is_pt2
+from worker.engine.intake.hugging_face import load as hugging_face
+from worker.engine.intake.hugging_face.folder import is_model_folder
+from worker.engine.intake.pt2 import load as pt2
 from worker.engine.intake.tar_archive import unpack_tar
 from worker.engine.intake.tensors import check_declared, every_tensor
 from worker.engine.intake.text import check_text
@@ -20,12 +22,13 @@ from worker.engine.onnx_file.place import Place
 from worker.engine.onnx_file.read import Skimmed, skim
 from worker.wire import Limits
 
-ModelFormat = Literal["onnx", "onnx-archive", "pt2"]
+ModelFormat = Literal["onnx", "onnx-archive", "pt2", "hugging-face"]
 EXPORT = "export the model with torch.onnx.export(model, args, 'model.onnx', dynamo=True)"
 REMEDY: dict[FileKind, str] = {
     "empty": "the file is empty; upload it again",
     "pickle": f"the file is a Python pickle (.pt, .pth, .pkl), which runs code; {EXPORT}",
-    "safetensors": f"the file is safetensors: weights without a network; {EXPORT}",
+    "safetensors": "the file is safetensors: weights without a network; upload the "
+    "Hugging Face folder that it is from, with its config.json, as one .zip",
     "hdf5": "the file is HDF5 (Keras .h5); convert it with tf2onnx to .onnx",
     "tflite": "the file is a TensorFlow Lite model; convert it with tf2onnx to .onnx",
     "gguf": f"the file is GGUF; {EXPORT}",
@@ -45,7 +48,7 @@ FOREIGN_MEMBERS: tuple[tuple[str, str], ...] = (
     ("data.pkl", f"the archive is a PyTorch checkpoint or TorchScript file; {EXPORT}"),
     ("saved_model.pb", "the archive is a TensorFlow SavedModel; convert it with tf2onnx"),
     ("model.weights.h5", "the archive is a .keras file; convert it with tf2onnx"),
-    ("model.safetensors", f"the archive is a Hugging Face folder; {EXPORT}"),
+    ("model.safetensors", "the archive holds safetensors without a config.json; add it"),
 )
 JUNK = ("__MACOSX/", "._")
 
@@ -110,10 +113,10 @@ def _from_archive(
         if kind == "zip"
         else unpack_tar(upload, folder, limits, gzipped=kind == "tar.gz")
     )
-    form: ModelFormat = "onnx-archive"
-    if is_pt2(files):
-        files, form = exported(files, folder / "exported"), "pt2"
-    found = [name for name in files if name.lower().endswith(".onnx") and not _is_junk(name)]
+    files, form = _as_onnx(
+        {name: place for name, place in files.items() if not _is_junk(name)}, folder
+    )
+    found = _onnx_names(files)
     if not found:
         raise NotAModel(_foreign(list(files)))
     if len(found) > 1:
@@ -125,6 +128,19 @@ def _from_archive(
     bring_in(skimmed.model, str(PurePosixPath(found[0]).parent), files)
     skimmed.map_in()
     return skimmed.model, form
+
+
+def _as_onnx(files: dict[str, Place], folder: Path) -> tuple[dict[str, Place], ModelFormat]:
+    """The members, or the ONNX file that torch makes of a program or a folder of them."""
+    if pt2.is_pt2(files):
+        return pt2.exported(files, folder / "exported"), "pt2"
+    if not _onnx_names(files) and is_model_folder(files):
+        return hugging_face.exported(files, folder / "exported"), "hugging-face"
+    return files, "onnx-archive"
+
+
+def _onnx_names(files: Mapping[str, Place]) -> list[str]:
+    return [name for name in files if name.lower().endswith(".onnx")]
 
 
 def _is_junk(name: str) -> bool:

@@ -17,6 +17,16 @@ BATCH = 2
 LIMITS = Limits(max_bytes=1 << 22, max_members=8)
 
 
+class Planted:
+    """A pickle that leaves a file when it is opened."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self.path,)
+
+
 class Inspect(Protocol):
     def __call__(self, data: bytes, limits: Limits = LIMITS) -> ModelFacts: ...
 

@@ -91,6 +91,8 @@ def _safetensors() -> bytes:
         (b"\xfd7zXZ\0" + bytes(64), "packed with xz"),
         (_zip({"net/data.pkl": b"x"}), "PyTorch checkpoint"),
         (_zip({"net/archive_format": b"pt2"}), "holds 0 programs"),
+        (_zip({"net/model.safetensors": b"x"}), "without a config.json; add it"),
+        (_zip({"net/config.json": b'{"model_type": "bert"}'}), "no weights; add model.safet"),
         (_zip({"train/x.npy": b"x"}), "data set"),
         (_zip({"readme.txt": b"x"}), "no .onnx file"),
         (_zip({"a.onnx": b"x", "b.onnx": b"x"}), "2 .onnx files"),

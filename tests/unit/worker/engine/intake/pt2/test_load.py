@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from lathe.errors import CorruptModel, NotAModel, UnsupportedModel
+from tests.unit.worker.engine.intake.conftest import Planted
 from tests.unit.worker.engine.intake.pt2.conftest import GRAPH, WEIGHTS, Net, Packed
 from worker.engine.intake.load import load_model
 from worker.engine.intake.model import inspect_model
@@ -17,16 +18,6 @@ from worker.engine.intake.pt2 import weights as weights_of
 from worker.engine.onnx_file.read import read_model
 from worker.engine.session import open_session, run
 from worker.wire import Limits
-
-
-class Planted:
-    """A pickle that leaves a file when it is opened."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return Path.touch, (self.path,)
 
 
 def test_a_program_answers_as_torch_does_and_its_examples_stay_closed(

@@ -1,0 +1,149 @@
+"""Which members of an archive are the model: one config.json and the safetensors beside it."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from lathe.errors import CorruptModel, NotAModel, UnsupportedModel
+from worker.engine.intake.archive import CHUNK_BYTES, unpacked
+from worker.engine.onnx_file.place import Place, whole
+
+CONFIG = "config.json"
+IMAGES = "preprocessor_config.json"
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+SAFETENSORS = ".safetensors"
+PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
+MOST_TEXT_BYTES = 16 << 20
+SAVE = "save it with model.save_pretrained(folder), which writes safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFolder:
+    """What the folder says, and where its weights lie.
+
+    `shard_of` names the file of every tensor where an index lists them.
+    """
+
+    config: dict[str, Any]
+    images: dict[str, Any]
+    weights: dict[str, Place]
+    shard_of: dict[str, str] | None
+
+
+def is_model_folder(files: Mapping[str, Place]) -> bool:
+    """Whether a config.json of the archive names a type of model, or lies beside weights."""
+    return any(
+        _weights_beside(files, root) or "model_type" in _json(files, f"{root}{CONFIG}")
+        for root in _roots(files)
+    )
+
+
+def model_folder(files: Mapping[str, Place]) -> ModelFolder:
+    """The archive's one model folder. Raises NotAModel, CorruptModel or UnsupportedModel."""
+    root = _the_root(files)
+    shard_of = _shards(files, root)
+    return ModelFolder(
+        config=_json(files, f"{root}{CONFIG}"),
+        images=_json(files, f"{root}{IMAGES}") if f"{root}{IMAGES}" in files else {},
+        weights={name: files[f"{root}{name}"] for name in _named(files, root, shard_of)},
+        shard_of=shard_of,
+    )
+
+
+def as_file(place: Place, folder: Path, name: str) -> Path:
+    """A file of its own with the place's bytes; the place's own one where that is all of it."""
+    if place == whole(place.path):
+        return place.path
+    return unpacked(folder, name, _pieces(place)).path
+
+
+def _pieces(place: Place) -> Iterator[bytes]:
+    left = place.size_bytes
+    with place.path.open("rb") as file:
+        file.seek(place.offset)
+        while left and (piece := file.read(min(CHUNK_BYTES, left))):
+            left -= len(piece)
+            yield piece
+
+
+def _roots(files: Mapping[str, Place]) -> list[str]:
+    """Where a config.json lies, with a slash behind it; the shallowest first."""
+    found = [name.removesuffix(CONFIG) for name in files if PurePosixPath(name).name == CONFIG]
+    return sorted(found, key=lambda root: (root.count("/"), root))
+
+
+def _weights_beside(files: Mapping[str, Place], root: str) -> list[str]:
+    """Names of safetensors and of pickles in the folder itself."""
+    return [
+        name
+        for name in (full.removeprefix(root) for full in files if full.startswith(root))
+        if "/" not in name and name.endswith((SAFETENSORS, *PICKLES))
+    ]
+
+
+def _the_root(files: Mapping[str, Place]) -> str:
+    """The shallowest folder with a config.json: sentence-transformers puts others below it."""
+    first, *others = _roots(files)
+    if any(other.count("/") == first.count("/") for other in others):
+        raise NotAModel(
+            f"the archive holds {len(others) + 1} folders with a config.json; upload one model "
+            "at a time"
+        )
+    return first
+
+
+def _shards(files: Mapping[str, Place], root: str) -> dict[str, str] | None:
+    if f"{root}{INDEX}" not in files:
+        return None
+    shard_of = _json(files, f"{root}{INDEX}").get("weight_map")
+    if not isinstance(shard_of, dict) or not all(isinstance(n, str) for n in shard_of.values()):
+        raise CorruptModel(f"{INDEX} has no weight_map of tensors to files; {SAVE}")
+    for name in sorted(set(shard_of.values())):
+        if "/" in name or not name.endswith(SAFETENSORS):
+            raise UnsupportedModel(
+                f"{INDEX} names the file {name[:100]!r}; only .safetensors files beside it are "
+                "read"
+            )
+        if f"{root}{name}" not in files:
+            raise CorruptModel(f"the folder lacks {name[:100]!r}, which {INDEX} names; add it")
+    return shard_of
+
+
+def _named(files: Mapping[str, Place], root: str, shard_of: dict[str, str] | None) -> list[str]:
+    """The files to read: those of the index, model.safetensors, or the only one there is."""
+    if shard_of is not None:
+        return sorted(set(shard_of.values()))
+    beside = _weights_beside(files, root)
+    found = [name for name in beside if name.endswith(SAFETENSORS)]
+    if WEIGHTS in found:
+        return [WEIGHTS]
+    if len(found) == 1:
+        return found
+    if found:
+        raise NotAModel(
+            f"the folder holds {len(found)} .safetensors files and no {INDEX}; {SAVE}"
+        )
+    if beside:
+        raise NotAModel(
+            f"the folder's weights are a Python pickle ({beside[0]}), which runs code; {SAVE}"
+        )
+    raise NotAModel(f"the folder has a {CONFIG} and no weights; add {WEIGHTS}, or {SAVE}")
+
+
+def _json(files: Mapping[str, Place], name: str) -> dict[str, Any]:
+    place = files[name]
+    if place.size_bytes > MOST_TEXT_BYTES:
+        raise UnsupportedModel(f"{name!r} has more than {MOST_TEXT_BYTES} bytes; {SAVE}")
+    with place.path.open("rb") as file:
+        file.seek(place.offset)
+        text = file.read(place.size_bytes)
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CorruptModel(f"{name!r} is no JSON ({error}); {SAVE}") from error
+    if not isinstance(said, dict):
+        raise CorruptModel(f"{name!r} holds no JSON object; {SAVE}")
+    return said
