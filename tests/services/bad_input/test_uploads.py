@@ -44,7 +44,7 @@ MODELS: dict[str, tuple[bytes, str, str]] = {  # content, code, what the detail 
     "a bomb of gzip": (
         gzip.compress(tarred(tarfile.SYMTYPE, "x") + bytes(30 * MIB)),
         "unsafe_archive",
-        "pack only the .onnx file",
+        "pack only the model's own files",
     ),
     "half an archive": (zipped(**{"m.onnx": net()})[:-60], "corrupt_model", "upload it again"),
 }  # fmt: skip

@@ -167,7 +167,7 @@ def _archive_errors() -> Iterator[None]:
         yield
     except ArchiveRefusedError as error:
         raise UnsafeArchive(
-            f"the archive is refused: {error}; pack only the .onnx file and its data files"
+            f"the archive is refused: {error}; pack only the model's own files"
         ) from error
     except ArchiveDamagedError as error:
         raise CorruptModel(

@@ -15,6 +15,7 @@ from worker.engine.intake.pt2.program import checked_program, output_names
 from worker.engine.intake.pt2.weights import content, tensors
 from worker.engine.onnx_file.place import Place, whole
 from worker.engine.onnx_file.write import write_model
+from worker.engine.run.refusals import exhausted
 
 FORMAT = "archive_format"
 GRAPHS, WEIGHTS, CONSTANTS = "models/", "data/weights/", "data/constants/"
@@ -45,6 +46,8 @@ def exported(files: Mapping[str, Place], folder: Path) -> dict[str, Place]:
     except Refused:
         raise
     except Exception as error:
+        if exhausted(error) is not None:
+            raise
         said = " ".join(str(error).split())[:SHOWN_ERROR]
         raise UnsupportedModel(
             f"torch cannot export the .pt2 program to ONNX ({type(error).__name__}: {said}); "

@@ -101,3 +101,14 @@ def test_a_text_that_is_far_too_large_is_not_read(
     monkeypatch.setattr(weights_of, "MOST_TEXT_BYTES", len(members[GRAPH]) - 1)
     with pytest.raises(UnsupportedModel, match=r"'net/models/model.json' .* has more than"):
         load_model(packed(members), tmp_path / "a", Limits())
+
+
+def test_a_full_memory_is_not_blamed_on_the_program(
+    members: dict[str, bytes], packed: Packed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(torch.onnx, "export", full)
+    with pytest.raises(RuntimeError, match="allocate memory"):
+        load_model(packed(members), tmp_path / "a", Limits())
