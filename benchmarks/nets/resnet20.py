@@ -6,6 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from benchmarks.nets import export
+
+SIDE = 32
+
 
 class Block(nn.Module):
     """Two 3x3 convolutions and a shortcut that pads channels (option A of He et al. 2016)."""
@@ -58,13 +62,4 @@ def published(data: Path) -> ResNet20:
 
 def save(model: nn.Module, path: Path) -> None:
     """As ONNX: `image` (batch, 3, 32, 32) to `logits` (batch, 10)."""
-    torch.onnx.export(
-        model.eval(),
-        (torch.zeros(2, 3, 32, 32),),
-        dynamo=True,
-        verbose=False,
-        opset_version=18,
-        input_names=["image"],
-        output_names=["logits"],
-        dynamic_shapes=({0: torch.export.Dim("batch")},),
-    ).save(path, external_data=False)
+    export.save(model, path, SIDE)
