@@ -13,7 +13,6 @@ from benchmarks.deep_compression.resnet20 import CROPS
 from benchmarks.deep_compression.steps import Step, Steps
 
 NARROW, WHOLE = "narrow", "whole"
-EPOCHS = 2  # of a recovery
 CONVOLUTIONS = tuple(f"conv{number}.weight" for number in range(1, 6))
 CONNECTED = tuple(f"fc{number}.weight" for number in range(1, 4))
 
@@ -88,7 +87,7 @@ CASES: dict[str, Callable[[Asked], Steps]] = {
     "quantized": quantized,
     "filters": recovered(filters),
     "neurons": recovered(neurons),
-    "svd": recovered(svd),
+    "svd": svd,
     TOGETHER: together,
 }
 
@@ -99,10 +98,10 @@ def pipeline(case: str, asked: Asked) -> Steps:
 
 
 def recovery(*, quick: bool) -> Steps:
-    """Training on the labels of shifted and mirrored images, norms restored meanwhile."""
+    """An epoch on the labels of shifted and mirrored images, norms restored meanwhile."""
     learn: Step = {
         "technique": "train.recover",
-        "epochs": 1 if quick else EPOCHS,
+        "epochs": 1,
         "batch_size": 128,
         "optimizer": {"kind": "adam", "lr": 1e-3},
         "batch_norms": "restore",

@@ -13,8 +13,8 @@ from lathe.facts import Transform
 PIXELS = Transform(scale=1 / 255, mean=(0.5, 0.25), std=(0.25, 0.5))
 
 
-def net(path: Path) -> Path:
-    """Twice the first channel less the second, Relu, then three times that less 9."""
+def net(path: Path, bias: float) -> Path:
+    """Twice the first channel less the second, Relu, then three times that and a bias."""
     nodes = [
         helper.make_node("Conv", ["image", "conv.weight"], ["mixed"]),
         helper.make_node("Relu", ["mixed"], ["open"]),
@@ -24,7 +24,7 @@ def net(path: Path) -> Path:
     weights = {
         "conv.weight": np.array([2, -1], np.float32).reshape(1, 2, 1, 1),
         "fc.weight": np.array([[3]], np.float32),
-        "fc.bias": np.array([-9], np.float32),
+        "fc.bias": np.array([bias], np.float32),
     }
     graph = helper.make_graph(
         nodes,
@@ -38,15 +38,16 @@ def net(path: Path) -> Path:
     return path
 
 
+@pytest.mark.parametrize(("bias", "low", "high"), [(-9, -9.0, 12.0), (5, 0.0, 26.0)])
 def test_a_layer_has_the_least_and_largest_behind_its_relu_and_zero_is_covered(
-    tmp_path: Path,
+    tmp_path: Path, bias: float, low: float, high: float
 ) -> None:
     images = np.array([[1, 4], [5, 3]], np.float32).reshape(2, 2, 1, 1)  # -2 and 7 mixed
-    found = ranges(net(tmp_path / "net.onnx"), images, PIXELS)
+    found = ranges(net(tmp_path / "net.onnx", bias), images, PIXELS)
     assert found == [
         {"of": "image", "low": -2.0, "high": 2.0},  # (0 - 0.5) / 0.25, (1 - 0.5) / 0.25
         {"of": "conv.weight", "low": 0.0, "high": 7.0},
-        {"of": "fc.weight", "low": -9.0, "high": 12.0},
+        {"of": "fc.weight", "low": low, "high": high},
     ]
 
 
