@@ -137,6 +137,10 @@ bench-slim: .venv/.bench  ## ResNet-20 and -56 at half the work, and int8 on top
 bench-aware: .venv/.bench  ## ResNet-20 in 8, 4 and 2 bits, rounded and trained, over HTTP (needs DATA=folder; ARGS=--only 2/trained).
 	$(BIN)/python -m benchmarks.quantize_aware --data "$(DATA)" $(ARGS)
 
+.PHONY: bench-alexnet
+bench-alexnet: .venv/.bench  ## AlexNet: integers, filters, neurons, SVD, each alone and together, over HTTP (needs DATA=folder; ARGS=--only narrow/together).
+	$(BIN)/python -m benchmarks.alexnet --data "$(DATA)" $(ARGS)
+
 .PHONY: bench-minilm
 bench-minilm: .venv/.bench  ## all-MiniLM-L6-v2 on STS-B, dynamic int8 and 4 bits, over HTTP (needs DATA=folder).
 	$(BIN)/python -m benchmarks.minilm --data "$(DATA)"

@@ -1,18 +1,20 @@
-"""Batches of MNIST for the training of baselines, changed by the engine's own augmentation."""
+"""Batches of images for the training of baselines, changed by the engine's own
+augmentation."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from benchmarks.deep_compression.mnist import Mnist, normalised
 from lathe.techniques.augment import Augment, Elastic
 from worker.engine.train.augmentation import Augmentation
+from worker.engine.train.hold_out import HoldOut
+from worker.engine.train.warp import Size
 
-SIZE = (28, 28)
 STRONG = Augment(
     rotate_degrees=9, scale=0.09, shift_pixels=1.6, elastic=Elastic(sigma_pixels=1.1)
 )
@@ -29,15 +31,35 @@ class Batch:
     labels: torch.Tensor
 
 
+class Pictures(Protocol):
+    """Train images and how a model sees them."""
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """(n,) the class of each."""
+
+    @property
+    def frame(self) -> Size:
+        """Height and width."""
+
+    def rows(self, seed: int) -> HoldOut:
+        """Who learns and who judges under `seed`."""
+
+    def shown(self, rows: NDArray[np.int64]) -> torch.Tensor:
+        """(len(rows), channels, height, width) float32, as the model takes them."""
+
+
 class Images:
     """The learning part of the train images under a seed, `size` at a time. `own` tells
     apart what several learners of one seed see."""
 
-    def __init__(self, mnist: Mnist, seed: int, spec: Augment, size: int, *, own: int) -> None:
-        self.mnist, self.parts, self.size = mnist, mnist.rows(seed), size
+    def __init__(
+        self, of: Pictures, seed: int, spec: Augment, size: int, *, own: int = 0
+    ) -> None:
+        self.of, self.parts, self.size = of, of.rows(seed), size
         self.seed = 100 * seed + own
         self.augmentation = Augmentation(
-            spec, len(mnist.images), self.seed, images=("image",), frame=SIZE
+            spec, len(of.labels), self.seed, images=("image",), frame=of.frame
         )
 
     @property
@@ -65,9 +87,9 @@ class Images:
         for start in range(0, len(rows), self.size):
             piece = rows[start : start + self.size]
             places = piece % self.augmentation.count
-            shown = {"image": normalised(self.mnist.images[places])}
+            shown = {"image": self.of.shown(places)}
             changed = self.augmentation.change(shown, piece)["image"]
-            yield Batch(piece, changed, torch.from_numpy(self.mnist.labels[places]))
+            yield Batch(piece, changed, torch.from_numpy(self.of.labels[places]))
 
     @torch.no_grad()
     def held_out_error(self, model: nn.Module) -> float:
@@ -76,6 +98,6 @@ class Images:
         held, wrong = self.parts.held, 0
         for start in range(0, len(held), JUDGED_TOGETHER):
             rows = held[start : start + JUDGED_TOGETHER]
-            answers = model(normalised(self.mnist.images[rows])).argmax(1).numpy()
-            wrong += int((answers != self.mnist.labels[rows]).sum())
+            answers = model(self.of.shown(rows)).argmax(1).numpy()
+            wrong += int((answers != self.of.labels[rows]).sum())
         return 100 * wrong / len(held)

@@ -42,9 +42,18 @@ class Mnist:
             arrays["test/label"].astype(np.int64),
         )
 
+    @property
+    def frame(self) -> tuple[int, int]:
+        """Height and width of an image."""
+        return self.images.shape[2], self.images.shape[3]
+
     def rows(self, seed: int) -> HoldOut:
         """Who learns and who judges under `seed`."""
         return hold_out(len(self.images), HOLD_OUT, seed)
+
+    def shown(self, rows: NDArray[np.int64]) -> torch.Tensor:
+        """These train images, (len(rows), 1, 28, 28) float32, as PIXELS makes them."""
+        return normalised(self.images[rows])
 
     def write(self, path: Path) -> None:
         """The data set that a job reads, as .npz."""

@@ -53,13 +53,13 @@ def ask_teachers(data: Path, out: Path, name: str, seed: int, copies: int) -> fl
         teachers.append(model.to(memory_format=torch.channels_last).eval())
     mild = MILD.model_copy(update={"copies": copies})
     images = Images(Mnist.read(data), seed, mild, 500, own=0)
-    answers = np.zeros((1 + copies, len(images.mnist.images), 10), np.float16)
+    answers = np.zeros((1 + copies, len(images.of.labels), 10), np.float16)
     for copy in range(1 + copies):
         for batch in images.copy(copy):
             shown = batch.images.to(memory_format=torch.channels_last)
             with torch.autocast("cpu", torch.bfloat16):
                 said = torch.stack([model(shown).float() for model in teachers]).mean(0)
-            answers[copy, batch.rows % len(images.mnist.images)] = said.numpy()
+            answers[copy, batch.rows % len(images.of.labels)] = said.numpy()
         print(f"seed {seed} teachers asked about copy {copy}/{copies}", flush=True)
     np.save(out / f"{name}.npy", answers)
     return float(len(answers) * len(images.parts.train))

@@ -7,6 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from benchmarks.nets import export
+
+SIDE = 32
 FILES = {20: "resnet20-12fca82f.th", 56: "resnet56-4bfd9763.th"}
 
 
@@ -70,13 +73,4 @@ def published(data: Path, layers: Literal[20, 56] = 20) -> ResNet:
 
 def save(model: nn.Module, path: Path) -> None:
     """As ONNX: `image` (batch, 3, 32, 32) to `logits` (batch, 10)."""
-    torch.onnx.export(
-        model.eval(),
-        (torch.zeros(2, 3, 32, 32),),
-        dynamo=True,
-        verbose=False,
-        opset_version=18,
-        input_names=["image"],
-        output_names=["logits"],
-        dynamic_shapes=({0: torch.export.Dim("batch")},),
-    ).save(path, external_data=False)
+    export.save(model, path, SIDE)

@@ -31,11 +31,13 @@ class MetricRow:
 
 @dataclass(frozen=True, slots=True)
 class CandidateRow:
-    """One candidate among several; `size` is that of the packed file where there is one."""
+    """The baseline or one of several candidates; `size` is that of the packed file where
+    there is one."""
 
     id: str
     best: bool
     size: str
+    macs: str
     latency: str
     score: str
     realised: str
@@ -109,7 +111,8 @@ def metric_rows(baseline: Candidate, candidate: Candidate) -> list[MetricRow]:
 
 
 def candidate_rows(report: Report) -> list[CandidateRow]:
-    """Every candidate in step order, with what the verdict looked at."""
+    """The baseline, then every candidate in step order, with what the verdict looked at: what
+    a step bought is what tells its row from the one above."""
     metric = report.spec.task.measured[0] if report.spec.task else None
     met = {True: "all hold", False: "missed", None: "—"}
     return [
@@ -119,12 +122,15 @@ def candidate_rows(report: Report) -> list[CandidateRow]:
             size=figures.size(candidate.packed.size_bytes)
             if candidate.packed
             else _cell(candidate, "size_bytes"),
+            macs=_cell(candidate, "macs"),
             latency=_cell(candidate, "latency_ms"),
             score=_cell(candidate, metric) if metric else "—",
-            realised=candidate.realised.replace("_", " "),
+            realised="—"
+            if candidate is report.baseline
+            else candidate.realised.replace("_", " "),
             limits=met[candidate.constraints_met],
         )
-        for candidate in report.candidates
+        for candidate in (report.baseline, *report.candidates)
     ]
 
 

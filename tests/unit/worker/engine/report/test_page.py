@@ -282,6 +282,32 @@ def test_a_packed_file_leads_and_its_tensors_are_listed() -> None:
     assert "b raw 12 B \N{RIGHTWARDS ARROW} 12 B" in words
 
 
+def test_each_step_stands_below_what_it_began_with() -> None:
+    bare = report(spec())
+    int8 = bare.candidates[0]
+    macs = Measurement(metric="macs", value=2_500_000, unit="")
+    slim = Candidate(
+        id="slim",
+        file="c.onnx",
+        sha256="c" * 64,
+        measurements=(*measurements(2048, 2, 0.895), macs),
+    )
+    slim = judged(bare.spec, bare.baseline, slim)
+    html = page(bare.model_copy(update={"candidates": (slim, int8)}))
+    table = html[html.index("After step") :]
+    rows = re.findall(r"<tr>(.*?)</tr>", table[: table.index("</table>")], re.DOTALL)
+    cells = [" ".join(re.sub(r"<[^>]+>", " ", row).split()) for row in rows]
+    assert cells == [
+        "baseline 4.00 KiB — 3.00 ms 90.00 % — —",
+        "slim 2.00 KiB 2,500,000 2.00 ms 89.50 % unmeasured all hold",
+        "int8 best 1.00 KiB — 1.50 ms 88.00 % smaller and faster missed",
+    ]
+
+
+def test_one_candidate_needs_no_table_of_steps() -> None:
+    assert "After step" not in page(report(spec()))
+
+
 def test_a_report_without_task_benchmark_and_layers_is_still_a_page() -> None:
     job = spec(task=None, benchmark=None, constraints=[])
     bare = report(job)

@@ -1,0 +1,1 @@
+"""AlexNet through HTTP: what each technique, and each step of all together, bought."""
