@@ -28,7 +28,7 @@ CASES = tuple(f"{layers}/{way}" for layers in LAYERS for way in WAYS)
 MOST_SEEN = 150_000
 LESSONS: Mapping[int, Step] = {  # the deeper one has lost less by then, and learns less
     20: {"epochs": 3, "optimizer": {"kind": "adam", "lr": 1e-3}},
-    56: {"epochs": 2, "max_samples": 12_000, "optimizer": {"kind": "adam", "lr": 5e-4}},
+    56: {"epochs": 3, "max_samples": 20_000, "optimizer": {"kind": "adam", "lr": 1e-3}},
 }
 POINTS_LOST = {20: 2.0, 56: 1.5}
 HALF, SMALLER, AS_FAST = 0.5, 6.0, 1.05
