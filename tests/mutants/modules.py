@@ -46,6 +46,8 @@ TUNING: dict[str, dict[str, str]] = {
         ("GRID", "REFINEMENTS", "BISECTIONS"), "how closely a zero and a minimum are looked for"
     ),
     "layerwise/feedback": {"BLOCK": "how many columns are brought up to date at once"},
+    "prune/lamp": dict.fromkeys(("BINS", "ROUNDS"), "room for all bins, and halvings enough"),
+    "quantize/static/equalize": dict.fromkeys(("ROUNDS", "STILL"), "when a chain is done"),
     "share/kmeans": dict.fromkeys(
         ("EXACT_WEIGHTS", "BINS"), "how many weights are counted in bins, and room for the bins"
     ),

@@ -43,7 +43,7 @@ def test_zeros_take_nothing() -> None:
 def test_a_gap_of_more_than_255_is_bridged_too() -> None:
     codes = np.zeros((1, 301), np.int32)
     codes[0, 300] = 5
-    # 8 bits: gaps 255 and 44, values 0 and 5: 2 bits + 2 * 12 each, and 9 fillers of 31 are more
+    # 8 bits: gaps 255 and 44, values 0 and 5: 2 bits + 2 * 12 each; 9 fillers of 31 are more
     assert huffman_bytes(codes) == -(-52 // 8)
 
 
