@@ -19,7 +19,7 @@ from itertools import islice
 from tests.mutants.modules import ROOT, Module, modules
 from tests.mutants.mutations import mutations
 from tests.mutants.record import Record, digest, fates_so_far, keep, records, store
-from tests.mutants.trial import fate, limit_of, now
+from tests.mutants.trial import apart, fate, limit_of, load_before, now
 
 TARGET = 0.9
 say = sys.stdout.write
@@ -32,7 +32,8 @@ def main() -> int:
     for module in [] if options.table else chosen:
         known = records().get(str(module.source))
         if known is None or known.digest != digest(module):
-            _run(module, options.most)
+            with apart() as process:
+                process.submit(_run, module, options.most).result()
     return _table(chosen, whole=not options.only)
 
 
@@ -55,6 +56,8 @@ def _run(module: Module, most: int | None) -> None:
     every = list(mutations(source.read_text(), module.tuning))
     fates = fates_so_far(module, state)
     left = [mutant for mutant in every if mutant.key not in fates]
+    if left:
+        load_before(module.dotted, module.tests)
     limit_s = _limit(module) if left else 0
     for mutant in islice(left, most):
         fates[mutant.key], took_s = fate(

@@ -43,6 +43,12 @@ OTHER_TESTS = {
     "train/imitation": ("train/test_objective", "train/test_distill"),
 }
 TUNING: dict[str, dict[str, str]] = {
+    "decompose/vbmf": dict.fromkeys(
+        ("GRID", "REFINEMENTS", "BISECTIONS"), "how closely a zero and a minimum are looked for"
+    ),
+    "layerwise/feedback": {"BLOCK": "how many columns are brought up to date at once"},
+    "prune/lamp": dict.fromkeys(("BINS", "ROUNDS"), "room for all bins, and halvings enough"),
+    "quantize/static/equalize": dict.fromkeys(("ROUNDS", "STILL"), "when a chain is done"),
     "share/kmeans": dict.fromkeys(
         ("EXACT_WEIGHTS", "BINS"), "how many weights are counted in bins, and room for the bins"
     ),

@@ -37,6 +37,7 @@ def vbmf_rank(singular_values: Doubles, rows: int, columns: int) -> int:
     values = np.sort(singular_values)[::-1][:short]
     if not values.any():
         return 0
+    values = np.maximum(values, values[0] * np.finfo(np.float64).eps)  # a zero is rounding
     alpha = short / long
     least = _threshold(alpha)
     variance = _noise_variance(values, short, long, least)
@@ -63,7 +64,7 @@ def _noise_variance(values: Doubles, short: int, long: int, least: float) -> flo
     """The s2 in its bounds that makes Omega least; `values` (short,) descending."""
     energy = values**2
     alpha = short / long
-    most_kept = min(int(np.ceil(short / (1 + alpha))) - 1, short - 1)
+    most_kept = int(np.ceil(short / (1 + alpha))) - 1
     rest = energy[most_kept:]
     low = max(energy[most_kept] / (long * least), rest.mean() / long)
     high = energy.mean() / long
@@ -82,8 +83,7 @@ def _noise_variance(values: Doubles, short: int, long: int, least: float) -> flo
 
 
 def _omega(x: Doubles, alpha: float, least: float) -> float:
-    """`x` (short,): squared singular values over M s2; a zero counts as the smallest float."""
-    x = np.maximum(x, np.finfo(np.float64).tiny)
+    """`x` (short,): squared singular values over M s2, none of them 0."""
     signal = x[x > least]
     apart = signal - (1 + alpha)
     tau = (apart + np.sqrt(apart**2 - 4 * alpha)) / 2

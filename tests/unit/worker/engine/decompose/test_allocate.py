@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from worker.engine.decompose.allocate import Offers, allocate, hull
+from worker.engine.decompose.allocate import Offers, allocate, hull, steps_by_slope
 
 
 def offers(full: int, *pairs: tuple[int, float]) -> Offers:
@@ -20,6 +20,47 @@ SHORT = offers(40, (30, 0.07), (10, 0.5))
 def test_the_hull_leaves_out_what_costs_more_for_what_it_loses() -> None:
     # 70 loses 0.25, above the line from 80 (0.1) to 60 (0.3); 90 loses more than 80 does
     assert [int(LONG.costs[k]) for k in hull(LONG)] in ([80, 60, 50, 20], [80, 50, 20])
+
+
+def test_a_point_on_the_line_between_two_is_no_corner() -> None:
+    # from (40, 0): 1 is lost for 10, again 1 for 10, then 2 for 10
+    assert hull(offers(40, (30, 1.0), (20, 2.0), (10, 4.0))) == [1, 2]
+
+
+def test_a_hull_begins_at_the_layer_as_it_is() -> None:
+    # (100, 0) to 90 loses 0.02 a unit and from there to 50 less: 90 lies above the line
+    assert hull(offers(100, (90, 0.2), (50, 0.3))) == [1]
+
+
+def test_a_saving_that_is_little_dearer_than_the_one_before_is_a_corner_too() -> None:
+    # losses a unit: 0.1, 0.2, 0.4, 0.45
+    assert hull(offers(100, (60, 11.5), (70, 7.0), (80, 3.0), (90, 1.0))) == [3, 2, 1, 0]
+
+
+def test_a_cheap_offer_may_take_the_place_of_several_dear_ones() -> None:
+    # losses a unit: 0.1, 0.2, 0.4, 0.5, 0.125; without 60 the last is 5.5/14 < 0.4, without
+    # 70 too it is 9.5/24 > 0.2
+    sagging = offers(100, (56, 12.5), (60, 12.0), (70, 7.0), (80, 3.0), (90, 1.0))
+    assert hull(sagging) == [4, 3, 0]
+
+
+def test_of_two_offers_that_are_the_same_one_is_on_the_hull() -> None:
+    assert len(hull(offers(100, (50, 0.25), (50, 0.25), (60, 0.25)))) == 1
+
+
+def test_the_steps_of_all_layers_come_in_the_order_of_loss_per_saving() -> None:
+    wide = offers(100, (20, 1.5), (50, 0.5), (75, 0.125))
+    narrow = offers(40, (30, 0.07), (10, 0.5))
+    steps = steps_by_slope([wide, narrow])
+    assert [(step.layer, step.place, step.offer) for step in steps] == [
+        (0, 0, 2),
+        (1, 0, 0),
+        (0, 1, 1),
+        (1, 1, 1),
+        (0, 2, 0),
+    ]
+    slopes = [0.125 / 25, 0.07 / 10, 0.375 / 25, 0.43 / 20, 1.0 / 30]
+    assert [step.slope for step in steps] == pytest.approx(slopes)
 
 
 @pytest.mark.parametrize(

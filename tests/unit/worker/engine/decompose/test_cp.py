@@ -62,3 +62,10 @@ def test_a_kernel_of_zeros_loses_nothing() -> None:
     assert found.energy == 1
     assert np.isfinite(found.factors[0]).all()
     assert whole(found.factors) == pytest.approx(0, abs=1e-12)
+
+
+def test_the_energy_is_a_fraction_of_the_smallest_kernel_too() -> None:
+    kernel = random_sum(3)
+    faint, loud = fit(kernel / 100, 2, 10, seed=0), fit(kernel, 2, 10, seed=0)
+    assert faint.energy == pytest.approx(loud.energy, rel=1e-6)
+    assert loud.energy < 0.99

@@ -82,3 +82,13 @@ def test_weights_that_are_zero_stay_so() -> None:
 def test_the_gram_of_many_blocks_is_that_of_the_whole() -> None:
     wide = some(1, 3, 100_000)
     assert gram(wide)[0] == pytest.approx(wide[0].astype(np.float64) @ wide[0].T, rel=1e-9)
+
+
+def test_singular_values_below_one_are_shared_by_both_factors_too() -> None:
+    faint = WIDE / 4  # singular values 3/4 and 1/4
+    found = basis(faint)
+    assert found.kept == pytest.approx(np.array([0.9, 1]))
+    first, second = factors(faint, found, 2)
+    for place, value in enumerate((0.75, 0.25)):
+        assert np.square(first[0, place]).sum() == pytest.approx(value)
+        assert np.square(second[0, :, place]).sum() == pytest.approx(value)

@@ -47,3 +47,19 @@ def test_a_kernel_of_zeros_loses_nothing() -> None:
     nothing = np.zeros((3, 2, 4), np.float32)
     assert kept(nothing, bases(nothing)).tolist() == [[1, 1]] * 3
     assert factors(nothing, bases(nothing), (1, 1), 2)[3] == 1
+
+
+def test_singular_values_come_in_squares_the_largest_first() -> None:
+    kernel = np.zeros((3, 2, 1), np.float32)
+    kernel[2, 0, 0], kernel[0, 1, 0] = 0.5, 3
+    found = bases(kernel)
+    assert found.output_energies == pytest.approx([9, 0.25, 0])
+    assert found.input_energies == pytest.approx([9, 0.25])
+
+
+def test_what_is_kept_is_a_fraction_of_the_smallest_kernel_too() -> None:
+    kernel = some(4, 3, 5, seed=7)
+    faint = kernel / 100
+    assert kept(faint, bases(faint)) == pytest.approx(kept(kernel, bases(kernel)), rel=1e-4)
+    *_, energy = factors(faint, bases(faint), (2, 1), 0)
+    assert energy == pytest.approx(kept(kernel, bases(kernel))[1, 0], rel=1e-4)

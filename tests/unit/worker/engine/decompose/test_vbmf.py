@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from worker.engine.decompose.vbmf import _noise_variance, _threshold, vbmf_rank
+from worker.engine.decompose.vbmf import _noise_variance, _omega, _threshold, vbmf_rank
 
 
 def noisy(rows: int, columns: int, rank: int, noise: float) -> np.ndarray:  # type: ignore[type-arg]
@@ -43,3 +43,24 @@ def test_noise_alone_and_nothing_at_all_have_no_rank() -> None:
 def test_a_matrix_without_noise_keeps_its_rank() -> None:
     values = np.linalg.svd(noisy(20, 50, 3, 0.0), compute_uv=False)
     assert vbmf_rank(values, 20, 50) == 3
+
+
+def test_the_free_energy_of_one_value_above_the_threshold() -> None:
+    # alpha 1/2 and tau 2 belong to x = (1 + 2) (1 + 1/4); one on the threshold is noise
+    x, least = np.array([3.75, 3.5, 0.5]), 3.5
+    noise = 3.75 - np.log(3.75) + 3.5 - np.log(3.5) + 0.5 - np.log(0.5)
+    gain = np.log(2 + 1) + 0.5 * np.log(2 / 0.5 + 1) - 2
+    assert _omega(x, 0.5, least) == pytest.approx(noise + gain, rel=1e-12)
+
+
+def test_without_a_signal_the_noise_is_the_mean_square() -> None:
+    # 9 + 4 + 1 of 3 x 4 numbers
+    variance = _noise_variance(np.array([3.0, 2.0, 1.0]), 3, 4, _threshold(3 / 4))
+    assert variance == pytest.approx(14 / 12, rel=1e-6)
+
+
+def test_a_square_matrix_without_noise_keeps_fewer_than_half_of_its_values() -> None:
+    four = np.array([8.0] * 4 + [0.0] * 6)
+    assert vbmf_rank(four, 10, 10) == 4  # at most ceil(10 / 2) - 1
+    five = np.array([8.0] * 5 + [1e-6] * 5)
+    assert vbmf_rank(five, 10, 10) == 0  # as much noise as signal: all of it is noise

@@ -8,7 +8,12 @@ from worker.engine.encode.huffman import code_lengths, huffman_bytes
 
 @pytest.mark.parametrize(
     ("counts", "lengths"),
-    [([7], [1]), ([5, 2, 1], [1, 2, 2]), ([1, 1, 2, 3, 5], [4, 4, 3, 2, 1])],
+    [
+        ([7], [1]),
+        ([5, 2, 1], [1, 2, 2]),
+        ([1, 1, 2, 3, 5], [4, 4, 3, 2, 1]),
+        ([3, 3, 4, 5], [2, 2, 2, 2]),  # 3 + 3 is more than 4 or 5
+    ],
 )
 def test_rare_symbols_get_long_codes(counts: list[int], lengths: list[int]) -> None:
     assert code_lengths(np.array(counts)).tolist() == lengths
@@ -33,3 +38,22 @@ def test_a_long_gap_is_bridged_or_has_wider_symbols() -> None:
 
 def test_zeros_take_nothing() -> None:
     assert huffman_bytes(np.zeros((5, 5), np.int32)) == 0
+
+
+def test_a_gap_of_more_than_255_is_bridged_too() -> None:
+    codes = np.zeros((1, 301), np.int32)
+    codes[0, 300] = 5
+    # 8 bits: gaps 255 and 44, values 0 and 5: 2 bits + 2 * 12 each; 9 fillers of 31 are more
+    assert huffman_bytes(codes) == -(-52 // 8)
+
+
+def test_a_bridge_and_what_is_left_of_a_gap_are_symbols_like_other_gaps() -> None:
+    codes = np.zeros((1, 513), np.int32)
+    codes[0, [255, 512]] = 5
+    # 8 bits: gap 255, then 256 as a bridge of 255 and 0: 3 bits + 2 * 12, values 3 + 2 * 12
+    assert huffman_bytes(codes) == -(-54 // 8)
+
+
+def test_a_value_of_more_than_seven_bits_takes_two_bytes_in_the_table() -> None:
+    # gap 0: 1 bit + 9; 200: 1 bit + 16 + 4
+    assert huffman_bytes(np.array([[200]], np.int32)) == -(-31 // 8)

@@ -50,3 +50,8 @@ def test_zeros_that_have_to_stay_do() -> None:
     kept = np.array([[False, True]])
     # all of the first weight is lost; the second takes half of it: 1.2 + 0.6
     assert fed_back(np.array([[1.2, 1.2]], np.float32), upper, 1.0, kept).tolist() == [[0, 2]]
+
+
+def test_damping_is_a_part_of_small_moments_too() -> None:
+    damped = factor(np.array([[0.02, 0.01], [0.01, 0.02]]), 0.5)
+    assert damped.T @ damped == pytest.approx(np.linalg.inv([[0.03, 0.01], [0.01, 0.03]]))

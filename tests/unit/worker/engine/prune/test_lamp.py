@@ -1,6 +1,8 @@
 import numpy as np
+import pytest
+import torch
 
-from worker.engine.prune.lamp import losses
+from worker.engine.prune.lamp import comparable, losses
 
 
 def test_a_layer_loses_by_its_weights_share_of_the_energy_that_would_be_left() -> None:
@@ -41,3 +43,27 @@ def test_zeros_alone_count_as_fallen() -> None:
     parts = [lambda: [np.zeros(3, np.float32)], lambda: [np.float32([1, 2])]]
     assert losses(parts, 3) == [3, 0]
     assert losses(parts, 5) == [3, 1]
+
+
+def test_scores_come_in_the_order_of_the_weights() -> None:
+    # 3, 4, 12: 9/169, 16/160, 144/144
+    assert comparable(torch.tensor([4.0, 3.0, 12.0])).tolist() == pytest.approx(
+        [0.1, 9 / 169, 1]
+    )
+    assert comparable(torch.zeros(2)).tolist() == [0, 0]
+
+
+def test_of_the_zeros_as_many_fall_as_should() -> None:
+    parts = [lambda: [np.zeros(3, np.float32)], lambda: [np.float32([1, 2])]]
+    assert losses(parts, 2) == [2, 0]
+
+
+def test_of_equal_scores_in_several_tensors_the_first_ones_fall() -> None:
+    parts = [lambda: [np.float32([3, 4, 12])]] * 3
+    assert losses(parts, 5) == [2, 2, 1]
+
+
+def test_weights_that_differ_by_a_128th_are_told_apart() -> None:
+    # 1 / 2.0157 = 0.4961 and 3.9996 / 8.0313 = 0.4980; one bin of both would be 0.5
+    layers = [np.float32([1, 1 + 2.0**-7]), np.float32([1.9999, 2.0079])]
+    assert losses([lambda sizes=sizes: [sizes] for sizes in layers], 1) == [1, 0]

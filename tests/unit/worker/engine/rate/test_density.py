@@ -50,3 +50,13 @@ def test_pixels_borrow_from_their_neighbours() -> None:
     middle = (2 + 0.5 * 2 / 9) / 1.5
     assert p[0, 0].item() == pytest.approx(1.3 * (corner + 0.3) / 3)
     assert p[0, 4].item() == pytest.approx(1.3 * (middle + 0.3) / 3)
+
+
+def test_planes_borrow_nothing_from_each_other() -> None:
+    # two planes of 1x2 pixels; the first pixel of the first is read by both rows
+    code = torch.zeros(2, 4)
+    code[:, 0] = 1
+    p = densities(code, image=(1, 2))[0].tolist()
+    columns = [(2 + 0.5 * 1) / 1.5, (0 + 0.5 * 1) / 1.5, 0, 0]
+    wanted = [1.3 * (column + 0.3) / 3 for column in columns]
+    assert p == pytest.approx(wanted)

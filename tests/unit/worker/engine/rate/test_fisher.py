@@ -1,5 +1,7 @@
 """Diagonal curvature against what can be worked out."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -62,3 +64,19 @@ def test_a_weight_that_reaches_no_output_does_not_matter() -> None:
     )
     assert found[1].tolist() == [0.0, 0.0]
     assert found[0].item() > 0
+
+
+def test_the_squares_of_batches_are_divided_by_their_examples() -> None:
+    weight = nn.Parameter(torch.tensor([[0.5]]))
+    batches = [torch.full((2, 1), 3.0), torch.full((1, 1), 3.0)]
+    # a log-likelihood w x: gradients 3 + 3 and 3, over 3 examples
+    (found,) = fisher([weight], (x @ weight for x in batches), torch.sum)
+    assert found.item() == pytest.approx((36 + 9) / 3)
+    (alone,) = fisher([weight], (x @ weight for x in batches[1:]), torch.sum)
+    assert alone.item() == pytest.approx(9)
+
+
+def test_the_positions_of_a_dense_answer_count_as_one_example() -> None:
+    # every class of 3 has log p = -log 3, at 4 positions of 2 examples; over the root of 4
+    said = drawn_class(torch.zeros(2, 3, 4), 1, drawn())
+    assert said.item() == pytest.approx(-2 * 4 * math.log(3) / 2)

@@ -3,14 +3,14 @@
 import numpy as np
 import torch
 
-from worker.engine.rate.grid import SMALLEST_STEP, coarse, codes, values
+from worker.engine.rate.grid import coarse, codes, values
 
 
 def test_a_step_becomes_the_next_number_with_eight_bits_of_mantissa() -> None:
     # 0.1 = 1.6 / 16; eighths of a 128th: 1.6 * 128 = 204.8 -> 205, so 205 / 2048
     assert coarse(0.1) == 205 / 2048
     assert coarse(0.25) == 0.25
-    assert coarse(1e-60) == SMALLEST_STEP
+    assert coarse(1e-60) == 2.0**-126  # the smallest normal number
 
 
 def test_codes_round_to_even_and_stop_at_the_most() -> None:

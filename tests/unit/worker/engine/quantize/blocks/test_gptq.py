@@ -61,3 +61,11 @@ def test_outputs_lose_less_than_by_rounding_to_nearest() -> None:
     nearest = rounded(weight, first_scales(weight, ASYMMETRIC, 8)).values - weight
     better = gptq(weight, moments, 0.01, None, ASYMMETRIC, 8).values - weight
     assert np.vdot(better @ moments, better) < 0.6 * np.vdot(nearest @ moments, nearest)
+
+
+def test_what_is_lost_is_taken_in_weights_and_not_in_steps() -> None:
+    moments = np.array([[2.0, 1.0], [1.0, 2.0]])
+    scales = Scales(ASYMMETRIC, 2, np.float32([[0.5]]), np.float32([[4.0]]))
+    # 0.7 becomes 0.5, half of the 0.2 goes to the neighbour: 0.3 rounds to 0.5
+    found = gptq(np.float32([[0.7, 0.2]]), moments, 1e-9, scales, ASYMMETRIC, 2)
+    assert found.values.tolist() == [[0.5, 0.5]]

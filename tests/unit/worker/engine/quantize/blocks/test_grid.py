@@ -45,6 +45,8 @@ def test_the_furthest_weight_of_a_symmetric_grid_lies_on_the_level_without_count
     found = rounded(weight, scales)
     assert found.codes.tolist() == [[4, 6, 0, 3], [4, 0, 6, 5]]
     assert found.values.tolist() == [[0, -3, 6, 1.5], [0, -6, 3, 1.5]]
+    both = first_scales(floats([-3, 3]), Levels(3, symmetric=True), 2)
+    assert both.scale.tolist() == [[-0.75]]  # of two as far the positive one
 
 
 def test_every_block_of_columns_has_its_own_scale_and_the_last_one_may_be_short() -> None:
@@ -58,6 +60,8 @@ def test_every_block_of_columns_has_its_own_scale_and_the_last_one_may_be_short(
 def test_scales_are_bfloat16_numbers_that_clip_nothing() -> None:
     given = np.array([1.001, -1.001, 1.5, 0, 1e-42], np.float32)
     assert away_from_zero(given).tolist() == [1.0078125, -1.0078125, 1.5, 1, 1]
+    smallest = np.array([2.0**-126], np.float32)
+    assert away_from_zero(smallest).tolist() == smallest.tolist()
     given = np.array([1.001, -1.005, 1.5, 0], np.float32)
     assert to_bfloat16(given).tolist() == [1, -1.0078125, 1.5, 1]
 
@@ -91,3 +95,18 @@ def test_the_values_are_those_of_each_columns_block() -> None:
 def test_equal_values_are_stored_once() -> None:
     assert one_if_equal(floats([2, 2], [2, 2])).tolist() == [[2]]
     assert one_if_equal(floats([2, 2], [2, 3])).shape == (2, 2)
+    assert one_if_equal(floats([5])).tolist() == [[5]]
+
+
+def test_the_last_block_is_filled_up_with_codes_of_its_zero() -> None:
+    scales = Scales(Levels(2, symmetric=False), 4, floats([1, 1, 1]), floats([0, 1, 3]))
+    codes = np.array([[1, 2, 3, 1, 2, 0, 1, 3, 2]], np.uint8)
+    wanted = [[[1, 2, 3, 1], [2, 0, 1, 3], [2, 3, 3, 3]]]
+    assert Quantized(codes, scales).in_blocks(4).tolist() == wanted
+    assert Quantized(codes[:, :8], scales).in_blocks(4).tolist() == [wanted[0][:2]]
+
+
+def test_half_way_between_two_bfloat16_numbers_goes_up_and_what_is_below_down() -> None:
+    half = np.float32(1 + 2.0**-8)
+    below = np.nextafter(half, np.float32(0))
+    assert to_bfloat16(np.array([half, below])).tolist() == [1 + 2.0**-7, 1]

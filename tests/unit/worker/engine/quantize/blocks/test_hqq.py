@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from worker.engine.quantize.blocks.grid import Levels, first_scales, rounded
-from worker.engine.quantize.blocks.hqq import half_quadratic
+from worker.engine.quantize.blocks.grid import Levels, Scales, first_scales, rounded
+from worker.engine.quantize.blocks.hqq import _solved, half_quadratic
 
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
@@ -60,3 +60,44 @@ def test_padding_has_no_say() -> None:
     padded = half_quadratic(weight, first_scales(weight, levels, 16), 0.7, 20)
     assert np.allclose(padded.scale, alone.scale)
     assert np.array_equal(padded.zero, alone.zero)
+
+
+def of_block(*numbers: float) -> Floats:
+    return np.array([[numbers]], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("symmetric", "codes", "target", "zero", "wanted"),
+    [
+        # offsets 2 - 1, 3 - 2.4, 1 - 0: 1; then (1 0.5 + 2 1.2) / 5 = 0.58
+        (False, (2, 3, 1), (0.5, 1.2, 0), 0, (1, 148 / 256)),
+        # (1.2 + 0.4) / 2 = 0.8 about the zero point as it is
+        (True, (2, 3, 1), (0.5, 1.2, -0.4), 2, (2, 205 / 256)),
+        (True, (2, 2, 3), (0.1, 0.1, 0.6), 2, (2, 154 / 256)),  # one code that is not zero
+    ],
+)
+def test_both_are_solved_for_in_closed_form(
+    *,
+    symmetric: bool,
+    codes: tuple[int, ...],
+    target: tuple[float, ...],
+    zero: int,
+    wanted: tuple[int, float],
+) -> None:
+    scale, point = _solved(
+        of_block(*target),
+        of_block(*codes),
+        of_block(0.5),
+        of_block(zero),
+        of_block(1, 1, 1),
+        Levels(2, symmetric=symmetric),
+    )
+    assert (point.item(), scale.item()) == wanted
+
+
+def test_what_is_shrunk_of_the_errors_is_taken_off_the_weights() -> None:
+    # codes -1 -1 -1 1, errors 0.2 (thrice) and 2, shrunk by |x|^-0.3 / 10 to 0.0379 and 1.9188:
+    # (3 * 0.8379 + 1.0812) / 4 = 0.8988, which loses 2.27 in place of 2.60
+    weight = np.float32([[-0.8, -0.8, -0.8, 3]])
+    first = Scales(Levels(2, symmetric=True), 4, np.float32([[1]]), np.float32([[2]]))
+    assert half_quadratic(weight, first, 0.7, 2).scale.tolist() == [[230 / 256]]

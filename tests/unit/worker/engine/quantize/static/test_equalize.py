@@ -154,6 +154,9 @@ def test_pairs_that_must_stay_or_are_none_are_left(
     bent = Checkpoint(gemms.private())
     bent.model.graph.node[1].op_type = "Sigmoid"
     assert equalized(bent)[0] == 0
+    multiplied = Checkpoint(gemms.private())
+    multiplied.model.graph.node[2].op_type = "MatMul"
+    assert equalized(multiplied)[0] == 0
     shared = Checkpoint(gemms.private())
     shared.model.graph.node.append(helper.make_node("Neg", ["b1"], ["unused"]))
     assert equalized(shared)[0] == 0

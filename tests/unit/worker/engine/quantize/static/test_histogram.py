@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 
-from worker.engine.quantize.static.histogram import entropy_threshold, percentile_range
+from worker.engine.quantize.static.histogram import (
+    _divergence,
+    entropy_threshold,
+    percentile_range,
+)
 
 
 def test_a_percentile_leaves_half_the_rest_beyond_each_end() -> None:
@@ -39,3 +43,12 @@ def test_many_zeros_do_not_narrow_the_range() -> None:
     counts[2048:] = 50
     counts[2048] = 10**6
     assert entropy_threshold(counts, 6.0, 255) == pytest.approx(6.0)
+
+
+def test_the_divergence_of_two_groups_by_hand() -> None:
+    # P has the 4 from beyond in its last bin; the groups hold 6 in two bins and 2 in one
+    folded = np.array([4.0, 2, 0, 2, 1, 3])
+    mass = 3 + 3 + 1e-4 + 2
+    wanted = 4 / 12 * np.log(4 / 12 * mass / 3) + 2 / 12 * np.log(2 / 12 * mass / 3)
+    wanted += 6 / 12 * np.log(6 / 12 * mass / 2)
+    assert _divergence(folded, 4, 2) == pytest.approx(wanted, abs=1e-9)

@@ -162,3 +162,60 @@ def test_integers_behind_a_loud_channel_are_closer(
     assert better.facts["layers_smoothed_at_no_cost"] == 1
     gain = sqnr(quiet, better.checkpoint, {"x": x}) - sqnr(quiet, plain.checkpoint, {"x": x})
     assert gain > 6
+
+
+def multiplied(build: Graph, factor: Floats) -> Checkpoint:
+    """x (n, 3) * factor -> MatMul u."""
+    nodes = [
+        helper.make_node("Mul", ["x", "f"], ["m"]),
+        helper.make_node("MatMul", ["m", "u"], ["y"]),
+    ]
+    weights = {"f": factor, "u": np.float32([[1, -0.5], [0.25, 0], [1, 1]])}
+    return build(nodes, weights, {"x": ["n", 3]}, {"y": ["n", 2]})
+
+
+def test_inputs_and_weights_below_one_have_scales_too(build: Graph, smoothed: Smooth) -> None:
+    """max|x| / 16 = 3/16, 8/16, 6/16 over max|w| = 1, 1/4, 1."""
+    assert smoothing(np.float64([4]), np.float64([[0.25]]), 0.5).tolist() == [4]
+    net = multiplied(build, np.array(1 / 16, np.float32))
+    s = np.sqrt(np.float32([3 / 16, 2, 6 / 16]))
+    assert numbers(smoothed(net)[1])["u"] == pytest.approx(numbers(net.model)["u"] * s[:, None])
+
+
+def test_every_group_that_needs_a_multiplication_gets_it_in_its_place(
+    normed: Checkpoint, smoothed: Smooth
+) -> None:
+    found, model = smoothed(normed, "g")
+    assert found == Smoothed(layers=2, folded=0)
+    assert [node.op_type for node in model.graph.node] == [
+        "LayerNormalization", "Mul", "MatMul", "LayerNormalization", "Mul", "MatMul", "Add",
+    ]  # fmt: skip
+
+
+def test_the_order_of_a_sum_and_an_axis_that_is_said_change_nothing(
+    scaled: Checkpoint, normed: Checkpoint, smoothed: Smooth
+) -> None:
+    scaled.model.graph.node[1].input[:] = ["m", "a"]
+    assert smoothed(scaled)[0] == Smoothed(layers=2, folded=2)
+    for node in (normed.model.graph.node[0], normed.model.graph.node[2]):
+        node.attribute.append(helper.make_attribute("axis", -1))
+    assert smoothed(normed)[0] == Smoothed(layers=2, folded=1)
+
+
+def test_what_cannot_be_divided_by_s_is_left(
+    scaled: Checkpoint, build: Graph, smoothed: Smooth
+) -> None:
+    squared = Checkpoint(scaled.private())  # a Mul without a constant
+    squared.model.graph.node[0].input[1] = "x"
+    squared.model.graph.node[2].input[0] = squared.model.graph.node[3].input[0] = "m"
+    assert smoothed(squared)[0] == Smoothed()
+    summed = Checkpoint(scaled.private())  # an Add without a Mul before it
+    summed.model.graph.node[1].input[1] = "x"
+    assert smoothed(summed)[0] == Smoothed()
+    read = Checkpoint(scaled.private())  # the Mul before the Add is read elsewhere
+    read.model.graph.node.append(helper.make_node("Neg", ["m"], ["unused"]))
+    assert smoothed(read)[0] == Smoothed()
+    assert smoothed(multiplied(build, np.array([[1, 2, 3]], np.float32)))[0] == Smoothed()
+    twice = Checkpoint(scaled.private())  # one weight for two layers
+    twice.model.graph.node.append(helper.make_node("MatMul", ["h", "u"], ["unused"]))
+    assert smoothed(twice)[0] == Smoothed(layers=1, folded=0)
