@@ -29,7 +29,6 @@ NOT_MEASURED_YET = (  # until the matrix is run
     "share.kernels",
     "quantize.aware",
     "quantize.choose",
-    "quantize.weights",
     "quantize.log2",
     "quantize.mixed",
     "quantize.float",
