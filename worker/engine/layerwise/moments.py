@@ -14,6 +14,7 @@ Doubles = NDArray[np.float64]
 @dataclass
 class Moments:
     """Sums over rows, one matrix a group: x are rows of the original net, x' of the coded one.
+    Without any row, as before the only step of a recurrent layer, all are zero.
 
     `own` sums x' x'^T, `cross` x x'^T, (groups, n, n); `mean` and `coded_mean` sum x and x'.
     """
@@ -45,9 +46,11 @@ class Moments:
         """Means of x' x'^T and x x'^T around the means: for layers whose bias takes up what is
         left of the mean."""
         own, cross = self.raw(group)
-        mean, coded = self.mean[group] / self.count, self.coded_mean[group] / self.count
+        rows = max(self.count, 1)
+        mean, coded = self.mean[group] / rows, self.coded_mean[group] / rows
         return own - np.outer(coded, coded), cross - np.outer(mean, coded)
 
     def raw(self, group: int) -> tuple[Doubles, Doubles]:
         """Means of x' x'^T and x x'^T."""
-        return self.own[group] / self.count, self.cross[group] / self.count
+        rows = max(self.count, 1)
+        return self.own[group] / rows, self.cross[group] / rows

@@ -61,7 +61,7 @@ def _drawn(all_rows: Floats, most: int, seed: int) -> Floats:
 
 def _steps(reader: Reader, x: Floats, site: Site) -> Floats:
     """(d, rows, columns): the inputs for W; for R each state but the last of its direction."""
-    batch_first = bool(_ints(reader.node, "layout"))
+    batch_first = _ints(reader.node, "layout") == [1]  # an exporter may write the default, 0
     if reader.place == INPUT_WEIGHT:
         flat = x.reshape(1, -1, x.shape[-1])
         return np.repeat(flat, site.groups, axis=0)

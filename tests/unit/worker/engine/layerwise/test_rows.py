@@ -10,6 +10,7 @@ from onnx import TensorProto, helper
 
 from tests.unit.worker.engine.layerwise.graphs import made
 from worker.engine.context import Arrays
+from worker.engine.layerwise.moments import Moments
 from worker.engine.layerwise.rows import inputs_of, rows
 from worker.engine.layerwise.site import Site, sites
 from worker.engine.session import open_session, run
@@ -87,3 +88,25 @@ def test_a_recurrent_weight_reads_the_state_before_each_step(
     assert found.shape == (2, 9, 6)
     assert np.array_equal(found[0], states[:3, 0].reshape(9, 6))
     assert np.array_equal(found[1], states[1:, 1].reshape(9, 6))
+
+
+@pytest.mark.parametrize(("layout", "seen"), [(0, [0, 1, 2, 3]), (1, [0, 1, 4, 5])])
+def test_a_layout_that_is_written_out_says_where_the_steps_are(
+    layout: int, seen: list[float]
+) -> None:
+    """Two steps, two examples, two units: the states before the last step."""
+    node = helper.make_node("LSTM", ["x", "w", "r"], ["s"], hidden_size=2, layout=layout)
+    w, r = np.ones((1, 8, 1), np.float32), np.ones((1, 8, 2), np.float32)
+    shape = (2, 2, 1, 2) if layout else (2, 1, 2, 2)
+    doors = {"x": (TensorProto.FLOAT, [2, 2, 1])}, {"s": (TensorProto.FLOAT, list(shape))}
+    model = made([node], {"w": w, "r": r}, *doors)
+    site = next(site for site in sites(model) if site.name == "r")
+    found = rows(site, {"s": np.arange(8, dtype=np.float32).reshape(shape)}, EVERY, 0)
+    assert found.ravel().tolist() == seen
+
+
+def test_moments_of_no_rows_are_zero() -> None:
+    moments = Moments(1, 2)
+    moments.add(np.zeros((1, 0, 2), np.float32), np.zeros((1, 0, 2), np.float32))
+    for own, cross in (moments.raw(0), moments.centred(0)):
+        assert own.tolist() == cross.tolist() == [[0, 0], [0, 0]]
