@@ -2,10 +2,10 @@
 
 The published ResNet-20 and ResNet-56 of CIFAR-10, over HTTP: in rounds channels go by
 reconstruction and the original teaches what is left, until half of the multiply-accumulates
-are left and at most 150,000 train images were seen; then static int8 follows. Beside them each of the two alone. Judged on the
-10,000 test images by the service. A job whose first steps another one had has them from the
-cache. benchmarks/resnet20.py says where the data lies. Rows are kept in build/slim/, so that a
-long run can be made in pieces (`--only 56/half`).
+are left and at most 150,000 train images were seen; then static int8 follows. Beside them each
+of the two alone. Judged on the 10,000 test images by the service. A job whose first steps
+another one had has them from the cache. benchmarks/resnet20.py says where the data lies. Rows
+are kept in build/slim/, so that a long run can be made in pieces (`--only 56/half`).
 """
 
 import sys
@@ -108,7 +108,7 @@ def row(stage: Stage, case: str, seed: int) -> Row:
         accuracy=value(after, "accuracy"),
         dense_accuracy=value(report.baseline, "accuracy"),
         macs_left=_number(report, "macs_left"),
-        seen=None if taught is None else ROUNDS * int(taught),
+        seen=None if taught is None else ROUNDS * min(int(taught), IMAGES[int(layers)]),
         held_out_before=_number(report, "held_out_score_before"),
         held_out_after=_number(report, "held_out_score_after"),
         onnx_bytes=file.stat().st_size,
