@@ -23,7 +23,7 @@ from lathe.report import Report
 
 BITS, ROUNDED, TRAINED = (8, 4, 2), "rounded", "trained"
 CASES = tuple(f"{bits}/{way}" for bits in BITS for way in (ROUNDED, TRAINED))
-EPOCHS, IMAGES = {8: 1, 4: 2, 2: 4}, 12_000  # of the train part, an epoch
+EPOCHS, IMAGES = {8: 1, 4: 2, 2: 4}, 8_000  # of the train part, an epoch
 POINTS_LOST = {8: 0.5, 4: 1.0}  # at most, when trained
 POINTS_GAINED_AT_2_BITS = 20.0  # at least, by training
 CONVOLUTIONS = ("Conv", "FusedConv")
