@@ -46,12 +46,20 @@ TUNING: dict[str, dict[str, str]] = {
     "decompose/vbmf": dict.fromkeys(
         ("GRID", "REFINEMENTS", "BISECTIONS"), "how closely a zero and a minimum are looked for"
     ),
+    "decompose/tucker": {"TOLERANCE": "when a round gains too little for another"},
     "layerwise/feedback": {"BLOCK": "how many columns are brought up to date at once"},
     "prune/lamp": dict.fromkeys(("BINS", "ROUNDS"), "room for all bins, and halvings enough"),
+    "prune/weights/net_trim": {
+        **dict.fromkeys(("HALVINGS", "LEAST"), "how closely the largest multiplier is found"),
+        **dict.fromkeys(("STEPS", "SOLVED", "REFIT_STEPS"), "when a solution is near enough"),
+    },
     "quantize/static/equalize": dict.fromkeys(("ROUNDS", "STILL"), "when a chain is done"),
+    "rate/post/sensitivity": dict.fromkeys(("PROBES", "BATCHES"), "how often it is measured"),
     "share/kmeans": dict.fromkeys(
         ("EXACT_WEIGHTS", "BINS"), "how many weights are counted in bins, and room for the bins"
     ),
+    "share/kernel_means": {"ROWS": "how many distances are held at once"},
+    "share/sparse_code": {"SETTLED": "when a round gains too little for another"},
 }
 
 
