@@ -36,6 +36,6 @@ def test_a_mean_without_kernels_stays_and_that_of_one_kernel_is_it() -> None:
     doubled = np.float32([[4, 2], [4, 2], [9, 0]])
     means = kernel_means(doubled, 2, 1, SEED)
     np.testing.assert_allclose(means, [[17 / 3, 4 / 3], [4, 2]], rtol=1e-6)
-    # 4 and 5 are drawn: {0 4} {5} with 2 and 5, then {0} {4 5}
-    means = kernel_means(np.float32([[4], [5], [0]]), 2, 20, SEED)
-    assert means.tolist() == [[0], [4.5]]
+    # 5 and 6 are drawn: {1 5} {6} with 3 and 6, then {1} {5 6}
+    means = kernel_means(np.float32([[5], [6], [1]]), 2, 20, SEED)
+    assert means.tolist() == [[1], [5.5]]
