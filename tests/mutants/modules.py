@@ -34,24 +34,39 @@ ROOMS = {
 NAMES = tuple(str(Path(room) / name) for room, names in ROOMS.items() for name in names.split())
 UNITS = ("prune/heads/test_prune", "prune/units/test_prune")
 OTHER_TESTS = {
-    **dict.fromkeys(("prune/along/importance", "prune/along/loudness"), UNITS),
-    "prune/along/counts": ("prune/embeddings/test_prune",),
-    "prune/along/mask_gradient": UNITS,
-    "prune/blocks/influence": ("prune/blocks/test_prune",),
+    "prune/along/counts": ("prune/along/test_counts", "prune/embeddings/test_prune"),
+    "prune/along/importance": UNITS,
+    "prune/along/loudness": ("prune/along/test_loudness", *UNITS),
+    "prune/along/mask_gradient": ("prune/along/test_mask_gradient", *UNITS),
+    "prune/blocks/influence": ("prune/blocks/test_influence", "prune/blocks/test_prune"),
     "quantize/mixed/search": ("quantize/mixed/test_mixed",),
     "train/features": ("train/test_features", "train/test_hints"),
-    "train/imitation": ("train/test_objective", "train/test_distill"),
+    "train/imitation": ("train/test_imitation", "train/test_objective", "train/test_distill"),
 }
 TUNING: dict[str, dict[str, str]] = {
     "decompose/vbmf": dict.fromkeys(
         ("GRID", "REFINEMENTS", "BISECTIONS"), "how closely a zero and a minimum are looked for"
     ),
+    "decompose/tucker": {"TOLERANCE": "when a round gains too little for another"},
     "layerwise/feedback": {"BLOCK": "how many columns are brought up to date at once"},
+    "prune/along/loudness": {
+        "ROWS": "how much is listened to",
+        "SCORED": "what is said of the step's progress",
+    },
+    "prune/along/mask_gradient": {"SCORED": "what is said of the step's progress"},
     "prune/lamp": dict.fromkeys(("BINS", "ROUNDS"), "room for all bins, and halvings enough"),
+    "prune/weights/net_trim": {
+        **dict.fromkeys(("HALVINGS", "LEAST"), "how closely the largest multiplier is found"),
+        **dict.fromkeys(("STEPS", "SOLVED", "REFIT_STEPS"), "when a solution is near enough"),
+    },
     "quantize/static/equalize": dict.fromkeys(("ROUNDS", "STILL"), "when a chain is done"),
+    "rate/post/sensitivity": dict.fromkeys(("PROBES", "BATCHES"), "how often it is measured"),
+    "train/imitation": {"ASKED_TOGETHER": "how many examples are answered at once"},
     "share/kmeans": dict.fromkeys(
         ("EXACT_WEIGHTS", "BINS"), "how many weights are counted in bins, and room for the bins"
     ),
+    "share/kernel_means": {"ROWS": "how many distances are held at once"},
+    "share/sparse_code": {"SETTLED": "when a round gains too little for another"},
 }
 
 

@@ -27,6 +27,12 @@ def test_the_distance_counts_in_what_the_gate_allows() -> None:
     assert gate.distance(y, near) == pytest.approx(0.5)
     far = {**near, "b": np.array([3e-5, 0.0])}
     assert gate.distance(y, far) == pytest.approx(3.0)
+    assert gate.distance({"a": y["a"]}, {"a": near["a"]}) == pytest.approx(0.5)
+
+
+def test_what_says_nothing_is_at_no_distance() -> None:
+    assert gate.distance({}, {}) == 0
+    assert gate.distance({"a": np.array([np.nan])}, {"a": np.array([np.nan])}) == 0
 
 
 def test_answers_in_float16_may_differ_by_what_they_round() -> None:
@@ -51,11 +57,12 @@ def test_models_within_rounding_pass_and_others_are_refused() -> None:
     x: Arrays = {"x": np.array([[1.0, -2.0]], np.float32)}
     gate.same_function(scaled(1.0), scaled(1.00005), [x])
     with pytest.raises(EffectLost, match="another function"):
-        gate.same_function(scaled(1.0), scaled(1.0003), [x])
+        # -2 moved by 3e-4, of 1e-4 * 2 + 1e-5
+        gate.same_function(scaled(1.0), scaled(1.00015), [x])
 
 
 def test_a_view_of_another_model_is_refused() -> None:
     x: Arrays = {"x": np.array([[1.0, -2.0]], np.float32)}
     gate.view_matches(torch_view(scaled(2.0)), scaled(2.0), x)
     with pytest.raises(StepImpossible, match="in torch its outputs"):
-        gate.view_matches(torch_view(scaled(2.0)), scaled(2.1), x)
+        gate.view_matches(torch_view(scaled(2.0)), scaled(2.0003), x)

@@ -63,3 +63,10 @@ def test_what_is_kept_is_a_fraction_of_the_smallest_kernel_too() -> None:
     assert kept(faint, bases(faint)) == pytest.approx(kept(kernel, bases(kernel)), rel=1e-4)
     *_, energy = factors(faint, bases(faint), (2, 1), 0)
     assert energy == pytest.approx(kept(kernel, bases(kernel))[1, 0], rel=1e-4)
+
+
+def test_no_round_is_taken_that_would_gain_nothing() -> None:
+    kernel = some(4, 3, 2, seed=5)
+    for settled in (kernel, 0 * kernel):
+        *_, energy = factors(settled, bases(settled), (4, 3), 10**9)
+        assert energy == pytest.approx(1)

@@ -51,6 +51,15 @@ def test_means_and_variances_are_those_of_what_the_pruned_layer_answers(
     assert outcome.facts["norms_reestimated"] == 1
 
 
+def test_two_examples_are_a_batch(model: onnx.ModelProto, context: Around) -> None:
+    # X a = 3 2, 7 0: of two the variance is half of the squared distance
+    around = replace(context(model), calibration=Points(X[:2]))
+    done, count = reestimated(Checkpoint(model), around)
+    assert count == 1
+    assert values(done.model)["mean"].tolist() == pytest.approx([5, 1])
+    assert values(done.model)["var"].tolist() == pytest.approx([8, 2])
+
+
 def test_a_lone_example_has_no_variance_and_a_model_without_norms_stays(
     model: onnx.ModelProto, context: Around
 ) -> None:

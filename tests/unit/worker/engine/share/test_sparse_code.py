@@ -32,11 +32,20 @@ def test_what_does_not_fit_is_what_the_energy_lacks() -> None:
     assert one_code.energy == pytest.approx(16 / 21)
 
 
-def test_atoms_turn_away_from_the_singular_vectors_until_the_codes_are_sparse() -> None:
-    weight = np.stack([4 * U, 5 * V, 6 * U, 5 * V, 2 * U + 2 * V])
+@pytest.mark.parametrize("size", [1, 1e-3])
+def test_atoms_turn_away_from_the_singular_vectors_until_the_codes_are_sparse(
+    size: float,
+) -> None:
+    weight = np.stack([4 * U, 5 * V, 6 * U, 5 * V, 2 * U + 2 * V]) * np.float32(size)
     turned = [sparse_code(weight, atoms=2, nonzeros=6, rounds=n).energy for n in (1, 2, 60)]
     assert turned[0] < turned[1] < turned[2]
     assert turned[2] > 0.9999
+
+
+def test_no_round_is_taken_that_would_gain_nothing() -> None:
+    weight = np.stack([5 * U, -3 * V, 2 * U])
+    for settled in (weight, 0 * weight):
+        assert sparse_code(settled, 2, nonzeros=3, rounds=10**9).energy == pytest.approx(1)
 
 
 def test_atoms_are_the_least_squares_of_their_codes() -> None:

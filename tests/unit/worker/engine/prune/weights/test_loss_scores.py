@@ -18,8 +18,13 @@ from tests.unit.worker.engine.points import Points
 from tests.unit.worker.engine.prune.conftest import Around, Build
 from worker.engine.checkpoint import Checkpoint, Trait
 from worker.engine.context import Context
+from worker.engine.prune.evidence import Labelled
+from worker.engine.prune.weights import loss_scores as module
+from worker.engine.prune.weights.loss_scores import loss_scores
 from worker.engine.prune.weights.prune import prune_weights
 from worker.engine.run.traits import check_kept
+from worker.engine.train.joint import task_lesson
+from worker.engine.view import torch_view
 
 X = np.float32([[1, 0.1], [3, 0.1]])
 
@@ -136,3 +141,18 @@ def test_a_pattern_that_training_rises_to_holds_in_every_layer_that_it_fits(
     assert "r (3 inputs are no multiple of 2)" in str(outcome.facts["left_alone"])
     assert (left["r"] != 0).all()
     assert outcome.facts["best_epoch"] >= 3
+
+
+def test_scores_are_means_over_batches_and_nothing_where_the_loss_does_not_look(
+    net: Build, context: Around, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # of one example each dL/dw = x error: 1 .1 and .1 .01, then 3 .3 and .1 .01
+    monkeypatch.setattr(module, "BATCH", 1)
+    model, around = regression(net, context)
+    model.graph.node.append(make_node("MatMul", ["x", "v"], ["z"]))
+    model.graph.initializer.append(numpy_helper.from_array(np.float32([[4], [5]]), "v"))
+    model.graph.output.append(onnx.helper.make_tensor_value_info("z", 1, ["n", 1]))
+    labelled = Labelled.of(task_lesson(around, model), 2, around)
+    scores = loss_scores(torch_view(model), ["w", "v"], labelled, around)
+    assert scores["w"] == pytest.approx(np.float32([[2, 0.4], [0.5, 0.3]]), rel=1e-4)
+    assert scores["v"].tolist() == [[0], [0]]

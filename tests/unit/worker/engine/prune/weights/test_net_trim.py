@@ -63,6 +63,69 @@ def test_an_input_that_is_always_zero_keeps_no_weight() -> None:
     assert not within_error(weight, np.zeros((3, 3)), 0.1, free(weight)).any()
 
 
+def test_an_error_is_relative_however_faint_the_responses_are() -> None:
+    problem = Problem(np.float32([[0.1, 0.2]]), np.eye(2), np.ones((1, 2), np.bool_))
+    assert problem.error(np.array([[0.0, 0.2]])) == pytest.approx(np.sqrt(0.01 / 0.05))
+    silent = Problem(np.zeros((1, 2), np.float32), np.eye(2), np.ones((1, 2), np.bool_))
+    assert silent.error(np.array([[3.0, 1.0]])) == 0
+
+
+def test_an_error_of_exactly_the_bound_is_allowed() -> None:
+    # 3 of (3, 4) is 3 / 5 of the norm
+    weight = np.float32([[3, 4]])
+    assert within_error(weight, np.eye(2), 0.6, free(weight)).tolist() == [[0, 4]]
+
+
+@pytest.mark.parametrize(
+    ("error", "kept"), [(0.98, 1), (0.5, 2), (0.3, 3), (0.16, 4), (0.06, 5), (0.01, 6)]
+)
+def test_the_multiplier_is_the_largest_that_the_error_allows(error: float, kept: int) -> None:
+    # squares 100 36 16 4 1 .25 of 157.25: without the first n 0.603 0.368 0.183 0.089 0.04
+    weight = np.float32([[10, 6, 4, 2, 1, 0.5]])
+    found = within_error(weight, np.eye(6), error, free(weight))
+    assert found.tolist() == [pytest.approx([*weight[0, :kept], *[0] * (6 - kept)])]
+
+
+def test_a_dead_input_takes_the_place_of_no_weight_that_may_stay() -> None:
+    weight = np.float32([[3, 100, 2]])
+    own = np.diag([0.25, 0.0, 0.01])
+    assert with_share(weight, own, 3, free(weight)).tolist() == [pytest.approx([3, 0, 2])]
+
+
+@pytest.mark.parametrize("size", [1, 1e-8])
+def test_the_weight_that_stays_is_the_one_that_the_largest_multiplier_leaves(
+    size: float,
+) -> None:
+    # v = 6 - l / 2 and 4.5 - l / 5: the first is larger, and 0 from l = 12 on, not from 22.5
+    weight = np.float32([[7, 3, 0.9]]) * np.float32(size)
+    held = np.array([[False, True, True]])
+    kept = with_share(weight, np.diag([1.0, 4.0, 25.0]), 1, held)
+    assert (kept / size).tolist() == [pytest.approx([0, 0, 0.9])]
+
+
+def test_as_many_weights_as_may_stay_are_enough() -> None:
+    # v = 1 - l and (1.01 - l) / 1000: the second is 0 last, and the smaller of both before
+    weight = np.float32([[1, 1.01e-6]])
+    kept = with_share(weight, np.diag([1.0, 1e6]), 1, free(weight))
+    assert kept.tolist() == [pytest.approx([0, 1.01e-6])]
+
+
+@pytest.mark.parametrize("size", [1, 1e-6])
+def test_inputs_that_are_nearly_one_are_told_apart_in_few_steps(size: float) -> None:
+    # w' = w - l A^-1 (1, -1) = w - l / (1 - 0.99) (1, -1)
+    weight = np.float32([[3, -2]]) * np.float32(size)
+    problem = Problem(weight, np.array([[1, 0.99], [0.99, 1]]), free(weight))
+    found = problem.weights(problem.shrunk(0.01 * size, problem.target)) / size
+    assert found.tolist() == [pytest.approx([2, -1], abs=0.015)]
+
+
+def test_least_squares_end_at_the_solution_and_not_near_it() -> None:
+    weight = np.float32([[3, -1]])
+    problem = Problem(weight, np.eye(2), free(weight))
+    found = problem.refit(problem.free, problem.target * 1.003)
+    assert found.tolist() == [pytest.approx([3, -1], rel=1e-6)]
+
+
 def test_the_solution_is_optimal_where_inputs_mix() -> None:
     # (W' - W) A = -l sign(w') where w' is not zero, and is at most l elsewhere
     draw = np.random.default_rng(1)

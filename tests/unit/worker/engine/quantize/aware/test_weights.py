@@ -97,6 +97,7 @@ def test_a_step_that_is_driven_to_zero_stays_positive(stepped: SteppedWeight) ->
     stepped.factor.data.fill_(-4.0)
     stepped.settle()
     assert stepped.factor.flatten().tolist() == [SMALLEST_FACTOR] * 2
+    assert SMALLEST_FACTOR == 1 / 64
 
 
 def test_the_steps_of_the_best_epoch_are_kept_and_come_back(stepped: SteppedWeight) -> None:

@@ -52,3 +52,12 @@ def test_the_divergence_of_two_groups_by_hand() -> None:
     wanted = 4 / 12 * np.log(4 / 12 * mass / 3) + 2 / 12 * np.log(2 / 12 * mass / 3)
     wanted += 6 / 12 * np.log(6 / 12 * mass / 2)
     assert _divergence(folded, 4, 2) == pytest.approx(wanted, abs=1e-9)
+
+
+def test_a_bin_with_one_value_is_no_empty_bin() -> None:
+    # groups of 5 in two bins and 2 in one; 4 lie beyond
+    folded = np.array([4.0, 1, 0, 2, 1, 3])
+    mass = 2.5 + 2.5 + 1e-4 + 2
+    wanted = 4 / 11 * np.log(4 / 11 * mass / 2.5) + 1 / 11 * np.log(1 / 11 * mass / 2.5)
+    wanted += 6 / 11 * np.log(6 / 11 * mass / 2)
+    assert _divergence(folded, 4, 2) == pytest.approx(wanted, abs=1e-9)

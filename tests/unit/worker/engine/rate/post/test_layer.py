@@ -54,3 +54,24 @@ def test_inputs_that_go_together_allow_a_larger_step() -> None:
     ]
     assert steps[0] == pytest.approx(0.1, rel=0.1)
     assert steps[1] > 2 * steps[0]
+
+
+@pytest.mark.parametrize(
+    ("rows", "gain"), [(1, 2.6476), (2, 3.6407), (100, 7.1240)], ids=["one", "few", "many"]
+)
+@pytest.mark.parametrize("size", [1, 0.1])
+def test_fewer_rows_than_columns_need_are_trusted_less(
+    rows: int, gain: float, size: float
+) -> None:
+    # H = (1 1; 1 1) + d I with d = 0.01, or 0.01 4 columns / rows: (1 + d) / sqrt(d (2 + d))
+    x = [[size, size]] * rows
+    weight = np.array([[[3.0, 2.0]]], np.float32)
+    layer = code_layer(weight, seen(x, x), 0.01, 1.0, has_bias=False)
+    assert layer.step == pytest.approx(np.sqrt(0.01 * gain), rel=0.004)
+
+
+def test_inputs_that_are_never_there_gain_nothing() -> None:
+    weight = np.array([[[3.0, 2.0]]], np.float32)
+    nothing = [[0.0, 0.0]] * 9
+    layer = code_layer(weight, seen(nothing, nothing), 0.25, 1.0, has_bias=False)
+    assert layer.step == 0.5
