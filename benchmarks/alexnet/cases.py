@@ -87,7 +87,7 @@ CASES: dict[str, Callable[[Asked], Steps]] = {
     "quantized": quantized,
     "filters": recovered(filters),
     "neurons": recovered(neurons),
-    "svd": svd,
+    "svd": recovered(svd),
     TOGETHER: together,
 }
 
