@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from benchmarks import pieces
 from benchmarks.deep_compression import resnet20
 from benchmarks.deep_compression.stage import LONGEST_S, Stage
-from benchmarks.deep_compression.steps import PACK, Step
+from benchmarks.deep_compression.steps import CROPS, PACK, Step
 from benchmarks.harness import Line, best, run, value
 from lathe.report import Report
 
@@ -57,7 +57,7 @@ def step(case: str, *, quick: bool) -> Step:
         "optimizer": {"kind": "adam", "lr": 1e-3},
         "teachers": [{"model": "baseline"}],
         "loss": {"hard": 0.5, "logits": {"weight": 0.5, "temperature": 4}},
-        "augment": resnet20.CROPS,
+        "augment": CROPS,
     }
     return made | learnt | (QUICK if quick else {})
 

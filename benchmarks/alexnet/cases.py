@@ -9,8 +9,7 @@ since their energy lies evenly in all directions its ranks come from a budget.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks.deep_compression.resnet20 import CROPS
-from benchmarks.deep_compression.steps import Step, Steps
+from benchmarks.deep_compression.steps import CROPS, Step, Steps
 
 NARROW, WHOLE = "narrow", "whole"
 CONVOLUTIONS = tuple(f"conv{number}.weight" for number in range(1, 6))

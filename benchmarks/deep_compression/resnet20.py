@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.deep_compression.rows import Row
 from benchmarks.deep_compression.stage import Given, Stage
-from benchmarks.deep_compression.steps import PACK, Step, Steps
+from benchmarks.deep_compression.steps import CROPS, PACK, Step, Steps
 from benchmarks.resnet20 import PIXELS, export, images, train_images
 from worker.engine.data import transformed
 
@@ -19,7 +19,6 @@ CASES = (LIGHT, "recovered")
 MAX_DROP = 0.005
 UNLABELLED = 2048
 COARSER = 0.105  # distortion: about a twentieth of the bytes
-CROPS: dict[str, object] = {"shift_pixels": 4, "flip": True, "copies": 3}
 
 
 def given(stage: Stage, seed: int) -> Given:

@@ -12,6 +12,7 @@ MILD: dict[str, object] = {
     "shift_pixels": 1,
     "elastic": {"grid": 5, "sigma_pixels": 0.7},
 }
+CROPS: dict[str, object] = {"shift_pixels": 4, "flip": True, "copies": 3}
 PACK: dict[str, object] = {"technique": "encode.entropy"}
 
 
