@@ -18,7 +18,7 @@ from worker.engine.onnx_file.array import array
 from worker.engine.session import open_session, run
 from worker.engine.train.batches import Batch
 from worker.engine.train.course import course
-from worker.engine.train.joint import Joint, Part, task_lesson
+from worker.engine.train.joint import Joint, Part, has_every_label, task_lesson
 from worker.engine.train.objective import Objective
 from worker.engine.train.recover import recover
 
@@ -87,11 +87,22 @@ def test_missing_labels_of_a_further_task_are_named(both: Context) -> None:
     tilt = both.train_of["tilt"]
     assert isinstance(tilt, Points)
     bare = replace(both, train_of={"tilt": replace(tilt, y=None)})
+    assert has_every_label(both)
+    assert not has_every_label(bare)
     with pytest.raises(StepImpossible, match="no labels for the task 'tilt': no array label/z"):
         task_lesson(bare, two_heads(6, 3))
     alone = Distill(loss=DistillLoss(hard=0, logits=LogitsLoss(weight=1)))
     around = replace(bare, teachers={"baseline": two_heads(6, 1)})
     assert course(Checkpoint(two_heads(6, 3)), alone, around).lesson.objective is None
+
+
+def test_a_task_alone_and_one_that_needs_no_labels_lack_none(both: Context) -> None:
+    alone = replace(both, task=Task(kind="classification"), train_of={})
+    assert isinstance(task_lesson(alone, two_heads(6, 3)), Objective)
+    assert has_every_label(alone)
+    assert has_every_label(replace(alone, task=None))
+    again = TILT.model_copy(update={"kind": "reconstruction"})
+    assert has_every_label(replace(alone, task=BOTH.model_copy(update={"also": (again,)})))
 
 
 def test_teachers_are_imitated_on_every_output_as_its_task_weighs(both: Context) -> None:

@@ -47,6 +47,19 @@ def test_all_columns_of_a_unit_fall_together_and_those_of_nobody_stay() -> None:
     assert reader.weight[0][:4] == pytest.approx([1, 3, 0, 0])
 
 
+def test_units_of_one_and_of_three_columns_take_none_of_others() -> None:
+    unit = np.array([0, 1, 1, 1, NOBODY])
+    reader = Reader(np.float32([[3, 1, 2, 1, 1]]), np.diag([1.0, 1, 2, 3, 7]), unit, 2)
+    # energies: 9; 1 + 8 + 3; 7 of nobody
+    assert reader.losses() == pytest.approx([9 / 28, 12 / 28], rel=ROUGHLY)
+    assert len(reader.weight) == 1
+
+
+def test_damping_is_a_thousandth_of_the_mean_diagonal_and_makes_a_loss_larger() -> None:
+    reader = Reader(np.float32([[3, 1], [0, 2]]), np.diag([2.0, 5.0]), np.arange(2), 2)
+    assert reader.losses() == pytest.approx([9 * 2.0035 / 43, 5 * 5.0035 / 43])
+
+
 def test_losses_of_several_readers_add_up_each_relative_to_its_own() -> None:
     loud = Reader(np.float32([[30, 10]]), np.eye(2), np.arange(2), 2)
     quiet = Reader(np.float32([[1, 2]]), np.eye(2), np.array([1, 0]), 2)

@@ -151,6 +151,90 @@ def test_of_equal_scores_the_first_fall(count: int, falls: list[int]) -> None:
     assert found.nonzero().flatten().tolist() == falls
 
 
+def test_of_equal_scores_only_as_many_fall_as_are_missing() -> None:
+    found = lowest(torch.tensor([2.0, 1.0, 2.0, 2.0]), 2)
+    assert found.nonzero().flatten().tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(("step", "steps"), [(0, 1), (7, 8)])
+def test_the_mask_is_whole_at_the_end_however_few_steps_there_were(
+    step: int, steps: int
+) -> None:
+    weight = eight()
+    held = mask(weight)
+    held.hear(step, steps)
+    assert held.ready
+    assert zeros(weight) == [0, 1, 2, 3]
+
+
+def test_a_ramp_of_no_step_is_one_of_one() -> None:
+    held = RisingMask([Masked((eight(),))], 0.5, together=False, ramp=0.1, update_every=9)
+    held.hear(0, 4)
+    assert not held.ready
+    held.hear(1, 4)
+    assert held.ready
+
+
+def test_slopes_are_asked_for_before_each_choice_but_the_last() -> None:
+    weight = eight()
+    held = mask(weight, every=4)
+    asked = []
+    for step in range(24):
+        held.hear(step, 40)  # the last choice is that of step 20
+        weight.grad = torch.ones(8)
+        held.after()
+        assert len(held.slopes) == held.asked
+        asked += [step] * held.asked
+    assert asked == [3, 7, 11, 15]
+
+
+def test_weights_give_up_their_places_by_a_cosine() -> None:
+    # 0.3 (1 + cos(0.2 pi)) / 2 10 = 2.71
+    weight = nn.Parameter(torch.arange(-1.0, 11.0).relu())
+    held = mask(weight, sparsity=2 / 12)
+    held.slopes = [torch.ones(12)]
+    held.choose(0.2)
+    assert held.zeros[0].nonzero().flatten().tolist() == [2, 3]
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.5])
+def test_a_zero_comes_back_even_if_the_loss_hardly_leans_on_it(slope: float) -> None:
+    sizes = torch.tensor([0.0, 1.0, 2.0])
+    found = regrown(sizes, sizes == 0, torch.full((3,), slope), 0.5)
+    assert found.tolist() == [False, True, False]
+
+
+def test_weights_on_the_threshold_stay_and_without_one_all_do() -> None:
+    for threshold, fallen in ((2.0, [0]), (None, [])):
+        weight = nn.Parameter(torch.tensor([0.5, -2.0, 3.0]))
+        mask(weight, sparsity=None, threshold=threshold).choose(1.0)
+        assert zeros(weight) == fallen
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_a_tensor_of_zeros_stays_one(count: int) -> None:
+    held = mask(nn.Parameter(torch.zeros(count)))
+    assert held.first == [1]
+    held.choose(1.0)
+    assert held.zeros[0].all()
+
+
+def test_a_mask_goes_on_where_it_was_stored() -> None:
+    assert not Masked((eight(),)).sparse
+    for asked in (True, False):
+        weight, other = eight(), eight()
+        stored, held = mask(weight), mask(other)
+        stored.hear(0, 40)
+        stored.choose(0.5)
+        stored.asked = asked
+        weight.grad = torch.arange(8.0)
+        stored.after()
+        held.restore(stored.state())
+        assert held.zeros[0].tolist() == [True] * 4 + [False] * 4
+        assert [slope.tolist() for slope in held.slopes] == [list(range(8))] * asked
+        assert (held.asked, held.ready) == (asked, False)
+
+
 def test_of_every_block_more_fall_as_time_goes_and_none_come_back() -> None:
     weight = nn.Parameter(torch.tensor([[4.0, 1, 3, 2], [8, 7, 5, 6]]))
     places = torch.arange(8).reshape(2, 4)

@@ -93,6 +93,12 @@ def test_steps_begin_where_they_move_their_channel_least() -> None:
     assert 0.5 < steps[2].item() < 3
 
 
+def test_steps_are_tried_in_hundredths_of_the_largest_magnitude_over_the_highest() -> None:
+    assert nearest_steps(torch.tensor([[3.0, 1, -2]]), Integers.signed(3)).tolist() == [1]
+    crowd = torch.tensor([[1.0, *[0.33] * 1000]])  # the one is cut off
+    assert nearest_steps(crowd, TWO_BITS).item() == pytest.approx(0.33)
+
+
 def test_a_step_that_is_driven_to_zero_stays_positive(stepped: SteppedWeight) -> None:
     stepped.factor.data.fill_(-4.0)
     stepped.settle()

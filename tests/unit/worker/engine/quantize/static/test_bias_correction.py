@@ -12,7 +12,12 @@ from lathe.techniques.quantize import PerTensor, QuantizeStatic, WeightGrid
 from worker.engine.checkpoint import Checkpoint, QuantizedWeights
 from worker.engine.context import Arrays, Context, Samples
 from worker.engine.graph.initializers import initializers
-from worker.engine.quantize.static.bias_correction import Means, add_biases, correct_biases
+from worker.engine.quantize.static.bias_correction import (
+    Means,
+    _rounded,
+    add_biases,
+    correct_biases,
+)
 from worker.engine.quantize.static.lower import quantize_static
 from worker.engine.session import open_session, run
 
@@ -118,3 +123,32 @@ def test_the_mean_of_the_answers_comes_back(
     corrected, count = shift(QuantizeStatic(weights=grid, correct_bias=True))
     assert (none, count) == (None, 3)
     assert corrected < plain / 3
+
+
+def test_only_layers_that_can_have_a_bias_and_have_none_get_one(build: Graph) -> None:
+    nodes = [
+        helper.make_node("MatMul", ["x", "m"], ["h"]),
+        helper.make_node("Gemm", ["h", "g"], ["k"]),
+        helper.make_node("Gemm", ["k", "v", "b"], ["y"]),
+    ]
+    shapes = {"m": (2, 4), "g": (4, 3), "v": (3, 1), "b": (1,)}
+    weights = {name: np.ones(shape, np.float32) for name, shape in shapes.items()}
+    model = build(nodes, weights, {"x": ["n", 2]}, {"y": ["n", 1]}).private()
+    add_biases(model)
+    assert [list(node.input) for node in model.graph.node] == [
+        ["x", "m"], ["h", "g", "g_bias"], ["k", "v", "b"],
+    ]  # fmt: skip
+    assert numpy_helper.to_array(initializers(model)["g_bias"]).tolist() == [0, 0, 0]
+
+
+def test_integers_stand_for_steps_from_the_zero_point_of_their_channel() -> None:
+    parts = {
+        "w_quantized": np.int8([[3, 4], [6, 9]]),
+        "w_scale": np.float32([0.5, 2]),
+        "w_zero_point": np.int8([1, -2]),
+    }
+    stored = {name: numpy_helper.from_array(value, name) for name, value in parts.items()}
+    columns = QuantizedWeights(8, symmetric=False, axis=1)
+    assert _rounded(stored, "w", columns).tolist() == [[1, 12], [2.5, 22]]
+    rows = QuantizedWeights(8, symmetric=False, axis=0)
+    assert _rounded(stored, "w", rows).tolist() == [[1, 1.5], [16, 22]]
