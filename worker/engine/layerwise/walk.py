@@ -37,19 +37,23 @@ def walk(
     """The layers that can be treated after each stage, with `sums(groups, columns)` over
     their inputs; None for a layer whose inputs cannot be looked at.
 
-    The caller changes `present` before it asks for the next stage, which computes with it.
+    The caller changes `present` before it asks for the next stage, which computes with it;
+    where it is `original` itself, nothing changes and every stage runs once.
     """
+    alone = present is original
     before, after = list(batches), list(batches)
     masks = [words(batch) for batch in batches]
     for stage in stages.stages:
         before = [stages.run(stage, values, original) for values in before]
-        reached = [stages.run(stage, values, present) for values in after]
+        reached = before if alone else [stages.run(stage, values, present) for values in after]
         seen: dict[object, S | None] = {}
         for site in stage.sites:
             if (key := _same_rows(site)) not in seen:
                 seen[key] = _added_up(site, before, reached, masks, sums)
         yield [(site, seen[_same_rows(site)]) for site in stage.sites]
-        if any(site.first < stage.end for site in stage.sites):  # a state that it reads itself
+        if not alone and any(
+            site.first < stage.end for site in stage.sites
+        ):  # a state that it reads itself
             reached = [stages.run(stage, values, present) for values in after]
         after = reached
 
@@ -73,7 +77,8 @@ def _added_up(
     most = max(ROWS // len(after), FEWEST_ROWS)
     total: S | None = None
     for number, (old, new, mask) in enumerate(zip(before, after, masks, strict=True)):
-        x, changed = (rows(site, values, most, number, mask) for values in (old, new))
+        x = rows(site, old, most, number, mask)
+        changed = x if new is old else rows(site, new, most, number, mask)
         if total is None:
             total = sums(x.shape[0], x.shape[2])
         total.add(x, changed)

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from lathe.errors import StepImpossible
 from worker.engine.checkpoint import Checkpoint
-from worker.engine.context import Arrays, Context
+from worker.engine.context import Arrays, Context, Samples
 from worker.engine.graph.initializers import initializers
-from worker.engine.layerwise.calibration import as_many_as_fit, batched, unlabelled
+from worker.engine.layerwise.calibration import Rows, as_many_as_fit, batched, unlabelled
 from worker.engine.layerwise.rows import inputs_of
 from worker.engine.layerwise.site import Floats, Site, sites
 from worker.engine.layerwise.stages import Stages
@@ -50,9 +50,8 @@ def readable(
     return found, alone
 
 
-def look(checkpoint: Checkpoint, chosen: Sequence[Site], context: Context) -> Looked:
-    """Open the checkpoint's model before each of the layers `chosen`. Raises StepImpossible
-    without examples."""
+def examples_of(context: Context) -> tuple[Samples, Rows]:
+    """What layers are looked at with; raises StepImpossible where there is nothing."""
     some = unlabelled(context)
     if some is None:
         raise StepImpossible(
@@ -60,6 +59,13 @@ def look(checkpoint: Checkpoint, chosen: Sequence[Site], context: Context) -> Lo
             "data.train",
             param="data.calibration",
         )
+    return some
+
+
+def look(checkpoint: Checkpoint, chosen: Sequence[Site], context: Context) -> Looked:
+    """Open the checkpoint's model before each of the layers `chosen`. Raises StepImpossible
+    without examples."""
+    some = examples_of(context)
     constants = initializers(checkpoint.model)
     weights = {s.name: np.asarray(array(constants[s.name]), np.float32) for s in chosen}
     stages = Stages(checkpoint.model, chosen, weights, inputs_of, context.threads)

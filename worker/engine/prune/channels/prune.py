@@ -23,6 +23,7 @@ from worker.engine.prune.coupling import Group, Kept, LeftAlone, narrowed
 from worker.engine.prune.evidence import Evidence, evidence
 from worker.engine.prune.facts import named, pruning_facts
 from worker.engine.prune.importance import Scores
+from worker.engine.prune.layer_by_layer import examples_of
 from worker.engine.prune.norms import reestimated, require_norms_free
 from worker.engine.prune.ranking import after, ranking
 from worker.engine.threads import torch_threads
@@ -41,7 +42,11 @@ def prune_channels(checkpoint: Checkpoint, spec: PruneChannels, context: Context
     """
     if spec.reestimate_norms:
         require_norms_free(checkpoint)
-    shown = evidence(spec.criterion, spec.samples, checkpoint, context)
+    if spec.refits:
+        examples_of(context)
+    shown = None
+    if spec.criterion != "reconstruction":  # which looks layer by layer
+        shown = evidence(spec.criterion, spec.samples, checkpoint, context)
     view = torch_view(checkpoint.model)
     with torch_threads(context.threads):
         groups, kept, alone = _plan(checkpoint, view, spec, shown, context)

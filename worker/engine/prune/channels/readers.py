@@ -20,6 +20,8 @@ from worker.engine.graph.initializers import initializers
 from worker.engine.layerwise.aim import aim
 from worker.engine.layerwise.moments import Doubles, Moments
 from worker.engine.layerwise.site import Floats, Scalar, Site, sites
+from worker.engine.layerwise.walk import walk
+from worker.engine.pace import Pace
 from worker.engine.prune.channels.budget import Costs
 from worker.engine.prune.channels.reconstruction import Reader, added_losses
 from worker.engine.prune.coupling import Group, Kept, LeftAlone, positions
@@ -91,12 +93,14 @@ def losses_without(
     looked = look(checkpoint, chosen, context)
     moments: dict[str, Doubles] = {}
 
-    def keep(site: Site, matrices: Floats, sums: Seconds) -> Floats:
-        require_finite(site, sums.own)
-        moments[site.name] = sums.own[0]
-        return matrices
-
-    pruned(looked, Seconds, keep, context)
+    pace = Pace(context.progress, len(chosen), "layers")
+    for seen in walk(looked.stages, looked.weights, looked.weights, looked.batches, Seconds):
+        for layer, sums in seen:
+            if sums is None:
+                raise ValueError(f"{layer.name} has no inputs that can be looked at")
+            require_finite(layer, sums.own)
+            moments[layer.name] = sums.own[0]
+            pace.add(1)
     found = []
     for group in groups:
         readers = [

@@ -11,7 +11,7 @@ from worker.engine.context import Arrays
 from worker.engine.graph.initializers import initializers
 from worker.engine.layerwise.rows import inputs_of
 from worker.engine.layerwise.site import Floats, sites
-from worker.engine.layerwise.stages import Stages
+from worker.engine.layerwise.stages import Stage, Stages, Weights
 from worker.engine.layerwise.walk import walk
 from worker.engine.onnx_file.array import array
 
@@ -75,3 +75,28 @@ def test_every_layer_comes_once_and_a_table_without_its_inputs(
     shapes = {n: sums.changed[0].shape for n, sums in found.items() if sums is not None}
     assert shapes["conv"] == (2, 40 * 4 * 4, 6)
     assert shapes["r"] == (2, 40 * 3, 6)  # states before each step but the first
+
+
+def test_a_net_that_nobody_changes_runs_once_through_every_stage() -> None:
+    doors = {"x": (TensorProto.FLOAT, ["n", 2])}, {"y": (TensorProto.FLOAT, ["n", 2])}
+    nodes = [
+        helper.make_node("MatMul", ["x", "a"], ["h"]),
+        helper.make_node("MatMul", ["h", "b"], ["y"]),
+    ]
+    model = made(nodes, {"a": A, "b": A}, *doors)
+    original = weights(model)
+    runs: list[int] = []
+
+    class Counted(Stages):
+        def run(self, stage: Stage, before: Arrays, weights: Weights) -> Arrays:
+            runs.append(stage.start)
+            return super().run(stage, before, weights)
+
+    stages = Counted(model, sites(model), original, inputs_of, threads=1)
+    seen = list(walk(stages, original, original, [{"x": X}], Seen))
+    assert runs == [stage.start for stage in stages.stages]
+    found = {site.name: sums for layer in seen for site, sums in layer}
+    assert found["b"] is not None
+    assert (
+        found["b"].original[0].tolist() == found["b"].changed[0].tolist() == [(X @ A).tolist()]
+    )

@@ -4,32 +4,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from worker.engine.context import Arrays
+from tests.unit.worker.engine.points import Points
 from worker.engine.judge import Some
 from worker.engine.rate.post import parted
 from worker.engine.rate.post.parted import parted_by_likeness
 
 
-class Counted:
-    """Only counted; implements Samples."""
-
-    has_labels = False
-
-    def __init__(self, count: int) -> None:
-        self.count = count
-
-    def inputs(self, rows: NDArray[np.int64]) -> Arrays:
-        """Nobody asks."""
-        raise NotImplementedError
-
-    def labels(self, rows: NDArray[np.int64]) -> NDArray[np.generic]:
-        """Nobody asks."""
-        raise NotImplementedError
-
-
 def rows_of(count: int) -> Some:
     """`count` examples from the last to the first."""
-    return Some(Counted(count), np.arange(count)[::-1].copy())
+    points = Points(np.zeros((count, 2), np.float32))
+    return Some(points, np.arange(count)[::-1].copy())
 
 
 def answers(kinds: str) -> NDArray[np.float64]:
