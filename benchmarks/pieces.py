@@ -2,14 +2,16 @@
 
 import argparse
 import json
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from benchmarks.deep_compression.stage import Stage
-from benchmarks.harness import Line, conclude, service
-from lathe.report import Environment
+from benchmarks.harness import Line, best, conclude, service, value
+from lathe.report import Environment, Report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,52 @@ class Row:
         """Every row in the folder, by its case."""
         rows = [cls(**json.loads(path.read_text())) for path in folder.glob("*.json")]
         return {row.case: row for row in rows}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timed(Row):
+    """A case whose file was timed in turns with the float model, and that may have trained."""
+
+    held_out_before: float | None
+    held_out_after: float | None
+    onnx_bytes: int
+    latency_ms: float
+    dense_latency_ms: float
+    wall_s: float
+
+    @property
+    def held_out(self) -> str:
+        """The held-out score before and after training."""
+        if self.held_out_before is None:
+            return "-"
+        return f"{self.held_out_before:.4f} > {self.held_out_after:.4f}"
+
+
+def timed(case: str, report: Report, file: Path, begun_s: float) -> dict[str, Any]:
+    """The fields of Timed for the job that began at `begun_s` of the performance counter."""
+    after = best(report)
+    return {
+        "case": case,
+        "accuracy": value(after, "accuracy"),
+        "dense_accuracy": value(report.baseline, "accuracy"),
+        "held_out_before": number(report, "held_out_score_before"),
+        "held_out_after": number(report, "held_out_score_after"),
+        "onnx_bytes": file.stat().st_size,
+        "latency_ms": value(after, "latency_ms", 1),
+        "dense_latency_ms": value(report.baseline, "latency_ms", 1),
+        "wall_s": time.perf_counter() - begun_s,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "environment": report.environment.model_dump(),
+    }
+
+
+def number(report: Report, fact: str) -> float | None:
+    """Of the first step that tells it."""
+    for step in report.steps:
+        found = step.facts.get(fact)
+        if isinstance(found, int | float):
+            return float(found)
+    return None
 
 
 R = TypeVar("R", bound=Row)

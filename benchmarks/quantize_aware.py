@@ -12,14 +12,12 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from benchmarks import pieces
 from benchmarks.deep_compression import resnet20
 from benchmarks.deep_compression.stage import LONGEST_S, Stage
 from benchmarks.deep_compression.steps import CROPS, PACK, Step
-from benchmarks.harness import Line, best, run, value
-from lathe.report import Report
+from benchmarks.harness import Line, best, run
 
 BITS, ROUNDED, TRAINED = (8, 4, 2), "rounded", "trained"
 CASES = tuple(f"{bits}/{way}" for bits in BITS for way in (ROUNDED, TRAINED))
@@ -31,17 +29,11 @@ QUICK = {"epochs": 1, "max_samples": 512}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row(pieces.Row):
+class Row(pieces.Timed):
     """One finished job; `float_convolutions` are those that the runtime ran in floats."""
 
-    held_out_before: float | None
-    held_out_after: float | None
-    onnx_bytes: int
     packed_bytes: int
-    latency_ms: float
-    dense_latency_ms: float
     float_convolutions: int
-    wall_s: float
 
 
 def step(case: str, *, quick: bool) -> Step:
@@ -80,26 +72,10 @@ def row(stage: Stage, case: str, seed: int) -> Row:
     if after.packed is None:
         raise RuntimeError(f"the candidate {after.id} of {case} has no packed file")
     return Row(
-        case=case,
-        accuracy=value(after, "accuracy"),
-        dense_accuracy=value(report.baseline, "accuracy"),
-        held_out_before=_fact(report, "held_out_score_before"),
-        held_out_after=_fact(report, "held_out_score_after"),
-        onnx_bytes=file.stat().st_size,
+        **pieces.timed(case, report, file, begun_s),
         packed_bytes=after.packed.size_bytes,
-        latency_ms=value(after, "latency_ms", 1),
-        dense_latency_ms=value(report.baseline, "latency_ms", 1),
         float_convolutions=sum(after.float_operators.get(name, 0) for name in CONVOLUTIONS),
-        wall_s=time.perf_counter() - begun_s,
-        at=datetime.now(UTC).isoformat(timespec="seconds"),
-        environment=report.environment.model_dump(),
     )
-
-
-def _fact(report: Report, name: str) -> float | None:
-    """Of the step that quantized, where it trained."""
-    found = report.steps[0].facts.get(name)
-    return found if isinstance(found, float) else None
 
 
 def lines(rows: dict[str, Row]) -> Iterator[Line]:
@@ -124,11 +100,8 @@ def show(rows: Iterable[Row]) -> None:
         f"{'ms':>7}{'float':>7}{'float convs':>13}{'min':>7}"
     )
     for one in rows:
-        held = "-"
-        if one.held_out_before is not None:
-            held = f"{one.held_out_before:.4f} > {one.held_out_after:.4f}"
         print(
-            f"{one.case:<12}{one.accuracy:>9.4f}{one.dense_accuracy:>9.4f}{held:>18}"
+            f"{one.case:<12}{one.accuracy:>9.4f}{one.dense_accuracy:>9.4f}{one.held_out:>18}"
             f"{one.onnx_bytes:>9,}{one.packed_bytes:>9,}{one.latency_ms:>7.2f}"
             f"{one.dense_latency_ms:>7.2f}{one.float_convolutions:>13}{one.wall_s / 60:>7.1f}"
         )

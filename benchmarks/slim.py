@@ -12,15 +12,13 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from benchmarks import pieces
 from benchmarks.deep_compression.stage import LONGEST_S, Stage
 from benchmarks.deep_compression.steps import Step, Steps
-from benchmarks.harness import Line, best, run, value
+from benchmarks.harness import Line, run
 from benchmarks.nets.resnet import published, save
 from benchmarks.resnet20 import PIXELS, images, train_images
-from lathe.report import Report
 
 LAYERS = (20, 56)
 WAYS = ("half", "int8", "half-int8")
@@ -57,19 +55,13 @@ INT8: Step = {"technique": "quantize.static"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row(pieces.Row):
+class Row(pieces.Timed):
     """One finished job. `macs_left` is the share that pruning left, `seen` how many train
-    images all epochs showed at most; both None where nothing was pruned."""
+    images all epochs showed; both None where nothing was pruned."""
 
     macs_left: float | None
     seen: int | None
-    held_out_before: float | None
-    held_out_after: float | None
-    onnx_bytes: int
     dense_bytes: int
-    latency_ms: float
-    dense_latency_ms: float
-    wall_s: float
 
     @property
     def time(self) -> float:
@@ -100,23 +92,12 @@ def row(stage: Stage, case: str, seed: int) -> Row:
         "resources": {"max_run_s": LONGEST_S},
     }
     report, file = run(stage.client, spec, stage.scratch / case)
-    after = best(report)
-    taught = _number(report, "epochs_run"), _number(report, "train_examples")
+    seen = pieces.number(report, "examples_seen")
     return Row(
-        case=case,
-        accuracy=value(after, "accuracy"),
-        dense_accuracy=value(report.baseline, "accuracy"),
-        macs_left=_number(report, "macs_left"),
-        seen=None if taught[0] is None or taught[1] is None else int(taught[0] * taught[1]),
-        held_out_before=_number(report, "held_out_score_before"),
-        held_out_after=_number(report, "held_out_score_after"),
-        onnx_bytes=file.stat().st_size,
+        **pieces.timed(case, report, file, begun_s),
+        macs_left=pieces.number(report, "macs_left"),
+        seen=None if seen is None else int(seen),
         dense_bytes=dense.stat().st_size,
-        latency_ms=value(after, "latency_ms", 1),
-        dense_latency_ms=value(report.baseline, "latency_ms", 1),
-        wall_s=time.perf_counter() - begun_s,
-        at=datetime.now(UTC).isoformat(timespec="seconds"),
-        environment=report.environment.model_dump(),
     )
 
 
@@ -136,15 +117,6 @@ def _steps(layers: int, way: str, *, quick: bool) -> Steps:
     teach = TEACH | LESSONS[layers] | ({"epochs": 1, "max_samples": 512} if quick else {})
     half: Steps = [PRUNE, teach] if way.startswith("half") else []
     return half + ([INT8] if way.endswith("int8") else [])
-
-
-def _number(report: Report, name: str) -> float | None:
-    """Of the first step that tells it."""
-    for step in report.steps:
-        found = step.facts.get(name)
-        if isinstance(found, int | float):
-            return float(found)
-    return None
 
 
 def lines(rows: Mapping[str, Row]) -> Iterator[Line]:
@@ -174,12 +146,9 @@ def show(rows: Iterable[Row]) -> None:
         f"{'smaller':>9}{'ms':>8}{'of float':>10}{'min':>7}"
     )
     for one in rows:
-        held = "-"
-        if one.held_out_before is not None:
-            held = f"{one.held_out_before:.4f} > {one.held_out_after:.4f}"
         print(
             f"{one.case:<14}{one.accuracy:>9.4f}{one.dense_accuracy:>8.4f}"
-            f"{one.macs_left or 1:>7.3f}{held:>18}{one.onnx_bytes:>11,}"
+            f"{one.macs_left or 1:>7.3f}{one.held_out:>18}{one.onnx_bytes:>11,}"
             f"{one.dense_bytes / one.onnx_bytes:>9.2f}{one.latency_ms:>8.3f}{one.time:>10.3f}"
             f"{one.wall_s / 60:>7.1f}"
         )

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from examples.service import embedded
 from lathe.client import Client
+from lathe.states import JobState
 
 SHAPE = (1, 4, 6)
 INPUTS, HIDDEN, CLASSES = 24, 48, 3
@@ -38,6 +40,17 @@ class Stand:
             "benchmark": {"runs": 10},
             **more,
         }
+
+    def in_blocks(self, upload: Path, kind: str, folder: Path) -> ort.InferenceSession:
+        """The model in the file `upload`, of the format `kind`, with 8-bit weights in blocks
+        and nothing judged; downloaded to `folder`."""
+        model = self.lathe.upload_model(upload)
+        assert model.format == kind
+        steps = [{"technique": "quantize.weights", "granularity": {"per": "block", "size": 16}}]
+        job = self.lathe.wait(self.lathe.submit({"model": model.id, "pipeline": steps}).id)
+        assert job.state is JobState.SUCCEEDED, job.failure
+        file = next(f for f in self.lathe.artifacts(job.id) if f.kind == "onnx")
+        return ort.InferenceSession(self.lathe.download(file, folder))
 
 
 def net(rng: np.random.Generator) -> onnx.ModelProto:

@@ -5,10 +5,8 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 import torch
 
-from lathe.states import JobState
 from tests.services.stand import stand_in
 
 WORDS = 60
@@ -37,13 +35,7 @@ def test_a_hugging_face_folder_is_a_model_like_any_other(tmp_path: Path) -> None
     net.save_pretrained(tmp_path / "net")
     shutil.make_archive(str(tmp_path / "upload"), "zip", tmp_path, "net")
     with stand_in(tmp_path) as stand:
-        model = stand.lathe.upload_model(tmp_path / "upload.zip")
-        assert model.format == "hugging-face"
-        steps = [{"technique": "quantize.weights", "granularity": {"per": "block", "size": 16}}]
-        job = stand.lathe.wait(stand.lathe.submit({"model": model.id, "pipeline": steps}).id)
-        assert job.state is JobState.SUCCEEDED, job.failure
-        file = next(f for f in stand.lathe.artifacts(job.id) if f.kind == "onnx")
-        session = ort.InferenceSession(stand.lathe.download(file, tmp_path))
+        session = stand.in_blocks(tmp_path / "upload.zip", "hugging-face", tmp_path)
     tokens = np.random.default_rng(2).integers(0, WORDS, (3, 9))
     mask = np.ones_like(tokens)
     mask[1, 4:] = 0

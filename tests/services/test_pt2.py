@@ -3,10 +3,8 @@
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 import torch
 
-from lathe.states import JobState
 from tests.services.stand import SHAPE, stand_in
 
 
@@ -23,13 +21,7 @@ def test_a_program_of_torch_export_is_a_model_like_any_other(tmp_path: Path) -> 
     program = torch.export.export(net, (torch.zeros(2, *SHAPE),), dynamic_shapes=sizes)
     torch.export.save(program, tmp_path / "net.pt2")
     with stand_in(tmp_path) as stand:
-        model = stand.lathe.upload_model(tmp_path / "net.pt2")
-        assert model.format == "pt2"
-        steps = [{"technique": "quantize.weights", "granularity": {"per": "block", "size": 16}}]
-        job = stand.lathe.wait(stand.lathe.submit({"model": model.id, "pipeline": steps}).id)
-        assert job.state is JobState.SUCCEEDED, job.failure
-        file = next(f for f in stand.lathe.artifacts(job.id) if f.kind == "onnx")
-        session = ort.InferenceSession(stand.lathe.download(file, tmp_path))
+        session = stand.in_blocks(tmp_path / "net.pt2", "pt2", tmp_path)
     x = np.random.default_rng(2).normal(size=(3, *SHAPE)).astype(np.float32)
     (door,) = session.get_inputs()
     (said,) = session.run(["output"], {door.name: x})

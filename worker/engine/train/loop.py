@@ -32,12 +32,17 @@ Stopped = Literal["epochs", "patience", "loss_not_finite"]
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """How a run went; `curve` is a row an epoch: epoch, train loss, held-out score."""
+    """How a run went; `curve` is a row an epoch: epoch, train loss, held-out score.
+
+    Of `train_examples` every epoch reads all or `max_samples`; one counts in `examples_seen`
+    as often as it was read.
+    """
 
     curve: tuple[tuple[float, ...], ...]
     best_epoch: int
     stopped: Stopped
     train_examples: int
+    examples_seen: int
     held_out_examples: int
     resumed_after: int | None = None
 
@@ -50,6 +55,7 @@ class Fitted:
             "best_epoch": self.best_epoch,
             "stopped_by": self.stopped,
             "train_examples": self.train_examples,
+            "examples_seen": self.examples_seen,
             "held_out_examples": self.held_out_examples,
             "held_out_score_before": self.curve[0][2],
             "held_out_score_after": self.curve[self.best_epoch][2],
@@ -110,6 +116,7 @@ class _Run:
             best_epoch=self.best.epoch,
             stopped=self.stopped,
             train_examples=len(self.epochs.rows.train),
+            examples_seen=(len(self.curve) - 1) * self.epochs.a_epoch,
             held_out_examples=len(self.epochs.rows.held),
             resumed_after=after,
         )

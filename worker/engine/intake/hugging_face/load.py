@@ -8,9 +8,10 @@ from typing import Any
 
 import torch
 
-from lathe.errors import Refused, UnsupportedModel
+from lathe.errors import UnsupportedModel
 from worker.engine.context import Arrays
 from worker.engine.gate import distance
+from worker.engine.intake.export_failure import refusing_to_export
 from worker.engine.intake.hugging_face.config import EXPORT, checked_config
 from worker.engine.intake.hugging_face.doors import Doors, doors
 from worker.engine.intake.hugging_face.folder import as_file, model_folder
@@ -18,10 +19,8 @@ from worker.engine.intake.hugging_face.weights import stored
 from worker.engine.onnx_file.place import Place, whole
 from worker.engine.onnx_file.read import read_model
 from worker.engine.onnx_file.write import write_model
-from worker.engine.run.refusals import exhausted
 from worker.engine.session import open_session, run
 
-SHOWN_ERROR = 300  # letters of what transformers or the exporter said
 Tensors = dict[str, torch.Tensor]
 
 
@@ -38,19 +37,11 @@ def exported(files: Mapping[str, Place], folder: Path) -> dict[str, Place]:
     os.environ["HF_HUB_OFFLINE"] = "1"  # read once, when huggingface_hub is imported
     from worker.engine.intake.hugging_face.network import build  # noqa: PLC0415 - 4 s of CPU
 
-    try:
+    with refusing_to_export(
+        "no ONNX can be made of the network that config.json describes", EXPORT
+    ):
         network = build(config, held)
         path = _written(network, doors(network.config, chosen.images), folder)
-    except Refused:
-        raise
-    except Exception as error:
-        if exhausted(error) is not None:
-            raise
-        said = " ".join(str(error).split())[:SHOWN_ERROR]
-        raise UnsupportedModel(
-            "no ONNX can be made of the network that config.json describes "
-            f"({type(error).__name__}: {said}); {EXPORT}"
-        ) from error
     return {path.name: whole(path)}
 
 

@@ -10,17 +10,16 @@ import torch
 from torch._export.serde.schema import ExportedProgram as Serialized
 from torch._export.serde.serialize import ExportedProgramDeserializer, _bytes_to_dataclass
 
-from lathe.errors import CorruptModel, NotAModel, Refused, UnsupportedModel
+from lathe.errors import CorruptModel, NotAModel, UnsupportedModel
+from worker.engine.intake.export_failure import refusing_to_export
 from worker.engine.intake.pt2.program import checked_program, output_names
 from worker.engine.intake.pt2.weights import content, tensors
 from worker.engine.onnx_file.place import Place, whole
 from worker.engine.onnx_file.write import write_model
-from worker.engine.run.refusals import exhausted
 
 FORMAT = "archive_format"
 GRAPHS, WEIGHTS, CONSTANTS = "models/", "data/weights/", "data/constants/"
 SHOWN_BATCH = 2  # of an axis that may have any size: 0 and 1 would be taken for fixed ones
-SHOWN_ERROR = 300  # letters of what the exporter said
 
 
 def is_pt2(files: Mapping[str, Place]) -> bool:
@@ -38,22 +37,15 @@ def exported(files: Mapping[str, Place], folder: Path) -> dict[str, Place]:
     """
     root, name = _the_only(files)
     program = checked_program(content(files, f"{root}{GRAPHS}{name}.json"))
-    try:
+    with refusing_to_export(
+        "torch cannot export the .pt2 program to ONNX",
+        f"it was read by torch {torch.__version__}: save it with that release, or export it to "
+        "ONNX yourself",
+    ):
         weights = tensors(files, f"{root}{WEIGHTS}", f"{name}_weights_config.json")
         constants = tensors(files, f"{root}{CONSTANTS}", f"{name}_constants_config.json")
         opened = _opened(program, weights, constants)
         path = _written(opened, output_names(program), folder)
-    except Refused:
-        raise
-    except Exception as error:
-        if exhausted(error) is not None:
-            raise
-        said = " ".join(str(error).split())[:SHOWN_ERROR]
-        raise UnsupportedModel(
-            f"torch cannot export the .pt2 program to ONNX ({type(error).__name__}: {said}); "
-            f"it was read by torch {torch.__version__}: save it with that release, or export "
-            "it to ONNX yourself"
-        ) from error
     return {path.name: whole(path)}
 
 

@@ -10,7 +10,7 @@ import torch
 from lathe.errors import StepImpossible
 from lathe.job import FurtherTask, Task
 from lathe.techniques.train import Adam, Distill, DistillLoss, LogitsLoss, Recover, Sgd
-from tests.unit.worker.engine.train.two_heads import Points, two_heads, two_labels
+from tests.unit.worker.engine.train.two_heads import Shifted, two_heads, two_labels
 from worker.engine.checkpoint import Checkpoint
 from worker.engine.context import Context
 from worker.engine.graph.initializers import initializers
@@ -35,7 +35,7 @@ def both(context: Context) -> Context:
 def test_loss_and_score_are_the_weighted_sum_and_mean_worked_by_hand() -> None:
     targets = np.array([[9.0], [2.0], [1.0]], np.float32)
     blank = np.zeros((3, 1), np.float32)
-    part = Part(Objective("regression", "z"), 0.4, Points(blank, blank, targets))
+    part = Part(Objective("regression", "z"), 0.4, Shifted(blank, targets, shift=blank))
     lesson = Joint(Objective("logits", "y"), (part,))
     # row 5 is a changed copy of row 2: targets 1 and 2, squared errors 4 and 1, mean 2.5
     batch = Batch(np.array([5, 1]), {"x": torch.zeros(2, 1)}, labels=torch.tensor([0, 1]))
@@ -51,8 +51,8 @@ def test_both_answers_get_better_and_a_task_of_its_own_leaves_the_other_head(
 ) -> None:
     net = two_heads(6, 3)
     labels, targets = both.train, both.train_of["tilt"]
-    assert isinstance(labels, Points)
-    assert isinstance(targets, Points)
+    assert isinstance(labels, Shifted)
+    assert isinstance(targets, Shifted)
 
     def scores(model: onnx.ModelProto) -> tuple[float, float]:
         said = run(open_session(model), labels.inputs(np.arange(200)))
@@ -85,7 +85,7 @@ def test_a_heavier_task_is_learnt_better(both: Context) -> None:
 
 def test_missing_labels_of_a_further_task_are_named(both: Context) -> None:
     tilt = both.train_of["tilt"]
-    assert isinstance(tilt, Points)
+    assert isinstance(tilt, Shifted)
     bare = replace(both, train_of={"tilt": replace(tilt, y=None)})
     assert has_every_label(both)
     assert not has_every_label(bare)

@@ -10,7 +10,7 @@ import pytest
 from lathe import ids
 from lathe.errors import StepImpossible
 from lathe.techniques.train import Adam, Distill, DistillLoss, LogitsLoss, Teacher
-from tests.unit.worker.engine.train.two_heads import Points, two_heads, two_labels
+from tests.unit.worker.engine.train.two_heads import Shifted, two_heads, two_labels
 from worker.engine.checkpoint import Checkpoint, Trait
 from worker.engine.context import Context
 from worker.engine.graph.io_spec import io_spec
@@ -62,7 +62,7 @@ def test_nothing_of_the_model_is_carried_over_but_the_order_of_its_doors() -> No
 def test_it_learns_outputs_that_the_task_does_not_name(context: Context) -> None:
     model, student = two_heads(6, 1), two_heads(2, 2)
     around = two_labels(context)
-    assert isinstance(around.train, Points)
+    assert isinstance(around.train, Shifted)
     around = replace(
         around,
         train=replace(around.train, y=None),

@@ -7,32 +7,19 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from tests.unit.worker.engine.points import Points
 from worker.engine.context import Arrays, Context
 from worker.engine.graph.io_spec import io_spec
 
 
-@dataclass(frozen=True)
-class Points:
-    """Implements Samples."""
+@dataclass(frozen=True, kw_only=True)
+class Shifted(Points):
+    """Points with a second input, (count, 1)."""
 
-    x: NDArray[np.float32]
     shift: NDArray[np.float32]
-    y: NDArray[np.generic] | None = None
-
-    @property
-    def count(self) -> int:
-        return len(self.x)
-
-    @property
-    def has_labels(self) -> bool:
-        return self.y is not None
 
     def inputs(self, rows: NDArray[np.int64]) -> Arrays:
-        return {"x": self.x[rows], "shift": self.shift[rows]}
-
-    def labels(self, rows: NDArray[np.int64]) -> NDArray[np.generic]:
-        assert self.y is not None
-        return self.y[rows]
+        return super().inputs(rows) | {"shift": self.shift[rows]}
 
 
 def two_heads(hidden: int, seed: int, *, turned: bool = False) -> onnx.ModelProto:
@@ -68,6 +55,6 @@ def two_labels(context: Context) -> Context:
     return replace(
         context,
         io=io_spec(two_heads(4, 0)),
-        train=Points(x, shift, classes),
-        train_of={"tilt": Points(x, shift, x[:, 1:] + 0.5 * shift)},
+        train=Shifted(x, classes, shift=shift),
+        train_of={"tilt": Shifted(x, x[:, 1:] + 0.5 * shift, shift=shift)},
     )
