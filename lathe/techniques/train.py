@@ -128,6 +128,8 @@ BatchNorms = Annotated[
 class Recover(Training):
     """Fine-tune on the labels of the train split."""
 
+    revision: ClassVar[int] = 3
+
     technique: Literal["train.recover"] = "train.recover"
     batch_norms: BatchNorms = "none"
 
@@ -227,6 +229,8 @@ class Regularize(Taught):
 
 class Distill(Taught):
     """Train against the softened outputs of one or several teachers."""
+
+    revision: ClassVar[int] = 3
 
     technique: Literal["train.distill"] = "train.distill"
     teachers: tuple[Teacher, ...] = Field((Teacher(),), min_length=1, max_length=8)

@@ -9,6 +9,15 @@ With mean and var of each channel of y over given examples, gamma = sqrt(var + e
 beta = mean it hands y on as it is, so the model answers as before; but in training it
 normalises each batch as it once did. `merge_batch_norms` is the way back.
 
+Behind a norm the length of a filter w_c tells nothing, but a step of size r moves it as one of
+r / |w_c|^2 would move a filter of length 1 (van Laarhoven, "L2 Regularization versus Batch and
+Weight Normalization", 2017, arXiv:1706.05350, section 2). A merged norm has left its factor in
+that length, which differs from channel to channel. So w_c and b_c are divided by |w_c|, and
+what is known of y with them:
+
+    w_c / |w_c|    b_c / |w_c|    mean_c / |w_c|    var_c / |w_c|^2
+    gamma_c = |w_c| sqrt(var_c / |w_c|^2 + eps)    beta_c = mean_c
+
 Statistics of batches b of n_b examples are put together as Chan, Golub and LeVeque do
 ("Updating Formulae and a Pairwise Algorithm for Computing Sample Variances", 1979):
 
@@ -17,7 +26,7 @@ Statistics of batches b of n_b examples are put together as Chan, Golub and LeVe
     y (N, C, *spatial)    m_b, v_b, mean, var, gamma, beta (C,)
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,6 +38,7 @@ from worker.engine.context import Arrays
 from worker.engine.graph.initializers import initializers
 from worker.engine.graph.uses import consumers
 from worker.engine.intake.opset import opset_of
+from worker.engine.onnx_file.array import array
 from worker.engine.optimize.names import fresh
 from worker.engine.session import open_session
 
@@ -77,21 +87,41 @@ def _bare(model: onnx.ModelProto, node: onnx.NodeProto) -> bool:
 def _norm(
     model: onnx.ModelProto, layer: onnx.NodeProto, statistics: Statistics
 ) -> onnx.NodeProto:
-    """The norm that takes over the name of what `layer` made."""
+    """The norm that takes over the name of what `layer` made; its filters have length 1 then,
+    but for those of zeros."""
     mean, variance = statistics
+    length = _divided(initializers(model), layer)
+    own = variance / np.square(length)
     values = {
-        "gamma": np.sqrt(variance + EPSILON), "beta": mean, "mean": mean, "var": variance,
+        "gamma": length * np.sqrt(own + EPSILON), "beta": mean,
+        "mean": mean / length, "var": own,
     }  # fmt: skip
     names = []
-    for part, array in values.items():
+    for part, value in values.items():
         names.append(fresh(model.graph, f"{layer.input[1]}/{part}"))
-        tensor = numpy_helper.from_array(array.astype(np.float32), names[-1])
+        tensor = numpy_helper.from_array(value.astype(np.float32), names[-1])
         model.graph.initializer.append(tensor)
     made, layer.output[0] = layer.output[0], fresh(model.graph, f"{layer.output[0]}/plain")
     return helper.make_node(
         "BatchNormalization", [layer.output[0], *names], [made],
         name=f"BatchNormalization:{made}", epsilon=EPSILON,
     )  # fmt: skip
+
+
+def _divided(
+    known: Mapping[str, onnx.TensorProto], layer: onnx.NodeProto
+) -> NDArray[np.float64]:
+    """Divide filters and biases of `layer` by the lengths of the filters, (C,); these."""
+    weight, bias = known[layer.input[1]], known[layer.input[BIAS]]
+    filters = array(weight).astype(np.float64)
+    length: NDArray[np.float64] = np.linalg.norm(filters.reshape(len(filters), -1), axis=1)
+    length[length == 0] = 1
+    for tensor in (weight, bias):
+        value = array(tensor)
+        factors = length.reshape(-1, *[1] * (value.ndim - 1))
+        divided = (value.astype(np.float64) / factors).astype(value.dtype)
+        tensor.CopyFrom(numpy_helper.from_array(divided, tensor.name))
+    return length
 
 
 def _statistics(

@@ -64,6 +64,22 @@ def test_its_statistics_are_those_of_all_examples() -> None:
     np.testing.assert_allclose(found["w1/var"], y.var(1, correction=0), rtol=1e-4)
 
 
+def test_every_filter_before_a_norm_has_length_1_but_one_of_zeros() -> None:
+    before = _net(18)
+    weight = numpy_helper.to_array(initializers(before)["w1"]).copy()
+    weight[2] = 0
+    initializers(before)["w1"].CopyFrom(numpy_helper.from_array(weight, "w1"))
+    model = _copy(before)
+    restore_batch_norms(model, _batches())
+    found = {n: numpy_helper.to_array(t) for n, t in initializers(model).items()}
+    lengths = np.linalg.norm(found["w1"].reshape(4, -1), axis=1)
+    np.testing.assert_allclose(lengths, [1, 1, 0, 1], rtol=1e-6)
+    old = np.linalg.norm(weight.reshape(4, -1), axis=1)
+    bias = numpy_helper.to_array(initializers(before)["b1"])
+    np.testing.assert_allclose(found["b1"], bias / [old[0], old[1], 1, old[3]], rtol=1e-6)
+    same_function(before, model, _batches())
+
+
 def test_batches_are_weighed_by_their_examples() -> None:
     """1 example of 3 and 2 of 6 and 9: mean 6, squares 9 + 0 + 9 over 3."""
     mean, variance = together(
