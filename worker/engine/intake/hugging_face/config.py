@@ -63,6 +63,17 @@ def checked_config(config: dict[str, Any], held: Mapping[str, Stored]) -> dict[s
     }
 
 
+def without_head(config: dict[str, Any]) -> dict[str, Any]:
+    """The config of the bare network, whose states are pooled. Raises UnsupportedModel for one
+    that reads no texts."""
+    if config["model_type"] not in TEXT:
+        raise UnsupportedModel(
+            f"modules.json pools the tokens of a {config['model_type']!r}, which reads no "
+            f"texts; {EXPORT}"
+        )
+    return {key: value for key, value in config.items() if key != "architectures"}
+
+
 def _check_counts(config: Mapping[str, Any], held: Mapping[str, Stored]) -> None:
     longest = max((n for one in held.values() for n in one.shape), default=0)
     for key in sorted(MODULES | {LABELS}):

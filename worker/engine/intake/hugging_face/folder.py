@@ -1,4 +1,8 @@
-"""Which members of an archive are the model: one config.json and the safetensors beside it."""
+"""Which members of an archive are the model: one config.json and the safetensors beside it.
+
+A modules.json, as sentence-transformers writes it, names the folder of the network and those of
+what stands behind it.
+"""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -8,10 +12,12 @@ from typing import Any
 
 from lathe.errors import CorruptModel, NotAModel, UnsupportedModel
 from worker.engine.intake.archive import CHUNK_BYTES, unpacked
+from worker.engine.intake.hugging_face.sentences import Sentences, sentences_of
 from worker.engine.onnx_file.place import Place, whole
 
 CONFIG = "config.json"
 IMAGES = "preprocessor_config.json"
+MODULES = "modules.json"
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 SAFETENSORS = ".safetensors"
@@ -24,11 +30,13 @@ SAVE = "save it with model.save_pretrained(folder), which writes safetensors"
 class ModelFolder:
     """What the folder says, and where its weights lie.
 
-    `shard_of` names the file of every tensor where an index lists them.
+    `shard_of` names the file of every tensor where an index lists them; `sentences` is None
+    where the network stands alone.
     """
 
     config: dict[str, Any]
     images: dict[str, Any]
+    sentences: Sentences | None
     weights: dict[str, Place]
     shard_of: dict[str, str] | None
 
@@ -43,11 +51,12 @@ def is_model_folder(files: Mapping[str, Place]) -> bool:
 
 def model_folder(files: Mapping[str, Place]) -> ModelFolder:
     """The archive's one model folder. Raises NotAModel, CorruptModel or UnsupportedModel."""
-    root = _the_root(files)
+    root, sentences = _the_root(files)
     shard_of = _shards(files, root)
     return ModelFolder(
         config=_json(files, f"{root}{CONFIG}"),
         images=_json(files, f"{root}{IMAGES}") if f"{root}{IMAGES}" in files else {},
+        sentences=sentences,
         weights={name: files[f"{root}{name}"] for name in _named(files, root, shard_of)},
         shard_of=shard_of,
     )
@@ -72,7 +81,11 @@ def _pieces(place: Place) -> Iterator[bytes]:
 def _roots(files: Mapping[str, Place]) -> list[str]:
     """Where a config.json lies, with a slash behind it; the shallowest first."""
     found = [name.removesuffix(CONFIG) for name in files if PurePosixPath(name).name == CONFIG]
-    return sorted(found, key=lambda root: (root.count("/"), root))
+    return sorted(found, key=lambda root: (_depth(root), root))
+
+
+def _depth(name: str) -> int:
+    return name.count("/")
 
 
 def _weights_beside(files: Mapping[str, Place], root: str) -> list[str]:
@@ -84,15 +97,39 @@ def _weights_beside(files: Mapping[str, Place], root: str) -> list[str]:
     ]
 
 
-def _the_root(files: Mapping[str, Place]) -> str:
-    """The shallowest folder with a config.json: sentence-transformers puts others below it."""
+def _the_root(files: Mapping[str, Place]) -> tuple[str, Sentences | None]:
+    """Where the network lies: the folder that modules.json names first, else the shallowest
+    with a config.json."""
+    listed = sorted((n for n in files if PurePosixPath(n).name == MODULES), key=_depth)
+    if listed:
+        return _listed(files, listed[0])
     first, *others = _roots(files)
-    if any(other.count("/") == first.count("/") for other in others):
+    if any(_depth(other) == _depth(first) for other in others):
         raise NotAModel(
             f"the archive holds {len(others) + 1} folders with a config.json; upload one model "
             "at a time"
         )
-    return first
+    return first, None
+
+
+def _listed(files: Mapping[str, Place], name: str) -> tuple[str, Sentences]:
+    """The network's folder and what stands behind it, as the modules.json `name` says."""
+    modules = _parsed(files, name)
+    if not isinstance(modules, list) or not all(
+        isinstance(one, dict)
+        and isinstance(one.get("type"), str)
+        and isinstance(one.get("path"), str)
+        for one in modules
+    ):
+        raise CorruptModel(f"{name!r} is no list of modules with a type and a path; {SAVE}")
+    folder = name.removesuffix(MODULES)
+    roots = [f"{folder}{one['path']}/" if one["path"] else folder for one in modules]
+    for root in roots[:2]:
+        if f"{root}{CONFIG}" not in files:
+            raise CorruptModel(f"the folder lacks {f'{root}{CONFIG}'[:100]!r}; {SAVE}")
+    pooling = _json(files, f"{roots[1]}{CONFIG}") if len(roots) > 1 else {}
+    behind = sentences_of([one["type"] for one in modules], pooling)
+    return roots[0], behind
 
 
 def _shards(files: Mapping[str, Place], root: str) -> dict[str, str] | None:
@@ -134,6 +171,13 @@ def _named(files: Mapping[str, Place], root: str, shard_of: dict[str, str] | Non
 
 
 def _json(files: Mapping[str, Place], name: str) -> dict[str, Any]:
+    said = _parsed(files, name)
+    if not isinstance(said, dict):
+        raise CorruptModel(f"{name!r} holds no JSON object; {SAVE}")
+    return said
+
+
+def _parsed(files: Mapping[str, Place], name: str) -> object:
     place = files[name]
     if place.size_bytes > MOST_TEXT_BYTES:
         raise UnsupportedModel(f"{name!r} has more than {MOST_TEXT_BYTES} bytes; {SAVE}")
@@ -141,9 +185,7 @@ def _json(files: Mapping[str, Place], name: str) -> dict[str, Any]:
         file.seek(place.offset)
         text = file.read(place.size_bytes)
     try:
-        said = json.loads(text)
+        said: object = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise CorruptModel(f"{name!r} is no JSON ({error}); {SAVE}") from error
-    if not isinstance(said, dict):
-        raise CorruptModel(f"{name!r} holds no JSON object; {SAVE}")
     return said

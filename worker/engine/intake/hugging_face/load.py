@@ -12,9 +12,10 @@ from lathe.errors import UnsupportedModel
 from worker.engine.context import Arrays
 from worker.engine.gate import distance
 from worker.engine.intake.export_failure import refusing_to_export
-from worker.engine.intake.hugging_face.config import EXPORT, checked_config
+from worker.engine.intake.hugging_face.config import EXPORT, checked_config, without_head
 from worker.engine.intake.hugging_face.doors import Doors, doors
 from worker.engine.intake.hugging_face.folder import as_file, model_folder
+from worker.engine.intake.hugging_face.sentences import SentenceNetwork
 from worker.engine.intake.hugging_face.weights import stored
 from worker.engine.onnx_file.place import Place, whole
 from worker.engine.onnx_file.read import read_model
@@ -34,6 +35,8 @@ def exported(files: Mapping[str, Place], folder: Path) -> dict[str, Place]:
     paths = {name: as_file(place, folder, name) for name, place in chosen.weights.items()}
     held = stored(paths, chosen.shard_of)
     config = checked_config(chosen.config, held)
+    if chosen.sentences is not None:
+        config = without_head(config)
     os.environ["HF_HUB_OFFLINE"] = "1"  # read once, when huggingface_hub is imported
     from worker.engine.intake.hugging_face.network import build  # noqa: PLC0415 - 4 s of CPU
 
@@ -41,6 +44,8 @@ def exported(files: Mapping[str, Place], folder: Path) -> dict[str, Place]:
         "no ONNX can be made of the network that config.json describes", EXPORT
     ):
         network = build(config, held)
+        if chosen.sentences is not None:
+            network = SentenceNetwork(network, chosen.sentences)
         path = _written(network, doors(network.config, chosen.images), folder)
     return {path.name: whole(path)}
 

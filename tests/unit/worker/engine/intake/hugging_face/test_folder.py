@@ -9,6 +9,7 @@ from lathe.errors import CorruptModel, NotAModel, Refused, UnsupportedModel
 from tests.unit.worker.engine.intake.hugging_face.conftest import Files, Placed, config_of
 from worker.engine.intake.hugging_face import folder as folder_of
 from worker.engine.intake.hugging_face.folder import as_file, is_model_folder, model_folder
+from worker.engine.intake.hugging_face.sentences import Sentences
 from worker.engine.onnx_file.place import Place
 
 CONFIG = config_of()
@@ -50,6 +51,72 @@ def test_the_one_file_of_weights_is_read_whatever_else_lies_there(placed: Placed
     }
     assert chosen.shard_of is None
     assert chosen.images == {"size": 224}
+    assert chosen.sentences is None
+
+
+def modules(*named: str) -> bytes:
+    return json.dumps([{"type": name.strip("012_"), "path": name} for name in named]).encode()
+
+
+MEAN = b'{"pooling_mode_mean_tokens": true}'
+
+
+@pytest.mark.parametrize("network", ["", "0_Transformer"])
+def test_modules_say_where_the_network_lies_and_what_stands_behind_it(
+    network: str, placed: Placed
+) -> None:
+    root = f"net/{network}/" if network else "net/"
+    listed = json.loads(modules("0_Transformer", "1_Pooling", "2_Normalize"))
+    listed[0]["path"] = network
+    chosen = model_folder(
+        placed(
+            {
+                "net/modules.json": json.dumps(listed).encode(),
+                f"{root}config.json": CONFIG,
+                f"{root}model.safetensors": b"w",
+                "net/1_Pooling/config.json": MEAN,
+                "net/2_Normalize/config.json": b"{",
+            }
+        )
+    )
+    assert chosen.config["vocab_size"] == 31
+    assert chosen.sentences == Sentences(("mean",), normalize=True)
+
+
+@pytest.mark.parametrize(
+    ("files", "refusal", "told"),
+    [
+        ({"modules.json": b"{}"}, CorruptModel, "'modules.json' is no list of modules"),
+        ({"modules.json": b"[1]"}, CorruptModel, "is no list of modules"),
+        ({"modules.json": b'[{"type": "Transformer"}]'}, CorruptModel, "a type and a path"),
+        ({"modules.json": b"["}, CorruptModel, "is no JSON"),
+        ({"modules.json": b"[]"}, UnsupportedModel, "lists nothing"),
+        ({"modules.json": modules("../1_Pooling")}, CorruptModel, "lacks '../1_Pooling/conf"),
+        (
+            {
+                "modules.json": modules("0_Transformer", "1_Pooling"),
+                "1_Pooling/config.json": MEAN,
+            },
+            CorruptModel,
+            "lacks '0_Transformer/config.json'",
+        ),
+        (
+            {
+                "modules.json": modules("0_Transformer", "1_Pooling", "2_Dense"),
+                "0_Transformer/config.json": CONFIG,
+                "1_Pooling/config.json": MEAN,
+            },
+            UnsupportedModel,
+            "lists Transformer, Pooling, Dense",
+        ),
+    ],
+)
+def test_modules_that_cannot_be_followed_are_refused(
+    files: Files, refusal: type[Refused], told: str, placed: Placed
+) -> None:
+    beside = {"config.json": CONFIG, "model.safetensors": b"w"}
+    with pytest.raises(refusal, match=told):
+        model_folder(placed(beside | files))
 
 
 def test_an_index_says_which_files_are_read(placed: Placed) -> None:

@@ -21,6 +21,7 @@ from tests.unit.worker.engine.intake.hugging_face.conftest import (
     tarred,
     zipped,
 )
+from worker.engine.intake.hugging_face.config import without_head
 from worker.engine.intake.hugging_face.load import check_answers
 from worker.engine.intake.load import load_model
 from worker.engine.intake.model import inspect_model
@@ -58,6 +59,41 @@ def test_a_text_network_answers_as_in_transformers_and_its_pickle_stays_closed(
     assert said.keys() == {"last_hidden_state", "pooler_output"}
     for name, value in said.items():
         np.testing.assert_allclose(value, wanted[name].numpy(), atol=1e-5)
+
+
+def test_an_encoder_of_sentences_answers_with_a_vector_a_text(
+    bert: Any, bert_files: Files, tmp_path: Path
+) -> None:
+    """Though config.json names a head: its states are pooled, and the head is left out."""
+    modules = [
+        {"type": f"sentence_transformers.models.{kind}", "path": path}
+        for kind, path in (("Transformer", ""), ("Pooling", "1_Pooling"), ("Normalize", "2_N"))
+    ]
+    files = bert_files | {
+        "config.json": config_of(architectures=["BertForMaskedLM"]),
+        "modules.json": json.dumps(modules).encode(),
+        "1_Pooling/config.json": b'{"pooling_mode_mean_tokens": true}',
+    }
+    (tmp_path / "net.zip").write_bytes(zipped(files))
+    model, _ = load_model(tmp_path / "net.zip", tmp_path / "a", Limits())
+    tokens = np.random.default_rng(2).integers(0, 31, (3, 6))
+    mask = np.ones_like(tokens)
+    mask[1, 2:] = 0
+    kinds = np.zeros_like(tokens)
+    names = ("input_ids", "attention_mask", "token_type_ids")
+    inputs = dict(zip(names, (tokens, mask, kinds), strict=True))
+    said = run(open_session(model), inputs)
+    with torch.no_grad():
+        states = bert(**{name: torch.from_numpy(value) for name, value in inputs.items()})[0]
+    wanted = np.stack([states[0].mean(0), states[1, :2].mean(0), states[2].mean(0)])
+    wanted /= np.linalg.norm(wanted, axis=1, keepdims=True)
+    assert said.keys() == {"sentence_embedding"}
+    np.testing.assert_allclose(said["sentence_embedding"], wanted, atol=1e-5)
+
+
+def test_pooled_tokens_of_images_are_refused() -> None:
+    with pytest.raises(UnsupportedModel, match="the tokens of a 'vit', which reads no texts"):
+        without_head({"model_type": "vit"})
 
 
 def test_an_image_classifier_of_many_files_in_a_tar_answers_as_in_transformers(
