@@ -37,8 +37,9 @@ class Reader:
         damping = DAMPING * float(np.trace(moments)) / n or 1.0
         self.places = _places(unit, units)
         spare = int(self.places.max(initial=n - 1)) + 1 - n  # columns nobody reads
-        self.weight = np.pad(weight.astype(np.float64), [(0, 0), (0, spare)])
-        self.energy = float(np.einsum("ri,ij,rj->", weight, moments, weight, optimize=True))
+        exact = weight.astype(np.float64)
+        self.weight = np.pad(exact, [(0, 0), (0, spare)])
+        self.energy = float((exact @ moments * exact).sum())
         self.inverse = np.eye(n + spare)
         self.inverse[:n, :n] = np.linalg.inv(moments + damping * np.eye(n))
 
@@ -52,8 +53,8 @@ class Reader:
         if self.energy <= 0:
             return np.zeros(len(self.places))
         blocks = self.inverse[self.places[:, :, None], self.places[:, None, :]]
-        read = self.weight[:, self.places]  # (rows, units, columns of one)
-        lost = np.einsum("rua,uab,rub->u", read, np.linalg.inv(blocks), read, optimize=True)
+        read = self.weight[:, self.places].swapaxes(0, 1)  # (units, rows, columns of one)
+        lost = (read @ np.linalg.inv(blocks) * read).sum(axis=(1, 2))
         return np.asarray(lost / self.energy)
 
     def drop(self, unit: int) -> None:

@@ -84,6 +84,13 @@ def test_the_readers_do_without_each_unit_when_it_is_told() -> None:
     assert seen[1][1] @ [1, 2, 0] == pytest.approx(5, rel=ROUGHLY)
 
 
+def test_how_loud_a_layer_is_does_not_count() -> None:
+    loud = Reader(np.float32([[30, 10]]), np.eye(2), np.arange(2), 2)
+    quiet = Reader(np.float32([[0.03, 0.01]]), np.eye(2), np.arange(2), 2)
+    assert loud.losses() == pytest.approx(quiet.losses())
+    assert quiet.losses() == pytest.approx([0.9, 0.1], rel=ROUGHLY)
+
+
 def test_a_layer_that_says_nothing_loses_nothing() -> None:
     silent = Reader(np.zeros((1, 2), np.float32), np.eye(2), np.arange(2), 2)
     dead = Reader(np.float32([[3, 4]]), np.zeros((2, 2)), np.arange(2), 2)
