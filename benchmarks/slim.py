@@ -26,7 +26,7 @@ CASES = tuple(f"{layers}/{way}" for layers in LAYERS for way in WAYS)
 MOST_SEEN = 150_000
 LESSONS: Mapping[int, Step] = {  # an epoch of the deeper one takes three times as long
     20: {"epochs": 3},
-    56: {"epochs": 3, "max_samples": 40_000},
+    56: {"epochs": 3, "max_samples": 36_000},
 }
 POINTS_LOST = {20: 2.0, 56: 1.5}
 HALF, SMALLER, AS_FAST = 0.5, 6.0, 1.05

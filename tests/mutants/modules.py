@@ -17,7 +17,7 @@ ROOMS = {
     "layerwise": "aim feedback",
     "prune/along": "counts importance loudness mask_gradient",
     "prune/blocks": "influence",
-    "prune/channels": "felt geometric_median reconstruction",
+    "prune/channels": "geometric_median reconstruction",
     "prune": "importance lamp norms ranking",
     "prune/weights": "loss_scores net_trim response rising_mask selection sparsegpt wanda",
     "quantize/aware": "learned_step weights",

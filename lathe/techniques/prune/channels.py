@@ -29,7 +29,6 @@ class PruneChannels(Step):
     """
 
     needs: ClassVar[Needs] = Needs(torch_view=True)
-    revision: ClassVar[int] = 2
 
     technique: Literal["prune.channels"] = "prune.channels"
     criterion: ChannelCriterion = Field(
@@ -38,9 +37,9 @@ class PruneChannels(Step):
         "(share in the energy of those left, compared across layers), fpgm (distance to the "
         "other filters of its layer), bn_scale (|scale| of its BatchNorms, compared across "
         "layers). From inputs of data.calibration, or of data.train: activation (mean "
-        "magnitude), apoz (zeros after the activation), reconstruction (what the "
-        "answers feel once the layers that read it are fitted anew to do without; they then "
-        "are, and layers are compared by what they save). From labels of data.train: taylor, "
+        "magnitude), apoz (zeros after the activation), reconstruction (the error that is left "
+        "in the layers that read it once they are fitted anew to do without; they then are, "
+        "and layers are compared by what they save). From labels of data.train: taylor, "
         "hessian (diagonal Fisher information).",
     )
     keep_macs: float | None = Field(

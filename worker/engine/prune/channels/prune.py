@@ -85,7 +85,7 @@ def _plan(
     _reachable(costs, groups, alone, spec)
     if spec.criterion == "reconstruction":
         part = part_of(context, PROVED, SCORED)
-        found = losses_without(checkpoint, view, groups, costs, spec.round_to, part)
+        found = losses_without(checkpoint, view, groups, costs, part)
         kept = _dispensable(groups, costs, found, spec)
     else:
         kept = _chosen(view, groups, costs, spec, spec.criterion, shown, context)

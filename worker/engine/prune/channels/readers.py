@@ -5,7 +5,7 @@ MatMul. Others, as an LSTM behind a convolution, read what is left as they are. 
 that becomes narrower is not foreseen: layers behind it are fitted to its whole output.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -22,17 +22,14 @@ from worker.engine.layerwise.moments import Doubles, Moments
 from worker.engine.layerwise.site import Floats, Scalar, Site, sites
 from worker.engine.layerwise.walk import walk
 from worker.engine.pace import Pace
-from worker.engine.progress import part_of
 from worker.engine.prune.channels.budget import Costs
-from worker.engine.prune.channels.felt import Felt, counts_left, scores_of
-from worker.engine.prune.channels.reconstruction import Reader, falling
+from worker.engine.prune.channels.reconstruction import Reader, added_losses
 from worker.engine.prune.coupling import Group, Kept, LeftAlone, positions
 from worker.engine.prune.facts import named
 from worker.engine.prune.importance import Scores
-from worker.engine.prune.layer_by_layer import Looked, look, pruned, require_finite
+from worker.engine.prune.layer_by_layer import look, pruned, require_finite
 from worker.engine.view import TorchView
 
-LOOKED = 0.3  # fraction of the scoring when all inputs have been looked at
 CUT = {"convolution", "rows", "columns"}  # forms of a site
 
 
@@ -85,46 +82,18 @@ def losses_without(
     view: TorchView,
     groups: Sequence[Group],
     costs: Costs,
-    round_to: int,
     context: Context,
 ) -> Scores:
-    """What the answers feel of each unit when the layers that read it make it good, for each
-    unit of cost it saves: comparable across groups, (units,) a group. Looked at only where
-    counts that are multiples of `round_to` are left. Raises StepImpossible without examples,
-    or for inputs that are not finite."""
+    """What each unit adds to the relative error of the layers that read it, for each unit of
+    cost it saves: comparable across groups, (units,) a group. Raises StepImpossible without
+    examples, or for inputs that are not finite."""
     reading = _reading(view, checkpoint.model)
     read = {m.path for group in groups for m in group.members if m.side == "in"}
     chosen = [site for path, site in reading.items() if path in read]
     looked = look(checkpoint, chosen, context)
-    moments = _seconds(looked, part_of(context, 0, LOOKED))
-    felt = Felt.by(checkpoint, context)
-    counts = [counts_left(group.units, round_to) for group in groups]
-    part = part_of(context, LOOKED, 1)
-    pace = Pace(part.progress, sum(map(len, counts)), "trials")
-    found = []
-    for group, wanted in zip(groups, counts, strict=True):
-        readers = [
-            (
-                site,
-                Reader(
-                    site.matrices(looked.weights[site.name])[0],
-                    moments[site.name],
-                    _of_columns(site, member.unit),
-                    group.units,
-                ),
-            )
-            for member in group.members
-            if member.side == "in" and (site := reading.get(member.path)) is not None
-        ]
-        trials = _trials(readers, group.units, wanted, felt, pace)
-        found.append(scores_of(trials, group.units) / _saved_by_one(costs, group))
-    return found
-
-
-def _seconds(looked: Looked, context: Context) -> dict[str, Doubles]:
-    """The sum of x x^T over each layer's inputs, by its weight."""
     moments: dict[str, Doubles] = {}
-    pace = Pace(context.progress, len(looked.sites), "layers")
+
+    pace = Pace(context.progress, len(chosen), "layers")
     for seen in walk(looked.stages, looked.weights, looked.weights, looked.batches, Seconds):
         for layer, sums in seen:
             if sums is None:
@@ -132,24 +101,20 @@ def _seconds(looked: Looked, context: Context) -> dict[str, Doubles]:
             require_finite(layer, sums.own)
             moments[layer.name] = sums.own[0]
             pace.add(1)
-    return moments
-
-
-def _trials(
-    readers: Sequence[tuple[Site, Reader]],
-    units: int,
-    wanted: Collection[int],
-    felt: Felt,
-    pace: Pace,
-) -> Iterator[tuple[int, float | None]]:
-    """The units as they go, each with what is felt where a count in `wanted` is left."""
-    for gone, unit in enumerate(falling([reader for _, reader in readers], units), start=1):
-        if units - gone not in wanted:
-            yield unit, None
-            continue
-        weights = {site.name: site.tensor(reader.left[None]) for site, reader in readers}
-        yield unit, felt.loss_with(weights)
-        pace.add(1)
+    found = []
+    for group in groups:
+        readers = [
+            Reader(
+                site.matrices(looked.weights[site.name])[0],
+                moments[site.name],
+                _of_columns(site, member.unit),
+                group.units,
+            )
+            for member in group.members
+            if member.side == "in" and (site := reading.get(member.path)) is not None
+        ]
+        found.append(added_losses(readers, group.units) / _saved_by_one(costs, group))
+    return found
 
 
 def fitted_anew(

@@ -11,10 +11,10 @@ of Hassibi and Stork with a structure in place of a weight. S are the columns th
 
 loss_u is the squared output error that u adds to that of the units gone before it. Here a unit
 may be read by several layers: their losses are added up, each relative to the energy of its
-outputs, tr(W H W^T).
+outputs, tr(W H W^T), so that layers of one net compare.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,7 @@ class Reader:
     def __init__(
         self, weight: Floats, moments: Doubles, unit: NDArray[np.int64], units: int
     ) -> None:
-        self.columns = n = len(moments)
+        n = len(moments)
         damping = DAMPING * float(np.trace(moments)) / n or 1.0
         self.places = _places(unit, units)
         spare = int(self.places.max(initial=n - 1)) + 1 - n  # columns nobody reads
@@ -42,11 +42,6 @@ class Reader:
         self.energy = float((exact @ moments * exact).sum())
         self.inverse = np.eye(n + spare)
         self.inverse[:n, :n] = np.linalg.inv(moments + damping * np.eye(n))
-
-    @property
-    def left(self) -> Floats:
-        """The weight (rows, n), with zeros for what has fallen."""
-        return self.weight[:, : self.columns].astype(np.float32)
 
     def losses(self) -> Doubles:
         """Of each unit that falls next, (units,), relative to the outputs' energy."""
@@ -67,17 +62,19 @@ class Reader:
         self.inverse[gone, gone] = 1
 
 
-def falling(readers: Sequence[Reader], units: int) -> Iterator[int]:
-    """The units, the cheapest for all readers first, but for the last; the readers do without
-    each when it is told."""
-    alive = np.ones(units, np.bool_)
+def added_losses(readers: Sequence[Reader], units: int) -> Doubles:
+    """What each unit adds to the loss when the cheapest falls first, and so on: (units,), no
+    smaller than that of any unit before it. The one that is left adds as much as the last."""
+    added, alive, worst = np.zeros(units), np.ones(units, np.bool_), 0.0
     for _ in range(units - 1):
         losses = np.sum([reader.losses() for reader in readers], axis=0)
         unit = int(np.argmin(np.where(alive, losses, np.inf)))
-        alive[unit] = False
+        worst = max(worst, float(losses[unit]))
+        added[unit], alive[unit] = worst, False
         for reader in readers:
             reader.drop(unit)
-        yield unit
+    added[alive] = np.nextafter(worst, np.inf)
+    return added
 
 
 def _places(unit: NDArray[np.int64], units: int) -> NDArray[np.int64]:
