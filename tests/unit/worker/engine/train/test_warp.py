@@ -55,7 +55,9 @@ def test_what_is_drawn_stays_within_its_bounds_and_fills_them() -> None:
     angle = torch.rad2deg(torch.atan2(drawn[:, 1, 0], drawn[:, 0, 0]))
     assert 29 < angle.max() <= 30
     assert -30 <= angle.min() < -29
-    assert drawn[:, :, 2].abs().max() <= 2.5
+    for shift in (drawn[:, 0, 2], drawn[:, 1, 2]):
+        assert 2.45 < shift.max() <= 2.5
+        assert -2.5 <= shift.min() < -2.45
     assert torch.allclose(drawn[:, 0, 0] * drawn[:, 1, 1] - drawn[:, 0, 1] * drawn[:, 1, 0],
                           torch.ones(2000), atol=1e-5)  # fmt: skip
     scaled = moves(Augment(scale=0.2), 3, torch.arange(2000))
@@ -67,6 +69,27 @@ def test_what_is_drawn_stays_within_its_bounds_and_fills_them() -> None:
     mirrored = moves(Augment(flip=True), 3, torch.arange(2000))[:, 0, 0]
     assert set(mirrored.tolist()) == {-1, 1}
     assert abs(mirrored.mean()) < 0.1
+
+
+def test_an_input_of_another_size_moves_by_pixels_of_the_frame() -> None:
+    field = Field.of((2, 4), (6, 8), 0, CPU)
+    assert field.basis[0, :4].tolist() == [-3, -1, 1, 3]
+    assert field.basis[1, ::4].tolist() == [-1.5, 1.5]
+    assert field.span.tolist() == [[pytest.approx(2 / 8)], [pytest.approx(2 / 6)]]
+    half = warp(torch.tensor([[[[1.0, 2], [3, 4]]]]), torch.tensor([[[1.0, 0, 4], [0, 1, 0]]]),
+                Field.of((2, 2), (8, 8), 0, CPU))  # fmt: skip
+    assert half.flatten().tolist() == pytest.approx([2, 2, 4, 4])
+
+
+def test_points_bend_by_themselves_and_not_as_the_rest_is_drawn() -> None:
+    both = Augment(elastic=Elastic(grid=2, sigma_pixels=1), shift_pixels=1)
+    drawn = moves(both, 3, torch.arange(500))
+    alone = moves(Augment(shift_pixels=1), 4, torch.arange(500))
+    shifts = alone[:, 0, 2]
+    for point in range(3, 7):
+        seen = torch.corrcoef(torch.stack((drawn[:, 0, point], shifts)))[0, 1]
+        assert abs(seen) < 0.2
+        assert abs(torch.corrcoef(drawn[:, :, point].T)[0, 1]) < 0.2
 
 
 def test_elastic_points_have_the_spread_asked_for() -> None:
