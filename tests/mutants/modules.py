@@ -39,7 +39,7 @@ OTHER_TESTS = {
     "prune/along/loudness": ("prune/along/test_loudness", *UNITS),
     "prune/along/mask_gradient": ("prune/along/test_mask_gradient", *UNITS),
     "prune/blocks/influence": ("prune/blocks/test_influence", "prune/blocks/test_prune"),
-    "quantize/mixed/search": ("quantize/mixed/test_mixed",),
+    "quantize/mixed/search": ("quantize/mixed/test_search", "quantize/mixed/test_mixed"),
     "train/features": ("train/test_features", "train/test_hints"),
     "train/imitation": ("train/test_imitation", "train/test_objective", "train/test_distill"),
 }
