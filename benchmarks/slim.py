@@ -25,7 +25,11 @@ WAYS = ("half", "int8", "half-int8")
 CASES = tuple(f"{layers}/{way}" for layers in LAYERS for way in WAYS)
 MOST_SEEN = 150_000
 LESSONS: Mapping[int, Step] = {  # an epoch of the deeper one takes three times as long
-    20: {"epochs": 3},
+    20: {
+        "epochs": 3,
+        "optimizer": {"kind": "sgd", "lr": 0.003, "momentum": 0.9, "weight_decay": 1e-3},
+        "loss": {"hard": 0.3, "logits": {"weight": 0.7, "temperature": 4}},
+    },
     56: {"epochs": 3, "max_samples": 36_000},
 }
 POINTS_LOST = {20: 2.0, 56: 1.5}
@@ -47,7 +51,7 @@ TEACH: Step = {
         "flip": True,
         "rotate_degrees": 12,
         "scale": 0.15,
-        "copies": 4,
+        "copies": 8,
         "unchanged": 0.5,
     },
     "batch_norms": "restore",
