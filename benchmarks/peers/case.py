@@ -20,7 +20,7 @@ class Case:
     `examples` holds what peers calibrate on as the model's inputs; `dataset` the same and all
     else that Lathe is given, as its data set, with the splits calibration, held_out and, where
     somebody trains, train; nothing of the test part is in any. `one` is one example for timing.
-    `halved` where contenders also do half the work and train.
+    `longer` where contenders also do what takes long: half the work and training, coding.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Case:
     one: Arrays
     runs: int
     score: Callable[[ort.InferenceSession], float]
-    halved: bool = False
+    longer: bool = False
 
     @property
     def model(self) -> Path:

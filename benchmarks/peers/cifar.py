@@ -51,7 +51,7 @@ def cifar(data: Path, folder: Path, layers: Literal[20, 56] = 20) -> Case:
         one={"image": _normal(test[:1])},
         runs=RUNS,
         score=score,
-        halved=layers == 20,
+        longer=layers == 20,
     )
     save(published(data, layers), case.model)
     return case

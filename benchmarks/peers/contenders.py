@@ -50,7 +50,7 @@ def peers(case: Case, data: Path, epochs: int) -> list[Peer]:
             Peer("onnxruntime static int8", "onnxruntime_int8", ("static", *files)),
             Peer("NNCF int8", "nncf_ptq", ("cnn", *files)),
             Peer("Olive static int8", "olive_passes", ("static", *files)),
-            *([halving] if case.halved else []),
+            *([halving] if case.longer else []),
         ]
     return [
         Peer("onnxruntime dynamic int8", "onnxruntime_int8", ("dynamic", *files)),
@@ -97,6 +97,9 @@ def jobs(case: Case, epochs: int) -> list[Job]:
     return [
         Job("Lathe static int8", [{"technique": "quantize.static"}, stored], ("calibration",)),
         chosen,
-        *([halving] if case.halved else []),
-        Job(coded, steps, ("calibration", "train"), judged=True),
+        *(
+            [halving, Job(coded, steps, ("calibration", "train"), judged=True)]
+            if case.longer
+            else []
+        ),
     ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from lathe.errors import StepImpossible
 from worker.engine.checkpoint import Checkpoint
 from worker.engine.graph.macs import macs
 from worker.engine.graph.parameters import parameters
@@ -51,3 +52,12 @@ def named(alone: Sequence[LeftAlone]) -> str:
     named = [f"{path} ({reason})" for path, reason in list(reasons.items())[:NAMED]]
     more = len(reasons) - len(named)
     return ", ".join(named) + (f" and {more} more" if more else "")
+
+
+def nothing_to_remove(units: str, alone: Sequence[LeftAlone]) -> StepImpossible:
+    """The refusal of a model that has no such `units`, or only some that must stay."""
+    left = f"; left alone: {named(alone)}" if alone else ""
+    return StepImpossible(
+        f"the model has no {units}{left}; leave this step out, or use prune.channels or "
+        "prune.weights"
+    )

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import assert_never
 
-from lathe.errors import StepImpossible
 from lathe.techniques.prune.narrowing import Narrowing
 from lathe.views import Progress
 from worker.engine.checkpoint import Checkpoint
@@ -18,7 +17,7 @@ from worker.engine.prune.along.narrower import narrower
 from worker.engine.prune.along.search import Found
 from worker.engine.prune.coupling import Kept
 from worker.engine.prune.evidence import Labelled, Unlabelled
-from worker.engine.prune.facts import named, what_is_left
+from worker.engine.prune.facts import named, nothing_to_remove, what_is_left
 from worker.engine.prune.importance import Scores
 from worker.engine.train.joint import task_lesson
 
@@ -33,8 +32,7 @@ def narrowed(
     """
     groups = found.groups
     if not groups:
-        left = f"; left alone: {named(found.alone)}" if found.alone else ""
-        raise StepImpossible(f"the model has no {share.units} that can go{left}")
+        raise nothing_to_remove(f"{share.units} that can go", found.alone)
     share.require_reachable([group.units for group in groups])
     scores = _scores(checkpoint, spec, groups, context)
     kept = share.chosen(scores, comparable=spec.criterion == "gradient")

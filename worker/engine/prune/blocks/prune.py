@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from lathe.errors import StepImpossible
 from lathe.techniques.prune import PruneBlocks
 from lathe.views import Progress
 from worker.engine.checkpoint import Checkpoint
@@ -16,7 +15,7 @@ from worker.engine.prune.blocks.find import residual_blocks
 from worker.engine.prune.blocks.goal import goal_of
 from worker.engine.prune.blocks.influence import answers, change
 from worker.engine.prune.evidence import Unlabelled
-from worker.engine.prune.facts import named, what_is_left
+from worker.engine.prune.facts import named, nothing_to_remove, what_is_left
 
 BATCHES = (1, 3)  # one that runtimes like to bake in, and one that they would not guess
 
@@ -31,10 +30,10 @@ def prune_blocks(checkpoint: Checkpoint, spec: PruneBlocks, context: Context) ->
     shown = Unlabelled.of(spec.samples, checkpoint, context)
     blocks, alone = residual_blocks(checkpoint, spec.protect, context.seed)
     if not blocks:
-        left = f"; left alone: {named(alone)}" if alone else ""
-        raise StepImpossible(
-            "the model has no residual blocks that can go, no Add of a value and of what "
-            f"layers make of it in the same shape{left}"
+        raise nothing_to_remove(
+            "residual blocks that can go, no Add of a value and of what layers make of it in "
+            "the same shape",
+            alone,
         )
     goal = goal_of(spec, checkpoint.model, blocks)
     chooser = Chooser(checkpoint.model, blocks, goal, shown.batches, context)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from lathe.errors import BudgetUnreachable, StepImpossible
+from lathe.errors import BudgetUnreachable
 from lathe.techniques.prune import PruneNeurons
 from worker.engine.checkpoint import Checkpoint
 from worker.engine.context import Context
@@ -16,7 +16,7 @@ from worker.engine.prune.channels.prunable import PROVED, probe, protected, prun
 from worker.engine.prune.channels.score import scores
 from worker.engine.prune.coupling import Group, Kept
 from worker.engine.prune.evidence import Unlabelled
-from worker.engine.prune.facts import named, pruning_facts
+from worker.engine.prune.facts import nothing_to_remove, pruning_facts
 from worker.engine.prune.importance import Scores
 from worker.engine.prune.ranking import after, ranking
 from worker.engine.threads import torch_threads
@@ -39,8 +39,7 @@ def prune_neurons(checkpoint: Checkpoint, spec: PruneNeurons, context: Context) 
         stay = _others(view) | protected(view, spec.protect)
         groups, alone = prunable(view, inputs, stay, "apoz", context)
         if not groups:
-            left = f"; left alone: {named(alone)}" if alone else ""
-            raise StepImpossible(f"the model has no hidden neurons that can go{left}")
+            raise nothing_to_remove("hidden neurons that can go", alone)
         whole = [group.everything() for group in groups]
         if spec.keep_neurons is not None:
             _require_reachable(groups, whole, spec.keep_neurons, spec.round_to)
