@@ -124,11 +124,12 @@ def _listed(files: Mapping[str, Place], name: str) -> tuple[str, Sentences]:
         raise CorruptModel(f"{name!r} is no list of modules with a type and a path; {SAVE}")
     folder = name.removesuffix(MODULES)
     roots = [f"{folder}{one['path']}/" if one["path"] else folder for one in modules]
-    for root in roots[:2]:
+    for root in roots[:2]:  # a Normalize may have no config
         if f"{root}{CONFIG}" not in files:
             raise CorruptModel(f"the folder lacks {f'{root}{CONFIG}'[:100]!r}; {SAVE}")
-    pooling = _json(files, f"{roots[1]}{CONFIG}") if len(roots) > 1 else {}
-    behind = sentences_of([one["type"] for one in modules], pooling)
+    configs = [_json(files, f"{r}{CONFIG}") if f"{r}{CONFIG}" in files else {} for r in roots]
+    types = [one["type"] for one in modules]
+    behind = sentences_of(list(zip(types, configs, strict=True)))
     return roots[0], behind
 
 

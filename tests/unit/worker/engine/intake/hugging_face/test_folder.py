@@ -75,7 +75,6 @@ def test_modules_say_where_the_network_lies_and_what_stands_behind_it(
                 f"{root}config.json": CONFIG,
                 f"{root}model.safetensors": b"w",
                 "net/1_Pooling/config.json": MEAN,
-                "net/2_Normalize/config.json": b"{",
             }
         )
     )

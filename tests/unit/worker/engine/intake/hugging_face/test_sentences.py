@@ -14,7 +14,8 @@ from worker.engine.intake.hugging_face.sentences import (
 )
 
 BEHIND = ["sentence_transformers.models.Transformer", "sentence_transformers.models.Pooling"]
-MEAN = {"word_embedding_dimension": 2, "pooling_mode_mean_tokens": True}
+MEAN = {"pooling_mode_mean_tokens": True}
+Config = dict[str, object]
 
 
 class Echo(torch.nn.Module):
@@ -51,7 +52,7 @@ def test_words_alone_are_pooled() -> None:
     assert pooled("max") == [[5, 1], [3, -1]]
     assert pooled("cls") == [[3, 0], [1, -1]]
     root = [round(8 / 2**0.5, 5), round(1 / 2**0.5, 5)]
-    assert pooled("mean_sqrt_len")[0] == root
+    assert pooled("mean_sqrt_len_tokens")[0] == root
 
 
 def test_ways_stand_side_by_side_and_have_length_1_together() -> None:
@@ -63,36 +64,59 @@ def test_ways_stand_side_by_side_and_have_length_1_together() -> None:
 
 
 def test_a_text_without_words_is_no_division_by_zero() -> None:
-    network = SentenceNetwork(Echo(), Sentences(("mean", "mean_sqrt_len"), normalize=True))
+    network = SentenceNetwork(
+        Echo(), Sentences(("mean", "mean_sqrt_len_tokens"), normalize=True)
+    )
     none = torch.zeros(1, 2, dtype=torch.int64)
     said = network(input_ids=none + 3, attention_mask=none, token_type_ids=none)
     assert said[OUTPUT].tolist() == [[0, 0, 0, 0]]
 
 
-def test_what_the_files_ask_for() -> None:
-    assert sentences_of(BEHIND, MEAN) == Sentences(("mean",), normalize=False)
-    both = {"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": True}
-    both |= {"pooling_mode_max_tokens": False, "pooling_mode_lasttoken": False}
-    assert sentences_of([*BEHIND, "new.place.Normalize"], both) == Sentences(
-        ("cls", "mean"), normalize=True
-    )
+def modules(pooling: Config, *behind: tuple[str, Config]) -> list[tuple[str, Config]]:
+    return [*zip(BEHIND, ({}, pooling), strict=True), *behind]
 
 
 @pytest.mark.parametrize(
-    ("kinds", "pooling", "told"),
+    ("pooling", "modes"),
     [
-        ([], MEAN, "lists nothing"),
-        (BEHIND[:1], MEAN, "lists Transformer;"),
-        ([*BEHIND, "sentence_transformers.models.Dense"], MEAN, "Pooling, Dense;"),
-        (BEHIND[::-1], MEAN, "in this order"),
-        (BEHIND, {}, "asks for nothing"),
-        (BEHIND, {"pooling_mode_mean_tokens": False}, "asks for nothing"),
-        (BEHIND, MEAN | {"pooling_mode_lasttoken": True}, "asks for pooling_mode_lasttoken"),
-        (BEHIND, {"pooling_mode": "lasttoken"}, "asks for nothing"),
+        (MEAN, ("mean",)),
+        (MEAN | {"pooling_mode_cls_token": True, "pooling_mode_lasttoken": False},
+         ("cls", "mean")),
+        (dict.fromkeys(MEAN, False), ("mean",)),
+        ({"pooling_mode": "max", "include_prompt": True}, ("max",)),
+        ({"pooling_mode": ["mean_sqrt_len_tokens", "cls"]}, ("mean_sqrt_len_tokens", "cls")),
+        (MEAN | {"pooling_mode": "cls"}, ("cls",)),
+    ],
+)  # fmt: skip
+def test_ways_of_old_and_new_files(pooling: Config, modes: tuple[str, ...]) -> None:
+    assert sentences_of(modules(pooling)) == Sentences(modes, normalize=False)
+
+
+@pytest.mark.parametrize("config", [{}, {"module_input_name": OUTPUT}])
+def test_a_vector_may_be_normalised_at_the_end(config: Config) -> None:
+    listed = modules(MEAN, ("new.place.Normalize", config))
+    assert sentences_of(listed) == Sentences(("mean",), normalize=True)
+
+
+@pytest.mark.parametrize(
+    ("listed", "told"),
+    [
+        ([], "lists nothing"),
+        (modules(MEAN)[:1], "lists Transformer;"),
+        (modules(MEAN, ("sentence_transformers.models.Dense", {})), "Pooling, Dense;"),
+        (modules(MEAN)[::-1], "in this order"),
+        (modules({"pooling_mode": []}), "asks for nothing"),
+        (modules({"pooling_mode": 3}), "asks for 3;"),
+        (modules({"pooling_mode": "lasttoken"}), "asks for lasttoken;"),
+        (modules({"pooling_mode": ["mean", "weightedmean"]}), "asks for mean, weightedmean;"),
+        (modules(MEAN | {"pooling_mode_lasttoken": True}), "asks for mean, lasttoken;"),
+        (modules(MEAN | {"include_prompt": False}), "leaves out the tokens of a prompt"),
+        (
+            modules(MEAN, ("Normalize", {"module_input_name": "token_embeddings"})),
+            "a module_input_name other than sentence_embedding",
+        ),
     ],
 )
-def test_what_is_not_built_here_is_refused(
-    kinds: list[str], pooling: dict[str, object], told: str
-) -> None:
+def test_what_is_not_built_here_is_refused(listed: list[tuple[str, Config]], told: str) -> None:
     with pytest.raises(UnsupportedModel, match=told):
-        sentences_of(kinds, pooling)
+        sentences_of(listed)
