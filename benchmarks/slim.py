@@ -24,11 +24,20 @@ LAYERS = (20, 56)
 WAYS = ("half", "int8", "half-int8")
 CASES = tuple(f"{layers}/{way}" for layers in LAYERS for way in WAYS)
 MOST_SEEN = 150_000
+AUGMENT: Step = {  # the original knows its train images by heart; turned ones it thinks about
+    "shift_pixels": 4,
+    "flip": True,
+    "rotate_degrees": 12,
+    "scale": 0.15,
+    "copies": 4,
+    "unchanged": 0.5,
+}
 LESSONS: Mapping[int, Step] = {  # an epoch of the deeper one takes three times as long
     20: {
         "epochs": 3,
         "optimizer": {"kind": "sgd", "lr": 0.003, "momentum": 0.9, "weight_decay": 1e-3},
         "loss": {"hard": 0.3, "logits": {"weight": 0.7, "temperature": 4}},
+        "augment": AUGMENT | {"copies": 8},
     },
     56: {"epochs": 3, "max_samples": 36_000},
 }
@@ -46,14 +55,7 @@ TEACH: Step = {
     "optimizer": {"kind": "sgd", "lr": 0.003, "momentum": 0.9},
     "hold_out": 0.02,
     "loss": {"hard": 0.1, "logits": {"weight": 0.9, "temperature": 4}},
-    "augment": {  # the original knows its train images by heart; turned ones it thinks about
-        "shift_pixels": 4,
-        "flip": True,
-        "rotate_degrees": 12,
-        "scale": 0.15,
-        "copies": 8,
-        "unchanged": 0.5,
-    },
+    "augment": AUGMENT,
     "batch_norms": "restore",
 }
 INT8: Step = {"technique": "quantize.static"}

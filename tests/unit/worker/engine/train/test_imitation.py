@@ -22,7 +22,6 @@ from worker.engine.train.teachers import Teacher
 X = np.float32([[1], [2]])
 BATCH = Batch(np.arange(2), {"x": torch.tensor(X)}, torch.tensor([[1.0], [3.0]]))
 SAID = {"y": torch.tensor([[2.0], [2.0]]), "z": torch.tensor([[5.0], [5.0]])}
-# squared errors over what the teacher says: of y against 1 and 3, of z against 4 and 8
 TABLE = {"y": np.float32([[1], [3]]), "z": np.float32([[4], [8]])}
 
 
