@@ -111,7 +111,7 @@ test-upgrade: .venv/.test  ## Run an older release (OLD=<ref>, default HEAD~1) a
 	OLD="$(or $(OLD),HEAD~1)" $(BIN)/pytest tests/upgrade
 
 .PHONY: docs
-docs: .venv/.test  ## Write the pages that are generated: docs/techniques.
+docs: .venv/.test  ## Write the pages that are generated: docs/techniques, and what of docs/reference is code.
 	$(BIN)/python -m docs.generate
 
 .PHONY: mutants

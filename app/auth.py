@@ -1,5 +1,6 @@
 """Who is calling: an API key, its project, and what its scopes allow."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -80,3 +81,9 @@ def _admin(caller: Known) -> Caller:
 Reader = Annotated[Caller, Depends(_reader)]
 Writer = Annotated[Caller, Depends(_writer)]
 Admin = Annotated[Caller, Depends(_admin)]
+
+SCOPED: dict[Callable[[Caller], Caller], Scope] = {  # what a route that depends on one wants
+    _reader: "read",
+    _writer: "write",
+    _admin: "admin",
+}

@@ -63,9 +63,9 @@ class Disk:
 class Metrics:
     """One registry, so that two apps in one process do not add up."""
 
-    def __init__(self) -> None:
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.totals: tuple[float, Totals] | None = None  # and when they were added up
-        self._registry = CollectorRegistry()
+        self._registry = registry or CollectorRegistry()
         self._requests = Counter(
             "lathe_http_requests_total",
             "Answered requests",

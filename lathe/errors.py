@@ -38,6 +38,9 @@
         └── WorkerCrashed        500
 
 Anything else that is raised is a bug and surfaces as one.
+
+The docstring of each class is what it means, an empty line, and what to do about it; with code,
+class and status that is its entry in docs/reference/errors.md.
 """
 
 from enum import StrEnum
@@ -49,7 +52,12 @@ from lathe.spec import Fact
 
 
 class ErrorClass(StrEnum):
-    """Whose fault it is, and so whether a retry can help."""
+    """Whose fault it is, and so whether a retry can help.
+
+    `invalid_request` and `unsupported_model` are for the caller to mend: the same request, or
+    the same file, always ends the same way. `resource_exhausted` and `timeout` want a smaller
+    job or a larger limit. `transient` passes by itself; try again. `internal` is Lathe's fault.
+    """
 
     INVALID_REQUEST = "invalid_request"
     UNSUPPORTED_MODEL = "unsupported_model"
@@ -77,7 +85,10 @@ class Failure(Fact):
 
 
 class Refused(Exception):  # noqa: N818 - an answer to a person, not always an error
-    """The root. `detail` says what to do; `param` names the field it is about."""
+    """The root of all refusals; nothing is answered with it itself.
+
+    `detail` says what to do; `param` names the field it is about.
+    """
 
     status: ClassVar[int] = 400
     code: ClassVar[str] = "refused"
@@ -102,147 +113,330 @@ class Refused(Exception):  # noqa: N818 - an answer to a person, not always an e
 
 
 class InvalidRequest(Refused):
+    """Something in the request is wrong; `param` names the field.
+
+    Change what the detail names and send it again; `errors` lists all that was found.
+    """
+
     status, code, title = 422, "invalid_request", "The request is invalid"
 
 
 class InvalidSpec(InvalidRequest):
+    """The job spec does not hold together: a field, the order of steps, or data
+    that a step needs and is not given.
+
+    `POST /v1/jobs:validate` lists every problem at once without queueing anything.
+    """
+
     code, title = "invalid_spec", "The job spec is invalid"
 
 
 class UnknownLayer(InvalidSpec):
+    """A step names a layer that the model does not have.
+
+    Layer ids are the names of weights, listed in the model's `stats`; the detail offers the
+    nearest ones.
+    """
+
     code, title = "unknown_layer", "The model has no such layer"
 
 
 class DataMismatch(InvalidSpec):
+    """The data set lacks a split, field, label or number of examples that is asked for, or its
+    arrays do not fit the model's inputs.
+
+    Compare the data set's `facts` with the model's `io`; rename, reshape or transform the
+    arrays and upload them again.
+    """
+
     code, title = "data_mismatch", "The data set does not fit the model"
 
 
 class BudgetUnreachable(InvalidSpec):
+    """Nothing that the step may change reaches the size or the score that was asked for.
+
+    Ask for less, or allow the step more: fewer bits, fewer protected layers, a larger drop.
+    """
+
     code, title = "budget_unreachable", "No allowed change reaches the budget"
 
 
 class StepImpossible(InvalidRequest):
+    """The spec is valid, but this model has nothing that the step could be done to.
+
+    The detail names what stands in the way and, where there is one, a technique that fits.
+    """
+
     code, title = "step_impossible", "This model cannot take this step"
 
 
 class EffectLost(InvalidRequest):
+    """The changed model no longer computes what the step promised, or no longer has what an
+    earlier step had done.
+
+    Protect the layers that the detail names, or leave one of the two steps out.
+    """
+
     code, title = "effect_lost", "A step undid what an earlier step had done"
 
 
 class TrainingDiverged(InvalidRequest):
+    """The loss or the held-out score was no longer a finite number, or all weights became zero.
+
+    Lower the learning rate or the rate term, or look for missing and extreme values in the
+    train split.
+    """
+
     code, title = "training_diverged", "Training diverged"
 
 
 class NotADataset(InvalidRequest):
+    """The uploaded file is not a data set that can be read.
+
+    The detail says what was found instead and what the file should be.
+    """
+
     code, title = "not_a_dataset", "The file is not a data set"
 
 
 class ReusedKey(InvalidRequest):
+    """This Idempotency-Key came before with another body.
+
+    Take a new key for a new job; the same key with the same body gives the same job.
+    """
+
     code, title = "idempotency_key_reused", "The Idempotency-Key belongs to another request"
 
 
 class Malformed(InvalidRequest):
+    """The request could not be read at all: no JSON, a bad header, cursor or digest.
+
+    Mend the part that the detail names; the same request will always fail.
+    """
+
     status, code, title = 400, "malformed", "The request could not be read"
 
 
 class Unauthenticated(InvalidRequest):
+    """There is no API key, or it is unknown, expired or revoked.
+
+    Send `Authorization: Bearer lt_...` with a key that is valid.
+    """
+
     status, code, title = 401, "unauthenticated", "A valid API key is needed"
 
 
 class Forbidden(InvalidRequest):
+    """The API key is valid and lacks the scope that this needs.
+
+    Use a key that has it; an admin of the project makes one with `POST /v1/keys`.
+    """
+
     status, code, title = 403, "forbidden", "The API key does not allow this"
 
 
 class Missing(InvalidRequest):
+    """There is nothing of that id or path in the project of this key.
+
+    Check the id, and that the key belongs to the project that owns it.
+    """
+
     status, code, title = 404, "not_found", "There is no such thing"
 
 
 class NotReady(InvalidRequest):
+    """What is asked for is still being made: an upload is inspected, a job has not ended.
+
+    Send the same request again after `Retry-After`, or wait with `?wait=30`.
+    """
+
     status, code, title, retryable = 409, "not_ready", "Still being prepared", True
 
 
 class Conflict(InvalidRequest):
+    """The state of what is named does not allow this, such as deleting what a job uses.
+
+    The detail names what stands in the way; wait for its end, or cancel it.
+    """
+
     status, code, title = 409, "conflict", "The state does not allow this"
 
 
 class TooLarge(InvalidRequest):
+    """The body, or a file in it, is larger than this service accepts.
+
+    Send less, or have the limit raised: `LATHE_MAX_MODEL_BYTES`, `LATHE_MAX_DATASET_BYTES`,
+    `LATHE_MAX_JSON_BYTES`.
+    """
+
     status, code, title = 413, "too_large", "The body is over the limit"
 
 
 class RangeNotSatisfiable(InvalidRequest):
+    """A download asks for bytes behind the end of the file.
+
+    The file is whole already, or another one: compare its size and `ETag`.
+    """
+
     status, code, title = 416, "range_not_satisfiable", "The range begins behind the end"
 
 
 class UnsupportedModel(Refused):
+    """The file is a model, but not one that can be worked with.
+
+    Export it again as the detail says: every input and output a tensor of known rank.
+    """
+
     status, code, title = 422, "unsupported_model", "The model cannot be used"
     error_class = ErrorClass.UNSUPPORTED_MODEL
 
 
 class NotAModel(UnsupportedModel):
+    """The uploaded file is none of the kinds of model that are read.
+
+    Upload .onnx, .pt2, or a zip of a model folder; the detail says what was found.
+    """
+
     code, title = "not_a_model", "The file is not a model"
 
 
 class CorruptModel(UnsupportedModel):
+    """The file begins as a model and is cut short or contradicts itself.
+
+    Compare its size and sha256 with the original and upload it again, or export it again.
+    """
+
     code, title = "corrupt_model", "The model is damaged"
 
 
 class CorruptPacked(UnsupportedModel):
+    """The packed file is damaged or was cut short.
+
+    Download it again and compare its sha256 with the artifact's.
+    """
+
     code, title = "corrupt_packed", "The packed file is damaged"
 
 
 class UnknownPackedVersion(UnsupportedModel):
+    """The packed file was made by a newer release.
+
+    Update lathe where it is unpacked.
+    """
+
     code, title = "unknown_packed_version", "The packed file is of an unknown version"
 
 
 class UnsupportedOperator(UnsupportedModel):
+    """onnxruntime cannot load an operator or an opset of the model.
+
+    Export it with standard ONNX operators at the opsets that the detail names.
+    """
+
     code, title = "unsupported_operator", "The runtime cannot load an operator"
 
 
 class UnsafeArchive(UnsupportedModel):
+    """The archive holds paths, links, sizes or ratios that no honest one has.
+
+    Pack the model's own files only, as plain files with relative paths.
+    """
+
     code, title = "unsafe_archive", "The archive is not safe to unpack"
 
 
 class UnsafeExternalData(UnsupportedModel):
+    """A tensor points to a file outside the upload, or to one that is not in it.
+
+    Upload a zip of the .onnx file with its data files beside it, as the exporter wrote them.
+    """
+
     code, title = "unsafe_external_data", "External data points outside the upload"
 
 
 class NonFiniteWeights(UnsupportedModel):
+    """A weight is NaN or infinite, so nothing can be measured against the model.
+
+    Look at the tensor that the detail names, and train or export again.
+    """
+
     code, title = "non_finite_weights", "A weight is NaN or infinite"
 
 
 class ModelTooLarge(UnsupportedModel):
+    """Unpacked, or with its functions unfolded, the model is over the limit.
+
+    Export it without unrolled loops, or in parts.
+    """
+
     code, title = "model_too_large", "The model is over the limit"
 
 
 class ResourceExhausted(Refused):
+    """The job reached a limit of the worker it ran on, such as the size of one file.
+
+    Make the job smaller, or have the worker's limit raised.
+    """
+
     status, code, title = 507, "resource_exhausted", "A resource ran out"
     error_class = ErrorClass.RESOURCE_EXHAUSTED
 
 
 class OutOfMemory(ResourceExhausted):
+    """The job needed more memory than a worker may give it.
+
+    Use smaller batches or fewer samples, or a worker with more `LATHE_CHILD_MEMORY_BYTES`.
+    """
+
     code, title = "out_of_memory", "The job ran out of memory"
 
 
 class OutOfDisk(ResourceExhausted):
+    """A disk of the service, or the worker's, is full.
+
+    Free some space, then try again; nothing that was finished is lost.
+    """
+
     code, title, retryable = "out_of_disk", "The disk is full", True
 
 
 class RunTimeout(Refused):
+    """The job ran longer, or used more CPU time, than its `resources.max_run_s`.
+
+    Submit it again with more time: steps that were finished are not done again.
+    """
+
     status, code, title = 504, "run_timeout", "The job ran past its time limit"
     error_class = ErrorClass.TIMEOUT
 
 
 class Unavailable(Refused):
+    """The database, the object store or the service itself does not answer now.
+
+    Try again after `Retry-After`; `/readyz` says which part is away.
+    """
+
     status, code, title, retryable = 503, "unavailable", "A part of the service is down", True
     error_class = ErrorClass.TRANSIENT
 
 
 class Internal(Refused):
+    """A mistake of Lathe's own; trying again unchanged will not help.
+
+    Report it with the `request_id`, or the job's id: the log has the details.
+    """
+
     status, code, title = 500, "internal", "Lathe made a mistake"
     error_class = ErrorClass.INTERNAL
 
 
 class WorkerCrashed(Internal):
+    """The job's process died, or its worker went silent, more often than is tried again.
+
+    Retry the job once: it resumes behind its finished steps. If it dies again, give it more
+    memory, or report it.
+    """
+
     code, title, retryable = "worker_crashed", "The job's process died", True
 
 

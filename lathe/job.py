@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     BaseModel,
     BeforeValidator,
+    ConfigDict,
     Field,
     StringConstraints,
     ValidationError,
@@ -54,17 +55,19 @@ COST_METRICS = ("size_bytes", "latency_ms", "parameters", "macs", "peak_memory_b
 class Split(Spec):
     """Part of an uploaded data set. `samples` takes a seeded random subset."""
 
-    dataset: DatasetId
-    split: SplitName
-    samples: int | None = Field(None, ge=1)
+    dataset: DatasetId = Field(description="Its id.")
+    split: SplitName = Field(description="The part of its arrays' names before the slash.")
+    samples: int | None = Field(None, ge=1, description="How many examples; default all.")
 
 
 class Data(Spec):
     """What each purpose reads. Evaluation is never used to choose anything."""
 
-    train: Split | None = None
-    calibration: Split | None = None
-    evaluation: Split | None = None
+    train: Split | None = Field(None, description="What steps learn weights from.")
+    calibration: Split | None = Field(
+        None, description="What steps look at to choose ranges, codes and channels."
+    )
+    evaluation: Split | None = Field(None, description="What the task is judged on.")
 
     def splits(self) -> Iterator[tuple[str, Split]]:
         """The purposes that are set, with their splits."""
@@ -77,7 +80,7 @@ class Data(Spec):
 class OneTask(Spec):
     """How one output is judged."""
 
-    kind: TaskKind
+    kind: TaskKind = Field(description="What the answer is; its metrics are listed below.")
     metrics: tuple[str, ...] = Field((), description="Default: every metric of the task.")
     output: str | None = None
 
@@ -101,9 +104,13 @@ class FurtherTask(OneTask):
     Its metrics are called `<name>.<metric>` in constraints, objective and report.
     """
 
-    kind: Literal["classification", "regression", "reconstruction"]
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
-    output: str
+    kind: Literal["classification", "regression", "reconstruction"] = Field(
+        description="What this answer is."
+    )
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32}$")] = Field(
+        description="What its metrics begin with."
+    )
+    output: str = Field(description="The model's output that holds it.")
     weight: float = Field(
         1.0, gt=0, le=1e6, description="Of its loss, where that of the first task weighs 1."
     )
@@ -152,10 +159,10 @@ class Benchmark(Spec):
     """How latency is timed: baseline and candidate interleaved, one thread by default."""
 
     batch_sizes: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = Field(
-        (1,), min_length=1, max_length=8
+        (1,), min_length=1, max_length=8, description="Each is timed."
     )
     runs: int = Field(100, ge=10, le=10_000, description="Timed runs of each file.")
-    threads: int = Field(1, ge=1, le=256)
+    threads: int = Field(1, ge=1, le=256, description="Of onnxruntime.")
     every_step: bool = Field(
         False, description="Measure the state after every step, not only the last."
     )
@@ -164,8 +171,12 @@ class Benchmark(Spec):
 class Resources(Spec):
     """Where and how long the job may run."""
 
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    max_run_s: int = Field(7200, ge=1, le=7 * 86_400)
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="auto: that of a worker that serves; cuda waits for a GPU worker."
+    )
+    max_run_s: int = Field(
+        7200, ge=1, le=7 * 86_400, description="Of running; waiting in a queue does not count."
+    )
     priority: int = Field(5, ge=0, le=9, description="Higher runs first.")
 
 
@@ -195,24 +206,51 @@ def _outputs(validated: dict[str, Any]) -> tuple[Output, ...]:
     return (OnnxOutput(), PackedOutput()) if _packs(validated) else (OnnxOutput(),)
 
 
+EXAMPLE: dict[str, Any] = {
+    "name": "lenet5-edge",
+    "labels": {"team": "camera"},
+    "model": "mdl_01k3zk7ef4f2v9k6ahsrgq2w5x",
+    "data": {
+        "calibration": {
+            "dataset": "dat_01k3zk8b1nf7tad4r4ey9x0yqm",
+            "split": "train",
+            "samples": 512,
+        },
+        "evaluation": {"dataset": "dat_01k3zk8b1nf7tad4r4ey9x0yqm", "split": "test"},
+    },
+    "task": {"kind": "classification"},
+    "pipeline": "int8",
+    "constraints": [{"metric": "accuracy", "max_drop": 0.005}],
+    "objective": {"minimize": "latency_ms"},
+}
+
+
 class JobSpec(Spec):
     """One compression job. What needs no model is checked here; the rest at submit."""
 
-    name: str | None = Field(None, max_length=200)
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
+    name: str | None = Field(None, max_length=200, description="For people.")
     labels: dict[Label, Annotated[str, StringConstraints(max_length=200)]] = Field(
-        default_factory=dict, max_length=32
+        default_factory=dict, max_length=32, description="For lists: `?label=team:camera`."
     )
-    model: ModelId
+    model: ModelId = Field(description="The one to compress.")
     baseline: ModelId | None = Field(
         None, description="Compare with this model; default `model`."
     )
-    data: Data = Field(default_factory=Data)
-    task: Task | None = None
+    data: Data = Field(
+        default_factory=Data, description="Default: none; some steps do without."
+    )
+    task: Task | None = Field(
+        None, description="Default: no score is taken, and the verdict is of size and time."
+    )
     pipeline: Pipeline = Field(
         description="The steps, or a recipe that stands for them, by its name or with its "
         "options; a job shows the steps."
     )
-    constraints: tuple[Constraint, ...] = Field((), max_length=16)
+    constraints: tuple[Constraint, ...] = Field(
+        (), max_length=16, description="What must hold; else the least violation is best."
+    )
     objective: Objective = Field(
         default_factory=_objective, description="Default: the smallest file."
     )
@@ -222,9 +260,13 @@ class JobSpec(Spec):
         max_length=4,
         description="Default: onnx, and packed where the pipeline ends with encode.entropy.",
     )
-    benchmark: Benchmark | None = Field(default_factory=Benchmark)
-    resources: Resources = Field(default_factory=Resources)
-    seed: int = Field(0, ge=0, lt=2**31)
+    benchmark: Benchmark | None = Field(
+        default_factory=Benchmark, description="How it is timed; null: not at all."
+    )
+    resources: Resources = Field(
+        default_factory=Resources, description="Where, how long and how soon it may run."
+    )
+    seed: int = Field(0, ge=0, lt=2**31, description="Of everything that is random.")
 
     @model_validator(mode="before")
     @classmethod

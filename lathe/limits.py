@@ -27,15 +27,15 @@ def _is_onnx(of: FileKind) -> bool:
 class Constraint(Spec):
     """A limit the result must keep: a metric's drop against the baseline, or its bounds."""
 
-    metric: str
+    metric: str = Field(description="One that the job measures.")
     of: FileKind = Field(
         "onnx",
         exclude_if=_is_onnx,
         description="The file that is meant; `packed` has a size_bytes of its own.",
     )
     max_drop: float | None = Field(None, ge=0, description="Baseline minus candidate, at most.")
-    max: float | None = None
-    min: float | None = None
+    max: float | None = Field(None, description="The candidate's value, at most.")
+    min: float | None = Field(None, description="The candidate's value, at least.")
 
     @model_validator(mode="after")
     def _one_bound(self) -> Self:
@@ -52,8 +52,8 @@ class Constraint(Spec):
 class Objective(Spec):
     """What the best candidate is best at, once every constraint holds."""
 
-    minimize: str | None = None
-    maximize: str | None = None
+    minimize: str | None = Field(None, description="The metric that is to be small.")
+    maximize: str | None = Field(None, description="The metric that is to be large.")
     of: FileKind = Field(
         "onnx", exclude_if=_is_onnx, description="The file that is meant, as in a constraint."
     )

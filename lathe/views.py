@@ -14,6 +14,14 @@ from lathe.states import JobKind, JobState, Queue, StepState, UploadState
 
 Item = TypeVar("Item")
 ArtifactKind = Literal["onnx", "packed", "report.json", "report.html"]
+ARTIFACT_KINDS: dict[ArtifactKind, str] = {
+    "onnx": "The compressed model: names, types and axes of its inputs and outputs are those "
+    "of the upload. The first is the file that was measured; where it is over 2 GB, a tar with "
+    "its data file.",
+    "packed": "The same, entropy-coded; `lathe unpack` gives the ONNX file back bit for bit.",
+    "report.json": "The measured proof: verdict, baseline against candidates, layers, seeds.",
+    "report.html": "The same as one page with plots, which needs no other file.",
+}
 
 
 class View(Fact):

@@ -52,8 +52,12 @@ class Paging:
 
 def _paging(
     parts: Parts,
-    cursor: Annotated[str | None, Query(max_length=200)] = None,
-    limit: Annotated[int | None, Query(ge=1, le=200)] = None,
+    cursor: Annotated[
+        str | None, Query(max_length=200, description="The `next_cursor` of the page before.")
+    ] = None,
+    limit: Annotated[
+        int | None, Query(ge=1, le=200, description="Of the page; default LATHE_PAGE_SIZE.")
+    ] = None,
 ) -> Paging:
     return Paging(cursor, limit or parts.settings.page_size)
 

@@ -14,14 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.store.blobs.object_store import TIMEOUT_S, checked_url
 from app.store.db import check_database_url
-from app.store.variables import unknown_variable
-
-_AWS_KEYS = (  # where the usual chain finds keys without asking the network
-    "AWS_ACCESS_KEY_ID",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-)
+from app.store.variables import AWS_KEYS, unknown_variable
 
 
 class SharedSettings(BaseSettings):
@@ -47,15 +40,21 @@ class SharedSettings(BaseSettings):
     objects_timeout_s: float = Field(
         TIMEOUT_S, gt=0, le=600, description="Of one request to a bucket, of at most 8 MiB."
     )
-    s3_access_key_id: str | None = None
-    s3_secret_access_key: SecretStr | None = None
+    s3_access_key_id: str | None = Field(
+        None, description="Of the bucket; default: what the usual AWS chain finds."
+    )
+    s3_secret_access_key: SecretStr | None = Field(None, description="Of that access key.")
     broker_url: str = Field(
         "redis://127.0.0.1:6379/0",
         pattern="^[a-z][a-z0-9+]*://",
         description="Where hints go: redis://, redis+socket:// or sqla+sqlite://",
     )
-    log_format: Literal["json", "console"] = "json"
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "console"] = Field(
+        "json", description="json: one object a line, for machines; console: for people."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least grave lines that are written."
+    )
 
     @field_validator("database_url")
     @classmethod
@@ -72,7 +71,7 @@ class SharedSettings(BaseSettings):
             secret_access_key=None if secret is None else secret.get_secret_value(),
         )
         own_server = parts.scheme == "s3" and "endpoint=" in parts.query
-        if own_server and not secret and not any(name in os.environ for name in _AWS_KEYS):
+        if own_server and not secret and not any(name in os.environ for name in AWS_KEYS):
             raise ValueError(
                 "this S3 server needs keys; set LATHE_S3_ACCESS_KEY_ID and "
                 "LATHE_S3_SECRET_ACCESS_KEY"

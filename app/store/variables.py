@@ -21,15 +21,48 @@ _OF_WORKERS = (
     "inspect_memory_bytes lease_s lock_path objects_patience_s objects_retry_s rehint_s "
     "reroute_s running_per_project sandbox slots sweep_s threads training_every_s work_dir"
 )
-_OF_TOOLS = "api_key url valkey_bin"  # the client, and the embedded service's broker
-_OF_THE_STACK = (  # docker-compose.yml fills them in; a container may be handed them all
-    "api_processes backup_dir bucket cpu_workers gpu_worker_memory gpu_workers intake_workers "
-    "listen stop_grace version worker_cpus worker_memory"
-)
+# what no settings class has; a text is the variable's entry in docs/reference/settings.md
+OF_TOOLS = {  # the client, and the embedded service's broker
+    "api_key": "The client's key; the `lathe` command and `Client` send it.",
+    "url": "Where the client finds the service, such as http://127.0.0.1:8000.",
+    "valkey_bin": "The valkey-server or redis-server that the embedded service starts; by "
+    "default that of an installed wheel.",
+}
+OF_THE_STACK = {  # docker-compose.yml fills them in; a container may be handed them all
+    "api_processes": "Containers of the API.",
+    "backup_dir": "Folder of this machine that `app.backup` writes to.",
+    "bucket": "The bucket that holds all objects.",
+    "cpu_workers": "Workers of the queue cpu.",
+    "gpu_worker_memory": "Memory limit of one GPU worker.",
+    "gpu_workers": "Workers of the queue gpu, with the profile gpu.",
+    "intake_workers": "Workers that inspect uploads.",
+    "listen": "Address and port of this machine that the proxy listens on.",
+    "stop_grace": "How long a worker may take to stop; longer than LATHE_DRAIN_S.",
+    "version": "Tag of the images that are built and run.",
+    "worker_cpus": "Cores of one worker, and its threads.",
+    "worker_memory": "Memory limit of one worker.",
+}
+AWS_KEYS = {  # where the usual chain finds a bucket's keys without asking the network
+    "AWS_ACCESS_KEY_ID": "With AWS_SECRET_ACCESS_KEY: the bucket's keys, where "
+    "LATHE_S3_ACCESS_KEY_ID is not set.",
+    "AWS_WEB_IDENTITY_TOKEN_FILE": "The bucket's keys by a role of a Kubernetes service "
+    "account, as every AWS client reads it.",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "The bucket's keys by the role of an ECS task.",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI": "The same at another address.",
+}
+FOREIGN = AWS_KEYS | {
+    "CUDA_*": "Handed on to the process of a job, as are NVIDIA_* and LD_LIBRARY_PATH; of a "
+    "worker's environment it sees nothing else.",
+    "TMPDIR": "Where the folders of workers and the lock of timing lie by default.",
+    "POSTGRES_PASSWORD": "Of the stack's database; `deploy/new-env.sh` makes one.",
+    "VALKEY_PASSWORD": "Of the stack's broker; `deploy/new-env.sh` makes one.",
+    "GRAFANA_LISTEN": "Address and port of this machine that the stack's dashboards listen on.",
+    "GRAFANA_PASSWORD": "Of the stack's dashboards; `deploy/new-env.sh` makes one.",
+}
 SETTINGS = frozenset(
     f"LATHE_{name.upper()}" for name in f"{_OF_BOTH} {_OF_THE_SERVICE} {_OF_WORKERS}".split()
 )
-KNOWN = SETTINGS | {f"LATHE_{name.upper()}" for name in f"{_OF_TOOLS} {_OF_THE_STACK}".split()}
+KNOWN = SETTINGS | {f"LATHE_{name.upper()}" for name in (*OF_TOOLS, *OF_THE_STACK)}
 # what Kubernetes puts into every pod beside a Service whose name begins with "lathe"
 _SERVICE_LINK = re.compile(
     r"LATHE_([A-Z0-9_]+_)?(SERVICE_(HOST|PORT)(_[A-Z0-9_]+)?"

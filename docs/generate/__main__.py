@@ -1,18 +1,20 @@
 """Write the generated pages; those of techniques that are gone are removed."""
 
-from docs.generate.pages import FOLDER, pages
+from docs.generate import pages as techniques
+from docs.generate.reference import pages as reference
 
 
 def main() -> None:
-    """Bring docs/techniques up to date."""
-    wanted = pages()
-    FOLDER.mkdir(exist_ok=True)
-    for path in FOLDER.glob("*.md"):
+    """Bring docs/techniques and the generated part of docs/reference up to date."""
+    wanted = techniques.pages()
+    techniques.FOLDER.mkdir(exist_ok=True)
+    for path in techniques.FOLDER.glob("*.md"):
         if path.name not in wanted:
             path.unlink()
-    for name, text in wanted.items():
-        (FOLDER / name).write_text(text)
-    print(f"{len(wanted)} pages in {FOLDER}")
+    for folder, made in ((techniques.FOLDER, wanted), (reference.FOLDER, reference.pages())):
+        for name, text in made.items():
+            (folder / name).write_text(text)
+        print(f"{len(made)} pages in {folder}")
 
 
 if __name__ == "__main__":

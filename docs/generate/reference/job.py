@@ -1,0 +1,56 @@
+"""job.md: the fields of a job spec, from `lathe.job`."""
+
+import json
+from inspect import cleandoc
+
+from docs.generate.prose import markdown
+from docs.generate.schema import Schema, fields, reached, refs
+from lathe.job import COST_METRICS, EXAMPLE, METRICS, JobSpec
+
+INTRODUCTION = (
+    "The body of `POST /v1/jobs`, and of `POST /v1/jobs:validate`, which says what it would do "
+    "and everything that is wrong with it. Unknown keys are refused. What a spec leaves out is "
+    "filled in, and the job shows it."
+)
+_ELSEWHERE = {
+    "technique": "../techniques/README.md",
+    "recipe": "recipes.md",
+    "OnnxOutput": "artifacts.md#onnxoutput",
+    "PackedOutput": "artifacts.md#packedoutput",
+}
+
+
+def page() -> str:
+    """Markdown of the spec, of what stands in it, and of the metrics it may name."""
+    schema = JobSpec.model_json_schema(mode="validation")
+    definitions: dict[str, Schema] = schema["$defs"]
+    inside = reached(refs(schema["properties"]), definitions)
+    parts = ["# The job spec", INTRODUCTION, _example(), fields(schema, link, given=True)]
+    for name in inside:
+        if name not in _ELSEWHERE:
+            parts += [f"## {name}", _said(definitions[name])]
+            parts.append(fields(definitions[name], link, given=True))
+    return "\n\n".join([*(part for part in parts if part), "## Metrics", _metrics()]) + "\n"
+
+
+def link(name: str) -> str:
+    """Where what a field holds is described."""
+    return _ELSEWHERE.get(name, f"#{name.lower()}")
+
+
+def _said(schema: Schema) -> str:
+    return markdown(cleandoc(schema.get("description", "")))
+
+
+def _example() -> str:
+    return f"```json\n{json.dumps(EXAMPLE, indent=2)}\n```"
+
+
+def _metrics() -> str:
+    lines = ["| task | metrics, the first is reported first |", "|---|---|"]
+    lines += [
+        f"| `{kind}` | {', '.join(f'`{name}`' for name in names)} |"
+        for kind, names in METRICS.items()
+    ]
+    lines.append(f"| any, or none | {', '.join(f'`{name}`' for name in COST_METRICS)} |")
+    return "\n".join(lines)
