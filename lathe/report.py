@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from lathe.confusion import Confusions
 from lathe.errors import Failure
 from lathe.job import JobSpec
 from lathe.limits import FileKind
@@ -57,6 +58,8 @@ class GroupScore(Fact):
     examples: int
     baseline: dict[str, float]
     candidate: dict[str, float]
+    lost: int | None = Field(None, description="Answers right before and wrong after.")
+    gained: int | None = Field(None, description="Answers wrong before and right after.")
 
 
 class LayerReport(Fact):
@@ -119,6 +122,17 @@ class NoisePoint(Fact):
     sigma: float
     baseline: float
     candidate: float
+
+
+class NoiseCheck(Fact):
+    """What looking at noisy inputs rests on, and what it cost."""
+
+    examples: int = Field(description="Looked at for each point, the same ones each time.")
+    of: int = Field(description="So many the evaluation split has.")
+    wall_s: float
+    stopped: str | None = Field(
+        None, description="Why stronger noise was left out: what a file answered to it."
+    )
 
 
 class PackedTensor(Fact):
@@ -200,7 +214,11 @@ class Report(Fact):
     classes: tuple[GroupScore, ...] = ()
     groups: tuple[GroupScore, ...] = ()
     worst_classes: tuple[str, ...] = ()
-    noise: tuple[NoisePoint, ...] = ()
+    confusions: Confusions | None = Field(
+        None, description="Of a classification: what is answered in place of what."
+    )
+    noise: tuple[NoisePoint, ...] = Field((), description="Empty where no input holds floats.")
+    noise_check: NoiseCheck | None = None
     environment: Environment
     warnings: tuple[str, ...] = ()
     failure: Failure | None = Field(

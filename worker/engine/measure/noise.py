@@ -6,22 +6,29 @@
 
 Baseline and candidate see the same e, and so does every sigma: it is drawn from the seed, the
 input's place and the example's row alone. Integer inputs (token ids, bytes) stay as they are.
+
+The cost is bounded: at most 1000 examples, and fewer, down to 100, for a model whose runs over
+them would multiply and accumulate more than MOST_MACS times in all.
 """
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lathe.errors import StepImpossible
 from lathe.job import Task
-from lathe.report import NoisePoint
+from lathe.report import NoiseCheck, NoisePoint
 from worker.engine.context import Arrays, Report, Samples, silent
 from worker.engine.measure.answers import batches
 from worker.engine.measure.evaluate import Pair, evaluate
 
 SIGMAS = (0.0, 0.05, 0.1, 0.2)
-MOST_EXAMPLES = 1000
+FEWEST_EXAMPLES, MOST_EXAMPLES = 100, 1000
+MOST_MACS = 2_000_000_000_000  # about a minute on one core
 BATCH = 32
 AGAINST_THE_ORIGINAL = {"agreement", "sqnr_db"}
 
@@ -77,6 +84,14 @@ class Noisy:
         return np.asarray(values.astype(np.float64) + size * noise, dtype=values.dtype)
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The points from the weakest noise on, and what they rest on."""
+
+    points: tuple[NoisePoint, ...]
+    check: NoiseCheck
+
+
 def noise_curve(
     baseline: Path,
     candidate: Path,
@@ -85,15 +100,21 @@ def noise_curve(
     *,
     seed: int,
     threads: int,
+    macs: int | None = None,
     progress: Report = silent,
-) -> tuple[NoisePoint, ...]:
-    """The primary metric of both files at every sigma, on at most 1000 examples; empty where
-    no input holds floats."""
+) -> Heard | None:
+    """The primary metric of both files at every sigma, on a bounded number of examples; None
+    where no input holds floats.
+
+    `macs` is what one example costs the baseline. A file that answers NaN or infinity ends the
+    curve before that sigma; the check says so.
+    """
+    started_s = time.perf_counter()
     first = data.a if isinstance(data, Pair) else data
-    chosen = _chosen(first.count, seed)
+    chosen = _chosen(first.count, seed, examples_within(macs, sides=_sides(data)))
     deviations = input_deviations(first, chosen)
     if not deviations:
-        return ()
+        return None
     metric = task.measured[0]
     only = task.model_copy(update={"metrics": (metric,)})
 
@@ -109,12 +130,35 @@ def noise_curve(
         )
         return made.scores[metric]
 
-    return tuple(
-        NoisePoint(
-            sigma=sigma, baseline=score(baseline, sigma), candidate=score(candidate, sigma)
-        )
-        for sigma in SIGMAS
+    points, stopped = _points(score, baseline, candidate)
+    check = NoiseCheck(
+        examples=len(chosen),
+        of=first.count,
+        wall_s=time.perf_counter() - started_s,
+        stopped=stopped,
     )
+    return Heard(points, check)
+
+
+def examples_within(macs: int | None, *, sides: int = 1) -> int:
+    """How many examples both files may be shown at every sigma."""
+    if not macs:
+        return MOST_EXAMPLES
+    affordable = MOST_MACS // (2 * len(SIGMAS) * sides * macs)
+    return min(MOST_EXAMPLES, max(FEWEST_EXAMPLES, affordable))
+
+
+def _points(
+    score: Callable[[Path, float], float], baseline: Path, candidate: Path
+) -> tuple[tuple[NoisePoint, ...], str | None]:
+    points: list[NoisePoint] = []
+    for sigma in SIGMAS:
+        try:
+            before, after = score(baseline, sigma), score(candidate, sigma)
+        except StepImpossible as impossible:
+            return tuple(points), f"at {sigma:g} times the deviation {impossible}"
+        points.append(NoisePoint(sigma=sigma, baseline=before, candidate=after))
+    return tuple(points), None
 
 
 def input_deviations(samples: Samples, rows: Rows) -> dict[str, float]:
@@ -137,11 +181,15 @@ def input_deviations(samples: Samples, rows: Rows) -> dict[str, float]:
     }
 
 
-def _chosen(count: int, seed: int) -> Rows:
-    if count <= MOST_EXAMPLES:
+def _chosen(count: int, seed: int, most: int) -> Rows:
+    if count <= most:
         return np.arange(count, dtype=np.int64)
-    drawn = np.random.default_rng(seed).choice(count, MOST_EXAMPLES, replace=False)
+    drawn = np.random.default_rng(seed).choice(count, most, replace=False)
     return np.sort(drawn.astype(np.int64))
+
+
+def _sides(data: Samples | Pair) -> int:
+    return 2 if isinstance(data, Pair) else 1
 
 
 def _noisy(

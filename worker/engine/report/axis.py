@@ -26,9 +26,12 @@ class Axis:
 
     def at(self, value: float) -> float:
         """The pixel of `value`, to a tenth; values outside are put on the edge."""
+        return round(self.start + self.share(value) * (self.end - self.start), 1)
+
+    def share(self, value: float) -> float:
+        """How far along the range `value` lies, 0 to 1."""
         inside = min(max(value, self.low), self.high)
-        share = (inside - self.low) / (self.high - self.low)
-        return round(self.start + share * (self.end - self.start), 1)
+        return (inside - self.low) / (self.high - self.low)
 
     def ticks(self, count: int = 5, *, whole: bool = False) -> list[Tick]:
         """About `count` ticks at 1, 2, 2.5 or 5 times a power of ten, within the range; only
@@ -43,14 +46,25 @@ class Axis:
 
 
 def spanning(
-    values: Iterable[float], start: float, end: float, *, margin: float = 0.06
+    values: Iterable[float],
+    start: float,
+    end: float,
+    *,
+    margin: float = 0.06,
+    least: float = 0.0,
+    most: float = math.inf,
 ) -> Axis:
     """An axis around `values` with `margin` of their span free on both sides; a single
-    value gets a tenth of itself (1 for zero) around it."""
+    value gets a tenth of itself (1 for zero) around it. A span below `least` is widened to
+    that, so that what hardly differs looks so; the axis ends at `most`, which no value
+    exceeds."""
     found = list(values)
     low, high = min(found), max(found)
+    short = max(0.0, least - (high - low))
+    low, high = low - short / 2, high + short / 2
     room = (high - low) * margin or abs(low) * 0.1 or 1.0
-    return Axis(low - room, high + room, start, end)
+    beyond = max(0.0, high + room - most)
+    return Axis(low - room - min(short, beyond), high + room - beyond, start, end)
 
 
 def _label(value: float, step: float) -> str:

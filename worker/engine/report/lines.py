@@ -1,5 +1,6 @@
 """Line plots: training curves and the curve under noise."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -34,11 +35,20 @@ class Plot:
 Points = Sequence[tuple[float, float]]
 
 
-def plot(title: str, x_title: str, series: Sequence[tuple[str, str, Points]]) -> Plot:
-    """`series` holds name, style (baseline or candidate) and (x, y) points, one at least."""
+def plot(
+    title: str,
+    x_title: str,
+    series: Sequence[tuple[str, str, Points]],
+    *,
+    least: float = 0.0,
+    most: float = math.inf,
+) -> Plot:
+    """`series` holds name, style (baseline or candidate) and (x, y) points, one at least; the
+    y axis spans `least` or more and ends at `most`."""
     every = [point for _, _, points in series for point in points]
     x_axis = spanning((x for x, _ in every), LEFT, RIGHT, margin=0.03)
-    y_axis = spanning((y for _, y in every), BOTTOM, TOP, margin=0.1)
+    heights = [y for _, y in every]
+    y_axis = spanning(heights, BOTTOM, TOP, margin=0.1, least=least, most=most)
     lines = []
     for name, style, points in series:
         pixels = [(x_axis.at(x), y_axis.at(y)) for x, y in points]

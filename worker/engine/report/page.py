@@ -8,10 +8,13 @@ import json
 import re
 
 from lathe.report import Candidate, Report, StepReport
+from worker.engine.report.by_step import ladder
+from worker.engine.report.confused import confused
 from worker.engine.report.headline import headline
 from worker.engine.report.histogram import Histogram, histogram
+from worker.engine.report.layer_plot import layer_plot
 from worker.engine.report.lines import Plot, plot
-from worker.engine.report.names import metric_name
+from worker.engine.report.noisy import noisy
 from worker.engine.report.rows import (
     candidate_rows,
     layer_rows,
@@ -21,8 +24,8 @@ from worker.engine.report.rows import (
     score_rows,
 )
 from worker.engine.report.template import TEMPLATE
+from worker.engine.report.timings import timing_rows
 from worker.engine.report.typeset import typeset
-from worker.engine.run import figures
 
 REALISED = {
     "smaller_and_faster": ("Smaller and faster", "good"),
@@ -52,16 +55,20 @@ def page(report: Report) -> str:
         cards=headline(report, best),
         metrics=metric_rows(report.baseline, best),
         candidates=candidate_rows(report),
+        ladder=ladder(report),
         histograms=_histograms(report.baseline, best),
+        timings=timing_rows(report.baseline, best),
         steps=[(step, _curves(step)) for step in report.steps],
         packed=packed_rows(best.packed) if best.packed else [],
         layers=layer_rows(report.layers),
+        layer_plot=layer_plot(report.layers),
         scores=[
             (title, score_name(scores), score_rows(scores, report.worst_classes))
             for title, scores in (("Classes", report.classes), ("Groups", report.groups))
             if scores
         ],
-        noise=_noise(report),
+        confused=confused(report.confusions),
+        noise=noisy(report),
         lowered=any("int" in layer.dtype for layer in report.layers),
         spec_text=json.dumps(report.spec.model_dump(mode="json"), indent=2, ensure_ascii=False),
     )
@@ -98,19 +105,3 @@ def _curves(step: StepReport) -> list[Plot]:
         for column, title in titles
         if (rows := [row for row in step.curve if len(row) > column])
     ]
-
-
-def _noise(report: Report) -> Plot | None:
-    if not report.noise or report.spec.task is None:
-        return None
-    metric = report.spec.task.measured[0]
-    scale = 100.0 if figures.in_percent(metric) else 1.0
-    unit = ", %" if figures.in_percent(metric) else ""
-    return plot(
-        f"{metric_name(metric, None)}{unit}",
-        "noise over input deviation",
-        [
-            ("baseline", "baseline", [(p.sigma, scale * p.baseline) for p in report.noise]),
-            ("candidate", "candidate", [(p.sigma, scale * p.candidate) for p in report.noise]),
-        ],
-    )

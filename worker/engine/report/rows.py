@@ -46,8 +46,10 @@ class CandidateRow:
 
 @dataclass(frozen=True, slots=True)
 class LayerRow:
-    """One layer; shares (0 to 1) are lengths of bars."""
+    """One layer, by its place in the order they compute; shares (0 to 1) are lengths of
+    bars."""
 
+    place: int
     layer: LayerReport
     shape: str
     before: str
@@ -70,7 +72,9 @@ class PackedRow:
 
 @dataclass(frozen=True, slots=True)
 class ScoreRow:
-    """One class or group. `share` is the change over the largest change, -1 to 1."""
+    """One class or group. `share` is the change over the largest change, -1 to 1; `lost` and
+    `gained` are answers that became wrong and right, with their shares (0 to 1) of the
+    largest such number; None where nobody counted."""
 
     name: str
     examples: int
@@ -79,6 +83,10 @@ class ScoreRow:
     change: str
     share: float
     worst: bool
+    lost: int | None
+    gained: int | None
+    lost_share: float
+    gained_share: float
 
 
 def metric_rows(baseline: Candidate, candidate: Candidate) -> list[MetricRow]:
@@ -139,6 +147,7 @@ def layer_rows(layers: tuple[LayerReport, ...]) -> list[LayerRow]:
     largest = max((max(one.bytes_before, one.bytes_after) for one in layers), default=1) or 1
     return [
         LayerRow(
+            place=place,
             layer=one,
             shape=_shapes(one),
             before=figures.size(one.bytes_before),
@@ -149,7 +158,7 @@ def layer_rows(layers: tuple[LayerReport, ...]) -> list[LayerRow]:
             if one.sqnr_db is None
             else min(1.0, max(0.0, one.sqnr_db / GOOD_SQNR_DB)),
         )
-        for one in layers
+        for place, one in enumerate(layers, start=1)
     ]
 
 
@@ -172,6 +181,7 @@ def score_rows(scores: tuple[GroupScore, ...], worst: tuple[str, ...]) -> list[S
     """Classes or groups by their first score, in the report's order."""
     changes = [_first(one.candidate) - _first(one.baseline) for one in scores]
     largest = max((abs(change) for change in changes), default=0.0) or 1.0
+    most = max((max(one.lost or 0, one.gained or 0) for one in scores), default=0) or 1
     return [
         ScoreRow(
             name=one.name,
@@ -181,6 +191,10 @@ def score_rows(scores: tuple[GroupScore, ...], worst: tuple[str, ...]) -> list[S
             change=figures.change(_metric(one), change),
             share=change / largest,
             worst=one.name in worst,
+            lost=one.lost,
+            gained=one.gained,
+            lost_share=(one.lost or 0) / most,
+            gained_share=(one.gained or 0) / most,
         )
         for one, change in zip(scores, changes, strict=True)
     ]

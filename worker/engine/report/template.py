@@ -10,7 +10,15 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from worker.engine.report.typeset import typeset
 from worker.engine.run import figures
 
-SOURCES = ("page.html.jinja", "plots.html.jinja", "tables.html.jinja", "style.css")
+SOURCES = (
+    "page.html.jinja",
+    "plots.html.jinja",
+    "layer_plot.html.jinja",
+    "ladder.html.jinja",
+    "confused.html.jinja",
+    "tables.html.jinja",
+    "style.css",
+)
 
 
 def _environment() -> Environment:

@@ -65,6 +65,16 @@ def size(size_bytes: float) -> str:
     return f"{value:.0f} {name}" if name == "B" else f"{_three(value)} {name}"
 
 
+def count(value: float) -> str:
+    """A large whole number with the unit that fits: 812, 66.4 k, 2.29 M, 1.23 G."""
+    units = ("", "k", "M", "G", "T")
+    for name in units:
+        if value < _LARGE or name == units[-1]:
+            break
+        value /= _LARGE
+    return f"{_three(value)} {name}" if name else f"{value:,.0f}"
+
+
 def milliseconds(value: float) -> str:
     """A latency with three significant digits: 0.100 ms, 12.3 ms, 1,240 ms."""
     return f"{_three(value)} ms"

@@ -3,13 +3,16 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from lathe.confusion import Confusions
 from lathe.errors import Failure
 from lathe.job import JobSpec
-from lathe.report import GroupScore, LayerReport, NoisePoint, Report, Verdict
+from lathe.report import GroupScore, LayerReport, Report, Verdict
 from lathe.spec_version import version_of
 from worker.engine.checkpoint import Checkpoint, load
+from worker.engine.measure.confusion import confusions
 from worker.engine.measure.environment import environment
-from worker.engine.measure.noise import noise_curve
+from worker.engine.measure.judgement import Classified
+from worker.engine.measure.noise import Heard, noise_curve
 from worker.engine.onnx_file.bundle import SUFFIX
 from worker.engine.onnx_file.read import read_model
 from worker.engine.report.page import page
@@ -39,6 +42,7 @@ def proof(
     state = next(state for state in ran.states if state.step == verdict.best)
     checkpoint = load(state.checkpoint)
     classes, groups = _scores(spec, materials, measured, verdict.best)
+    heard = _noise(task, materials, measured, verdict.best, desk)
     threads = spec.benchmark.threads if spec.benchmark else task.threads
     report = Report(
         spec=spec,
@@ -50,7 +54,9 @@ def proof(
         classes=classes,
         groups=groups,
         worst_classes=worst_classes(classes),
-        noise=_noise(task, materials, measured, verdict.best, desk),
+        confusions=_confusions(measured, verdict.best),
+        noise=() if heard is None else heard.points,
+        noise_check=None if heard is None else heard.check,
         environment=environment(threads=threads, device=task.device, seed=spec.seed).model_copy(
             update={"spec_version": version_of(spec)}
         ),
@@ -111,11 +117,22 @@ def _scores(
     return class_scores(before, after), groups
 
 
+def _confusions(measured: Measured, best: str) -> Confusions | None:
+    """None for a task without classes."""
+    if best not in measured.evaluations:
+        return None
+    before = measured.evaluations[BASELINE].judgement
+    after = measured.evaluations[best].judgement
+    if not isinstance(before, Classified) or not isinstance(after, Classified):
+        return None
+    return confusions(before, after)
+
+
 def _noise(
     task: Compress, materials: Materials, measured: Measured, best: str, desk: Desk
-) -> tuple[NoisePoint, ...]:
+) -> Heard | None:
     if task.spec.task is None or materials.evaluation is None:
-        return ()
+        return None
     with desk.working("evaluating under noise") as progress:
         return noise_curve(
             measured.subjects[BASELINE].path,
@@ -124,6 +141,7 @@ def _noise(
             task.spec.task,
             seed=task.spec.seed,
             threads=task.threads,
+            macs=measured.subjects[BASELINE].counts.macs,
             progress=progress,
         )
 

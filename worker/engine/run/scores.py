@@ -5,7 +5,8 @@ import numpy as np
 from lathe.report import GroupScore
 from worker.engine.data import SplitSamples
 from worker.engine.measure.evaluate import Evaluation
-from worker.engine.measure.judgement import Classified
+from worker.engine.measure.judgement import Classified, Judgement
+from worker.engine.measure.metrics import Floats, Ints
 
 MOST_CLASSES = 1000
 MOST_GROUPS = 200
@@ -19,6 +20,7 @@ def class_scores(baseline: Evaluation, candidate: Evaluation) -> tuple[GroupScor
     if not isinstance(before, Classified) or not isinstance(after, Classified):
         return ()
     old, new = before.counts(), after.counts()
+    lost, gained = _turned(before, after), _turned(after, before)
     common = np.argsort(-old.support, kind="stable")[:MOST_CLASSES]
     return tuple(
         GroupScore(
@@ -34,6 +36,8 @@ def class_scores(baseline: Evaluation, candidate: Evaluation) -> tuple[GroupScor
                 "precision": float(new.precision[place]),
                 "f1": float(new.f1[place]),
             },
+            lost=int(lost[place]),
+            gained=int(gained[place]),
         )
         for place in sorted(common.tolist())
         if old.support[place] > 0
@@ -55,6 +59,7 @@ def group_scores(
     labels = samples.groups(np.arange(samples.count, dtype=np.int64)).reshape(samples.count)
     names, counts = np.unique(labels, return_counts=True)
     large = sorted(np.argsort(-counts, kind="stable")[:MOST_GROUPS].tolist())
+    right = _right(baseline.judgement), _right(candidate.judgement)
     scores = []
     for place in large:
         rows = np.flatnonzero(labels == names[place])
@@ -64,6 +69,34 @@ def group_scores(
                 examples=len(rows),
                 baseline={m: baseline.judgement.score(m, rows) for m in metrics},
                 candidate={m: candidate.judgement.score(m, rows) for m in metrics},
+                **_changed(right, rows),
             )
         )
     return tuple(scores)
+
+
+def _turned(before: Classified, after: Classified) -> Ints:
+    """By class, how many answers were right in `before` and are wrong in `after`."""
+    was_right = before.predictions == before.labels
+    inside = (before.labels >= 0) & (before.labels < before.classes)
+    turned = before.labels[was_right & inside & (after.predictions != after.labels)]
+    return np.bincount(turned, minlength=before.classes)
+
+
+def _right(judgement: Judgement) -> Floats | None:
+    """1 and 0 by example, NaN where one does not count; None for tasks that are not about
+    one class an example."""
+    if not isinstance(judgement, Classified) or judgement.labels.ndim != 1:
+        return None
+    return judgement.correct
+
+
+def _changed(right: tuple[Floats | None, Floats | None], rows: Ints) -> dict[str, int]:
+    before, after = right
+    if before is None or after is None:
+        return {}
+    old, new = before[rows], after[rows]
+    return {
+        "lost": int(((old == 1) & (new == 0)).sum()),
+        "gained": int(((old == 0) & (new == 1)).sum()),
+    }

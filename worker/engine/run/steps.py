@@ -17,18 +17,21 @@ from worker.engine.checkpoint import Checkpoint, load, save
 from worker.engine.context import Context, Report
 from worker.engine.gate import same_function
 from worker.engine.onnx_file.read import read_model
+from worker.engine.onnx_file.write import file_bytes
 from worker.engine.outcome import Outcome
 from worker.engine.run.counts import Counts
 from worker.engine.run.desk import Desk
 from worker.engine.run.examples import example_inputs
 from worker.engine.run.materials import Materials
 from worker.engine.run.refusals import Stopped, stopping
+from worker.engine.run.slim import slim
 from worker.engine.run.traits import check_kept
 from worker.engine.train.state import Trainings
 from worker.wire import Compress, StepFinished, StepStarted, TrainingSaved
 
 KEEPS_THE_FUNCTION = (OptimizeGraph,)
 GATE_EXAMPLES = 8
+SIZE = "size_bytes"  # in a step's facts: of the ONNX file that its state would be
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,8 @@ def _finished(
         context = _context(task, materials, position, Path(scratch), progress, desk)
         outcome, report = _timed(before, context, materials, task.spec, position)
         counts = counts.after(outcome.checkpoint)
-        report = report.model_copy(update={"facts": report.facts | counts.as_facts()})
+        facts = counts.as_facts() | {SIZE: file_bytes(slim(outcome.checkpoint.model))}
+        report = report.model_copy(update={"facts": report.facts | facts})
         save(outcome.checkpoint, path)
     desk.say(StepFinished(step=step_id, checkpoint=path.name, report=report))
     return State(step_id, path, counts), report

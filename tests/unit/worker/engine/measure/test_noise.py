@@ -8,7 +8,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from lathe.job import Task
 from worker.engine.context import Arrays
-from worker.engine.measure.noise import Noisy, input_deviations, noise_curve
+from worker.engine.measure.noise import Noisy, examples_within, input_deviations, noise_curve
 
 X = np.array([[2.0, 0.0], [-2.0, 0.0], [6.0, 1.0], [-6.0, 1.0]] * 3, dtype=np.float32)
 
@@ -71,7 +71,9 @@ def test_the_curve_starts_clean_and_a_model_that_hears_only_noise_falls(tmp_path
     right = linear([[-1, 1], [0, 0]], tmp_path / "right.onnx")
     wrong = linear([[1, -1], [0, 0]], tmp_path / "wrong.onnx")
     task = Task(kind="classification")
-    curve = noise_curve(right, wrong, OnlyFloats(), task, seed=1, threads=1)
+    heard = noise_curve(right, wrong, OnlyFloats(), task, seed=1, threads=1)
+    assert heard is not None
+    curve = heard.points
     assert [point.sigma for point in curve] == [0.0, 0.05, 0.1, 0.2]
     assert (curve[0].baseline, curve[0].candidate) == (1.0, 0.0)
     assert all(point.baseline + point.candidate == pytest.approx(1) for point in curve)
@@ -84,4 +86,48 @@ def test_without_float_inputs_there_is_no_curve(tmp_path: Path) -> None:
 
     path = linear([[1, 0], [0, 1]], tmp_path / "any.onnx")
     task = Task(kind="classification")
-    assert noise_curve(path, path, Ids(), task, seed=0, threads=1) == ()
+    assert noise_curve(path, path, Ids(), task, seed=0, threads=1) is None
+
+
+def test_the_more_a_model_computes_the_fewer_examples_it_is_shown() -> None:
+    # two files at four strengths: 2e12 / 8 = 2.5e11 multiply-accumulates for each
+    assert examples_within(None) == 1000
+    assert examples_within(250_000_000) == 1000
+    assert examples_within(500_000_000) == 500
+    assert examples_within(500_000_000, sides=2) == 250
+    assert examples_within(4_000_000_000) == 100
+
+
+def test_the_check_says_how_many_examples_of_how_many_were_looked_at(tmp_path: Path) -> None:
+    class Many(OnlyFloats):
+        count = 3000
+
+        def inputs(self, rows: NDArray[np.int64]) -> Arrays:
+            return super().inputs(rows % 12)
+
+        def labels(self, rows: NDArray[np.int64]) -> NDArray[np.generic]:
+            return super().labels(rows % 12)
+
+    path = linear([[-1, 1], [0, 0]], tmp_path / "right.onnx")
+    task = Task(kind="classification")
+    heard = noise_curve(path, path, Many(), task, seed=1, threads=1, macs=500_000_000)
+    assert heard is not None
+    assert (heard.check.examples, heard.check.of, heard.check.stopped) == (500, 3000, None)
+    assert heard.check.wall_s > 0
+
+
+def test_a_file_that_overflows_under_noise_ends_the_curve_and_is_told_of(
+    tmp_path: Path,
+) -> None:
+    class Threes(OnlyFloats):
+        def inputs(self, rows: NDArray[np.int64]) -> Arrays:
+            return {"x": np.sign(X[rows] - 0.5).astype(np.float32) * 3}
+
+    # 3 * 1.12e38 is finite, 3.04 * 1.12e38 is past the largest float
+    path = linear([[-1.12e38, 1.12e38], [0, 0]], tmp_path / "large.onnx")
+    task = Task(kind="classification")
+    heard = noise_curve(path, path, Threes(), task, seed=1, threads=1)
+    assert heard is not None
+    assert [point.sigma for point in heard.points] == [0.0]
+    assert heard.check.stopped is not None
+    assert heard.check.stopped.startswith("at 0.05 times the deviation")

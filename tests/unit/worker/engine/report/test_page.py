@@ -1,9 +1,11 @@
 import re
+import time
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 
+from lathe.confusion import ConfusedPair, Confusions
 from lathe.errors import TrainingDiverged
 from lathe.job import JobSpec
 from lathe.report import (
@@ -15,6 +17,7 @@ from lathe.report import (
     LayerReport,
     LayerSensitivity,
     Measurement,
+    NoiseCheck,
     NoisePoint,
     PackedFile,
     PackedTensor,
@@ -123,8 +126,14 @@ def full() -> Report:
         executed_as=HOSTILE,
     )
     score = GroupScore(
-        name=HOSTILE, examples=7, baseline={"recall": 0.9}, candidate={"recall": 0.8}
+        name=HOSTILE,
+        examples=7,
+        baseline={"recall": 0.9},
+        candidate={"recall": 0.8},
+        lost=2,
+        gained=1,
     )
+    pair = ConfusedPair(label=HOSTILE, answer="b", baseline=1, candidate=3)
     step = StepReport(
         id="int8",
         technique="quantize.dynamic",
@@ -141,16 +150,23 @@ def full() -> Report:
     )
     return report(
         spec(),
-        layers=(layer,),
+        layers=(layer, layer.model_copy(update={"bytes_after": 0, "sqnr_db": None})),
         classes=(score,),
-        groups=(score,),
+        groups=(score.model_copy(update={"lost": None, "gained": None}),),
+        confusions=Confusions(
+            classes=(HOSTILE, "b"),
+            baseline=((4, 1), (0, 2)),
+            candidate=((2, 3), (0, 2)),
+            pairs=(pair,),
+        ),
         worst_classes=(HOSTILE,),
-        steps=(step,),
+        steps=(step, step.model_copy(update={"id": "again", "facts": {"size_bytes": 9}})),
         warnings=(HOSTILE,),
         noise=(
             NoisePoint(sigma=0, baseline=0.9, candidate=0.88),
             NoisePoint(sigma=0.1, baseline=0.8, candidate=0.7),
         ),
+        noise_check=NoiseCheck(examples=500, of=2000, wall_s=2.5, stopped=HOSTILE),
     )
 
 
@@ -206,8 +222,9 @@ def test_nothing_is_requested_from_anywhere(html: str) -> None:
 
 def test_tables_have_headers_and_plots_have_titles(html: str) -> None:
     found = tags(html)
-    assert len(re.findall("<table>", html)) == len(re.findall("<thead>", html)) == 5
+    assert len(re.findall("<table", html)) == len(re.findall("<thead>", html)) == 10
     assert all(attrs.get("scope") in ("col", "row") for tag, attrs in found if tag == "th")
+    assert all(attrs.get("aria-label") for tag, attrs in found if attrs.get("role") == "region")
     for picture in re.findall(r"<svg.*?</svg>", html, flags=re.DOTALL):
         assert "<title>" in picture or 'aria-hidden="true"' in picture
 
@@ -293,7 +310,10 @@ def test_each_step_stands_below_what_it_began_with() -> None:
         measurements=(*measurements(2048, 2, 0.895), macs),
     )
     slim = judged(bare.spec, bare.baseline, slim)
-    html = page(bare.model_copy(update={"candidates": (slim, int8)}))
+    steps = tuple(
+        StepReport(id=name, technique="t", wall_s=1, cpu_s=1) for name in ("slim", "int8")
+    )
+    html = page(bare.model_copy(update={"candidates": (slim, int8), "steps": steps}))
     table = html[html.index("After step") :]
     rows = re.findall(r"<tr>(.*?)</tr>", table[: table.index("</table>")], re.DOTALL)
     cells = [" ".join(re.sub(r"<[^>]+>", " ", row).split()) for row in rows]
@@ -342,3 +362,56 @@ def test_what_layers_lose_by_changes_is_a_table_of_the_step() -> None:
     text = re.sub(r" +", " ", text)
     assert "Loss, KL divergence Bytes saved" in text
     assert "w 4 bits 0.0625 1,234 w 2 bits NaN 1,234" in text
+
+
+def words(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+
+
+def test_every_state_is_drawn_and_one_that_nobody_measured_says_so(html: str) -> None:
+    said = words(html[html.index("What each step bought") :])
+    assert "File size baseline 4.00 KiB int8 \N{MINUS SIGN}75 %" in said.replace("\xa0", " ")
+    assert "Latency, batch 1 baseline 3.00 ms int8" in said
+    assert "again not measured" in said
+
+
+def test_how_answers_moved_stands_as_numbers_with_their_sense(html: str) -> None:
+    assert 'class="bad s4" title="' in html
+    said = words(html[html.index("<h2>Confusions") :])
+    assert "is \\ answered &lt;img" in said
+    assert "\N{MINUS SIGN}2 +2 b" in said
+    assert "1 3 +2" in said
+    classes = words(html[html.index("<h2>Classes") :])
+    assert "lost most 2 1 \N{MINUS SIGN}10.00 90.00 80.00 7" in classes
+
+
+def test_what_the_noise_rests_on_is_said_beside_its_numbers(html: str) -> None:
+    said = words(html[html.index("<h2>Under noise") :])
+    assert "On 500 of 2,000 evaluation examples; this took 2.5 s." in said
+    assert "0.1 80.00 70.00 \N{MINUS SIGN}10.00" in said
+    assert "No further: &lt;img" in said
+
+
+def test_how_runs_are_spread_stands_in_a_table_behind_the_histogram(html: str) -> None:
+    said = words(html[html.index("<h2>Latency") :])
+    assert "1 baseline 3 3.00 ms 3.30 ms" in said
+    assert "1 candidate 3 1.50 ms 1.65 ms" in said
+
+
+def test_a_report_of_a_thousand_classes_and_many_layers_renders_at_once() -> None:
+    few = full()
+    large = few.model_copy(
+        update={
+            "layers": few.layers * 60,
+            "classes": few.classes * 1000,
+            "groups": few.groups * 200,
+            "steps": few.steps * 5,
+        }
+    )
+
+    def seconds() -> float:
+        started_s = time.process_time()
+        page(large)
+        return time.process_time() - started_s
+
+    assert min(seconds() for _ in range(3)) < 0.3

@@ -26,6 +26,16 @@ def test_sizes_take_the_unit_that_fits() -> None:
     ]
 
 
+def test_counts_take_the_unit_that_fits() -> None:
+    assert [figures.count(x) for x in (0, 812, 66_446, 2_293_000, 1_234_567_890)] == [
+        "0",
+        "812",
+        "66.4 k",
+        "2.29 M",
+        "1.23 G",
+    ]
+
+
 def test_durations_take_the_unit_that_fits() -> None:
     assert [figures.duration(x) for x in (0.0412, 2.34, 250)] == [
         "41 ms",
