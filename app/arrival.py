@@ -10,6 +10,7 @@ from app.store import feed, jobs
 from app.store.rows import Dataset, Job, Model
 from lathe import ids
 from lathe.facts import Transform
+from lathe.layout import Layout
 from lathe.states import Queue, UploadState
 
 
@@ -30,6 +31,7 @@ async def dataset_arrives(
     caller: Caller,
     name: str | None,
     transforms: dict[str, Transform],
+    layout: Layout,
 ) -> str:
     """Store the body as a new, pending data set and queue its inspection; gives its id."""
     async with received(request, parts, "datasets", parts.settings.max_dataset_bytes) as upload:
@@ -38,6 +40,7 @@ async def dataset_arrives(
             project_id=caller.project_id,
             name=name,
             transforms={field: t.model_dump(mode="json") for field, t in transforms.items()},
+            layout=layout.model_dump(mode="json", exclude_defaults=True),
         )
         job = jobs.inspect(caller.project_id, caller.request_id, dataset_id=row.id)
         await _register(parts, caller, upload, row, job)

@@ -22,6 +22,7 @@ import httpx
 from lathe import errors
 from lathe.facts import Transform
 from lathe.job import JobSpec
+from lathe.layout import Layout
 from lathe.report import Report
 from lathe.spec import Fact
 from lathe.states import UploadState
@@ -72,12 +73,15 @@ class Client:
         *,
         name: str | None = None,
         transforms: dict[str, Transform] | None = None,
+        layout: Layout | None = None,
     ) -> DatasetView:
         """Stream a data set up and wait for its inspection; raises what rejected it."""
         query: dict[str, str | int] = {"name": name or path.name, "wait": 30}
         if transforms:
             dumped = {field: t.model_dump(mode="json") for field, t in transforms.items()}
             query["transforms"] = json.dumps(dumped)
+        if layout:
+            query["layout"] = layout.model_dump_json(exclude_defaults=True)
         view = self._uploaded(DatasetView, "/v1/datasets", path, query)
         while view.state is UploadState.PENDING:
             time.sleep(0.2)

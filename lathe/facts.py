@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from lathe.spec import Fact, Spec
+from lathe.summary import DatasetSummary
 
 Dim = int | str | None  # a size, the name of a symbolic axis, or unknown
 
@@ -12,6 +13,8 @@ DType = Literal[
     "float32", "float16", "float64", "bfloat16", "int8", "int16", "int32", "int64",
     "uint8", "uint16", "uint32", "uint64", "bool", "string",
 ]  # fmt: skip
+
+DataFormat = Literal["npz", "safetensors", "pictures", "csv", "parquet", "shards"]
 
 
 class TensorSpec(Fact):
@@ -117,10 +120,14 @@ class SplitFacts(Fact):
 class DatasetFacts(Fact):
     """The result of a data set's inspection."""
 
-    format: Literal["npz", "safetensors"]
+    format: DataFormat
     splits: tuple[SplitFacts, ...]
     transforms: dict[str, Transform] = Field(default_factory=dict)
+    classes: tuple[str, ...] = Field(
+        (), description="Names of the classes 0, 1, ..., where the upload had names."
+    )
     findings: tuple[Finding, ...] = ()
+    summary: DatasetSummary | None = None
 
     def split(self, name: str) -> SplitFacts | None:
         """The split of that name, if the data set has it."""

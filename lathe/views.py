@@ -11,6 +11,7 @@ from lathe.job import JobSpec
 from lathe.report import Measurement, Verdict
 from lathe.spec import Fact
 from lathe.states import JobKind, JobState, Queue, StepState, UploadState
+from lathe.summary import DatasetSummary
 
 Item = TypeVar("Item")
 ArtifactKind = Literal["onnx", "packed", "report.json", "report.html"]
@@ -91,6 +92,9 @@ class DatasetView(View):
     size_bytes: int
     sha256: str
     facts: DatasetFacts | None = None
+    summary: DatasetSummary | None = Field(
+        None, description="What it holds: shapes, classes, missing values, a few samples."
+    )
     findings: list[Finding] = Field(default_factory=list)
     failure: Failure | None = None
     inspection_job: str | None = None

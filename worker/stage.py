@@ -117,7 +117,9 @@ def _inspection(session: Session, claim: Claim) -> tuple[Staged, dict[str, Store
         task = InspectModel(upload="upload")
     elif claim.dataset_id is not None:
         upload = inputs.dataset_upload(session, claim.dataset_id)
-        task = InspectDataset(upload="upload", transforms=upload.transforms)
+        task = InspectDataset(
+            upload="upload", transforms=upload.transforms, layout=upload.layout
+        )
     else:
         raise Internal(f"{claim.fence.job_id} names neither a model nor a data set")
     return Staged(task, None, ()), {"upload": upload.blob}

@@ -15,6 +15,7 @@ from pydantic import Field, TypeAdapter
 from lathe.errors import Failure
 from lathe.facts import DatasetFacts, IoSpec, ModelFacts, Transform
 from lathe.job import JobSpec
+from lathe.layout import Layout
 from lathe.report import Report, StepReport
 from lathe.spec import Fact
 from lathe.views import ArtifactKind, Progress
@@ -42,7 +43,10 @@ class InspectDataset(Fact):
     kind: Literal["inspect_dataset"] = "inspect_dataset"
     upload: str
     transforms: dict[str, Transform] = Field(default_factory=dict)
-    limits: Limits = Limits(max_bytes=32 << 30)  # as much as the API takes of a data set
+    layout: Layout = Layout()
+    limits: Limits = Limits(  # as much as the API takes of a data set; a file a picture
+        max_bytes=32 << 30, max_members=500_000
+    )
 
 
 class StagedModel(Fact):

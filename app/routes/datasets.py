@@ -1,7 +1,7 @@
 """Uploaded data."""
 
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import TypeAdapter, ValidationError
@@ -28,11 +28,14 @@ from lathe.errors import (
     Unavailable,
 )
 from lathe.facts import Transform
+from lathe.layout import Layout
 from lathe.spec import PlainText
 from lathe.views import DatasetView, Page
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 _TRANSFORMS = TypeAdapter(dict[PlainText, Transform])
+_LAYOUT = TypeAdapter(Layout)
+Told = TypeVar("Told")
 
 
 def _transforms(
@@ -44,12 +47,30 @@ def _transforms(
         ),
     ] = None,
 ) -> dict[str, Transform]:
+    return _told(_TRANSFORMS, transforms, "transforms")
+
+
+def _layout(
+    layout: Annotated[
+        str | None,
+        Query(
+            max_length=200_000,
+            description="JSON of a Layout: what the file does not say of itself, such as "
+            '{"label": "species", "missing": "drop"} or {"pictures": {"size": [32, 32]}}',
+        ),
+    ] = None,
+) -> Layout:
+    return _told(_LAYOUT, layout, "layout")
+
+
+def _told(adapter: TypeAdapter[Told], text: str | None, parameter: str) -> Told:
+    """The JSON of a query parameter; every problem names its field below the parameter."""
     try:
-        return _TRANSFORMS.validate_json(transforms or "{}")
+        return adapter.validate_json(text or "{}")
     except ValidationError as error:
         listed = wording.field_problems(error.errors(), None)
         raise SpecRefused(
-            InvalidRequest(each.detail, param=f"transforms.{each.param}".rstrip("."))
+            InvalidRequest(each.detail, param=f"{parameter}.{each.param}".rstrip("."))
             for each in listed
         ) from None
 
@@ -67,11 +88,14 @@ async def upload_dataset(
     caller: Writer,
     parts: Parts,
     transforms: Annotated[dict[str, Transform], Depends(_transforms)],
+    layout: Annotated[Layout, Depends(_layout)],
     name: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
     wait: Wait = 0,
 ) -> DatasetView:
-    """Send .npz or .safetensors as the raw body, with arrays named `<split>/<input>`."""
-    dataset_id = await dataset_arrives(request, parts, caller, name, transforms)
+    """Send data as the raw body: .npz or .safetensors with arrays named `<split>/<input>`, a
+    .csv or .parquet table, or a zip or tar of pictures, tables or shards. The format is found
+    by content; `layout` tells what the file does not."""
+    dataset_id = await dataset_arrives(request, parts, caller, name, transforms, layout)
     response.headers["Location"] = f"/v1/datasets/{dataset_id}"
     await inspected(request, parts, Dataset, dataset_id, wait)
     async with parts.reading() as session:

@@ -1,6 +1,6 @@
 """What a job reads: the models and data sets it names, with where their bytes lie."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import select
@@ -10,14 +10,16 @@ from app.store.deposit import Stored
 from app.store.rows import Blob, Dataset, Model
 from lathe.errors import NotReady
 from lathe.facts import DatasetFacts, ModelFacts, Transform
+from lathe.layout import Layout
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file that was uploaded and is still to be inspected; transforms are a data set's."""
+    """A file that was uploaded and is still to be inspected; the rest is a data set's."""
 
     blob: Stored
-    transforms: dict[str, Transform]
+    transforms: dict[str, Transform] = field(default_factory=dict)
+    layout: Layout = field(default_factory=Layout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +44,17 @@ class ReadyDataset:
 def model_upload(session: Session, model_id: str) -> Upload:
     """The file behind a pending model."""
     model = session.get_one(Model, model_id)
-    return Upload(_stored(session, model.upload_blob_id), {})
+    return Upload(_stored(session, model.upload_blob_id))
 
 
 def dataset_upload(session: Session, dataset_id: str) -> Upload:
-    """The file behind a pending data set, and what was declared about its arrays."""
+    """The file behind a pending data set, and what was declared about it."""
     dataset = session.get_one(Dataset, dataset_id)
     transforms: dict[str, Any] = dataset.transforms
     return Upload(
         _stored(session, dataset.upload_blob_id),
         {name: Transform.model_validate(value) for name, value in transforms.items()},
+        Layout.model_validate(dataset.layout or {}),
     )
 
 

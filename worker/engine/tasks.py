@@ -69,6 +69,7 @@ def _performed(task: InspectModel | InspectDataset | Compress, desk: Desk) -> En
                 desk.out / CANONICAL_DATA,
                 task.transforms,
                 task.limits,
+                task.layout,
             )
             return DatasetInspected(canonical=CANONICAL_DATA, facts=data)
         case Compress():

@@ -52,7 +52,8 @@ class Model(Base):
 
 
 class Dataset(Base):
-    """Uploaded data; `facts` is `lathe.facts.DatasetFacts` once ready.
+    """Uploaded data; `facts` is `lathe.facts.DatasetFacts` once ready, `layout` what the
+    uploader said of the file (`lathe.layout.Layout`).
 
     `canonical_blob_id` is the memory-mappable safetensors file that jobs read.
     """
@@ -71,6 +72,7 @@ class Dataset(Base):
     upload_blob_id: Mapped[str] = mapped_column(ForeignKey("blobs.id"), index=True)
     canonical_blob_id: Mapped[str | None] = mapped_column(ForeignKey("blobs.id"), index=True)
     transforms: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    layout: Mapped[dict[str, Any] | None]
     facts: Mapped[dict[str, Any] | None]
     failure: Mapped[dict[str, Any] | None]
     inspection_job_id: Mapped[str | None] = mapped_column(String(40))

@@ -49,7 +49,7 @@ MODELS: dict[str, tuple[bytes, str, str]] = {  # content, code, what the detail 
     "half an archive": (zipped(**{"m.onnx": net()})[:-60], "corrupt_model", "upload it again"),
 }  # fmt: skip
 DATASETS: dict[str, tuple[bytes, str]] = {
-    "text": (b"a,b\n1,2\n", "numpy.savez_compressed"),
+    "text": (b"I am data", "upload .npz"),
     "Python objects": (npz(x=np.array([{}] * 20, dtype=object)), "store numbers"),
     "strings": (npz(x=np.array(["a"] * 20)), "store numbers"),
     "counts that differ": (npz(label=np.arange(19)), "one row an example"),

@@ -1,7 +1,6 @@
-"""Arrays that pass by in pieces: values checked and counted, never held whole."""
+"""Arrays that pass by in pieces, never held whole."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,27 +8,6 @@ from numpy.typing import NDArray
 from worker.engine.intake.npy_header import BadArrayError
 
 CHUNK_BYTES = 1 << 20
-
-
-@dataclass(slots=True)
-class Range:
-    """The least and the greatest value seen so far."""
-
-    minimum: float | None = field(default=None)
-    maximum: float | None = field(default=None)
-
-    def take(self, values: NDArray[np.generic]) -> None:
-        """Widen by these values; raises BadArrayError for NaN and infinities."""
-        if values.dtype.kind == "f":
-            wrong = int(np.count_nonzero(~np.isfinite(values)))
-            if wrong:
-                raise BadArrayError(
-                    f"holds {wrong} or more values that are NaN or infinite; remove or "
-                    "replace them"
-                )
-        low, high = float(values.min()), float(values.max())
-        self.minimum = low if self.minimum is None else min(low, self.minimum)
-        self.maximum = high if self.maximum is None else max(high, self.maximum)
 
 
 def stored_values(

@@ -1,83 +1,68 @@
 """An uploaded data set becomes one memory-mappable safetensors file, or a named refusal."""
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from tempfile import TemporaryDirectory
+
+import numpy as np
 
 from lathe.errors import InvalidSpec, NotADataset
 from lathe.facts import DatasetFacts, FieldSpec, SplitFacts, Transform
+from lathe.layout import Layout
 from worker.engine.intake.archive import ArchiveDamagedError, ArchiveRefusedError
-from worker.engine.intake.array_source import ArraySource
-from worker.engine.intake.array_stream import Range
-from worker.engine.intake.file_kind import file_kind
+from worker.engine.intake.formats.content import Declared, Piece
+from worker.engine.intake.formats.opened import HOW, opened
+from worker.engine.intake.formats.seen import Seen
+from worker.engine.intake.formats.summarise import summary_of
 from worker.engine.intake.npy_header import BadArrayError
-from worker.engine.intake.npz_source import open_npz
 from worker.engine.intake.split_names import split_and_field
-from worker.engine.intake.tensor_file import DamagedTensorFileError, write_tensors
-from worker.engine.intake.tensor_source import open_tensor_file
+from worker.engine.intake.tensor_file import (
+    ITEM_BYTES,
+    DamagedTensorFileError,
+    write_tensors,
+)
 from worker.wire import Limits
 
-HOW = (
-    "save the arrays with numpy.savez_compressed or safetensors.numpy.save_file, named "
-    "'<split>/<input>' and '<split>/label'"
-)
 PAIR_SIDES = {"a", "b"}
 
 
 def inspect_dataset(
-    upload: Path, out: Path, transforms: dict[str, Transform], limits: Limits
+    upload: Path,
+    out: Path,
+    transforms: dict[str, Transform],
+    limits: Limits,
+    layout: Layout | None = None,
 ) -> DatasetFacts:
-    """Write the arrays of an .npz or .safetensors file to `out`, one after the other.
+    """Write the arrays of an upload to `out`, piece by piece; the facts speak of that file.
 
-    Never holds an array whole. Raises NotADataset, InvalidSpec for a transform that fits
-    no array, and then leaves no file.
+    Never holds an array whole. Raises NotADataset, InvalidSpec for a transform or a layout
+    that fits nothing, and then leaves no file.
     """
-    part = out.with_name(out.name + ".part")
-    try:
-        with _refusals(), _opened(upload, part, limits) as (data_format, sources):
-            splits = _splits(sources)
+    with TemporaryDirectory(dir=out.parent) as folder, _refusals():
+        scratch, part = Path(folder) / "unpacked", Path(folder) / "data"
+        scratch.mkdir()
+        with opened(upload, scratch, layout or Layout(), limits) as content:
+            splits = _splits(content.arrays)
+            _check_size(content.arrays, limits)
             _check_transforms(transforms, splits)
-            ranges = {name: Range() for name in sources}
+            seen = {name: _seen(name, each) for name, each in content.arrays.items()}
             write_tensors(
                 part,
-                {name: (source.dtype, source.shape) for name, source in sources.items()},
-                {name: _bytes(name, source, ranges[name]) for name, source in sources.items()},
+                {name: (each.dtype, each.shape) for name, each in content.arrays.items()},
+                _looked_at(content.pieces(), seen),
             )
         part.replace(out)
-    finally:
-        part.unlink(missing_ok=True)
+    facts = tuple(_split_facts(split, names, seen) for split, names in splits.items())
     return DatasetFacts(
-        format=data_format,
-        splits=tuple(_split_facts(s, names, sources, ranges) for s, names in splits.items()),
+        format=content.format,
+        splits=facts,
         transforms=transforms,
+        classes=content.classes,
+        findings=tuple(content.notes.findings),
+        summary=summary_of(content, facts, seen),
     )
-
-
-Opened = tuple[Literal["npz", "safetensors"], dict[str, ArraySource]]
-
-
-@contextmanager
-def _opened(upload: Path, part: Path, limits: Limits) -> Iterator[Opened]:
-    match file_kind(upload):
-        case "zip":
-            with open_npz(upload, part.parent, limits) as sources:
-                yield "npz", sources
-        case "safetensors":
-            with open_tensor_file(upload, limits) as sources:
-                yield "safetensors", sources
-        case "npy":
-            raise NotADataset(f"the file is a single .npy array; {HOW}")
-        case "pickle":
-            raise NotADataset(f"the file is a Python pickle, which runs code; {HOW}")
-        case "empty":
-            raise NotADataset("the file is empty; upload it again")
-        case kind:
-            raise NotADataset(f"the file is {_article(kind)}, not an .npz; {HOW}")
-
-
-def _article(kind: str) -> str:
-    return "in a format that is not known here" if kind == "unknown" else f"of the kind {kind}"
 
 
 @contextmanager
@@ -86,10 +71,10 @@ def _refusals() -> Iterator[None]:
     try:
         yield
     except ArchiveRefusedError as error:
-        raise NotADataset(f"the .npz is refused: {error}; {HOW}") from error
+        raise NotADataset(f"the archive is refused: {error}; {HOW}") from error
     except ArchiveDamagedError as error:
         raise NotADataset(
-            f"the .npz cannot be read to its end ({error}); upload it again"
+            f"the archive cannot be read to its end ({error}); upload it again"
         ) from error
     except DamagedTensorFileError as error:
         raise NotADataset(f"the safetensors file is refused: {error}; {HOW}") from error
@@ -97,7 +82,32 @@ def _refusals() -> Iterator[None]:
         raise NotADataset(str(error)) from error
 
 
-def _splits(sources: Mapping[str, ArraySource]) -> dict[str, list[str]]:
+def _seen(name: str, declared: Declared) -> Seen:
+    label = split_and_field(name)[1] == "label" and declared.dtype.startswith(("int", "uint"))
+    return Seen(declared, count_labels=label and math.prod(declared.shape[1:]) == 1)
+
+
+def _looked_at(
+    pieces: Iterator[Piece], seen: Mapping[str, Seen]
+) -> Iterator[tuple[str, memoryview]]:
+    for name, values in pieces:
+        try:
+            seen[name].take(values)
+        except BadArrayError as error:
+            raise BadArrayError(f"the array {name!r} {error}") from error
+        yield name, np.ascontiguousarray(values).reshape(-1).view(np.uint8).data
+
+
+def _check_size(arrays: Mapping[str, Declared], limits: Limits) -> None:
+    total = sum(math.prod(each.shape) * ITEM_BYTES[each.dtype] for each in arrays.values())
+    if total > limits.max_bytes:
+        raise NotADataset(
+            f"the data unfolds to {total} bytes; {limits.max_bytes} are allowed: store "
+            "fewer or smaller examples"
+        )
+
+
+def _splits(sources: Mapping[str, Declared]) -> dict[str, list[str]]:
     """Array names by split; raises NotADataset where names or counts do not fit."""
     if not sources:
         raise NotADataset(f"the file holds no arrays; {HOW}")
@@ -143,32 +153,17 @@ def _check_transforms(
             )
 
 
-def _bytes(name: str, source: ArraySource, seen: Range) -> Iterator[bytes]:
-    """The array's bytes in C order; what is wrong with a value is said with its name."""
-    try:
-        for values in source.values():
-            seen.take(values)
-            yield values.tobytes()
-    except BadArrayError as error:
-        raise NotADataset(f"the array {name!r} {error}") from error
-
-
-def _split_facts(
-    split: str,
-    names: list[str],
-    sources: Mapping[str, ArraySource],
-    ranges: Mapping[str, Range],
-) -> SplitFacts:
+def _split_facts(split: str, names: list[str], seen: Mapping[str, Seen]) -> SplitFacts:
     return SplitFacts(
         name=split,
-        examples=sources[names[0]].shape[0],
+        examples=seen[names[0]].declared.shape[0],
         fields=tuple(
             FieldSpec(
                 name=split_and_field(name)[1],
-                dtype=sources[name].dtype,
-                shape=sources[name].shape[1:],
-                minimum=ranges[name].minimum,
-                maximum=ranges[name].maximum,
+                dtype=seen[name].declared.dtype,
+                shape=seen[name].declared.shape[1:],
+                minimum=seen[name].minimum,
+                maximum=seen[name].maximum,
             )
             for name in sorted(names)
         ),

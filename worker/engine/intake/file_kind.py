@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Literal
 
 FileKind = Literal[
-    "empty", "zip", "tar", "tar.gz", "safetensors", "pickle", "hdf5", "gguf", "tflite", "npy",
-    "onnx", "xz", "bzip2", "zstd", "7z", "rar", "elf", "pdf", "image", "text", "unknown",
+    "empty", "zip", "tar", "tar.gz", "safetensors", "pickle", "parquet", "hdf5", "gguf",
+    "tflite", "npy", "onnx", "xz", "bzip2", "zstd", "7z", "rar", "elf", "pdf",
+    "image", "text", "unknown",
 ]  # fmt: skip
 
 HEAD_BYTES = 4096
@@ -22,6 +23,7 @@ STARTS: tuple[tuple[bytes, FileKind], ...] = (
     (b"7z\xbc\xaf\x27\x1c", "7z"),
     (b"Rar!", "rar"),
     (b"\x89HDF\r\n\x1a\n", "hdf5"),
+    (b"PAR1", "parquet"),
     (b"GGUF", "gguf"),
     (b"\x93NUMPY", "npy"),
     (b"\x7fELF", "elf"),

@@ -17,21 +17,22 @@ from worker.engine.intake.array_source import ArraySource
 from worker.engine.intake.array_stream import CHUNK_BYTES, read_fully, stored_values
 from worker.engine.intake.npy_header import BadArrayError, NpyHeader, read_npy_header
 from worker.engine.intake.zip_archive import damage_named, members, open_zip
+from worker.engine.onnx_file.place import Place
 from worker.wire import Limits
 
 SUFFIX = ".npy"
 
 
 @contextmanager
-def open_npz(upload: Path, scratch: Path, limits: Limits) -> Iterator[dict[str, ArraySource]]:
+def open_npz(place: Place, scratch: Path, limits: Limits) -> Iterator[dict[str, ArraySource]]:
     """Arrays by name, `.npy` taken off, while the archive is open.
 
     Every header is read and bounded first. An array in Fortran order is turned through a
     temporary file in `scratch`. Raises ArchiveRefusedError, ArchiveDamagedError, or
     BadArrayError with the array's name.
     """
-    budget = Budget(limits, upload.stat().st_size)
-    with open_zip(upload, limits) as archive:
+    budget = Budget(limits, place.size_bytes)
+    with open_zip(place, limits) as archive:
         sources: dict[str, ArraySource] = {}
         for member, info in members(archive, budget).items():
             name = member.removesuffix(SUFFIX)

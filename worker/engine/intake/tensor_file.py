@@ -65,15 +65,19 @@ class _Entry(BaseModel):
 
 def read_header(path: Path) -> dict[str, StoredTensor]:
     """The tensors of a safetensors file, in file order; raises DamagedTensorFileError."""
-    size = path.stat().st_size
     with path.open("rb") as file:
-        first = file.read(8)
-        if len(first) < 8:  # noqa: PLR2004 - the length field itself
-            raise DamagedTensorFileError("it ends before its header")
-        (length,) = struct.unpack("<Q", first)
-        if length > min(MAX_HEADER_BYTES, size - 8):
-            raise DamagedTensorFileError(f"its header claims {length} bytes of {size}")
-        header = file.read(length)
+        return header_of(file, path.stat().st_size)
+
+
+def header_of(file: BinaryIO, size: int) -> dict[str, StoredTensor]:
+    """The same of a file of `size` bytes that is open at its start."""
+    first = file.read(8)
+    if len(first) < 8:  # noqa: PLR2004 - the length field itself
+        raise DamagedTensorFileError("it ends before its header")
+    (length,) = struct.unpack("<Q", first)
+    if length > min(MAX_HEADER_BYTES, size - 8):
+        raise DamagedTensorFileError(f"its header claims {length} bytes of {size}")
+    header = file.read(length)
     try:
         parsed = json.loads(header)
         if not isinstance(parsed, dict):
@@ -107,18 +111,20 @@ def _placed(
 def write_tensors(
     path: Path,
     declared: Mapping[str, tuple[DType, tuple[int, ...]]],
-    chunks: Mapping[str, Iterable[bytes]],
+    pieces: Iterable[tuple[str, bytes | memoryview]],
 ) -> dict[str, StoredTensor]:
-    """Write a safetensors file tensor by tensor, each from its stream of bytes.
+    """Write a safetensors file from a stream of named pieces; those of one tensor come in
+    order, and tensors may take turns.
 
     Wide elements come first and the data begins at a multiple of 64 bytes, so every tensor
-    is aligned to its element. Raises ValueError where a stream is not as long as declared.
+    is aligned to its element. Raises ValueError where pieces are not as long as declared.
     """
     order = sorted(declared, key=lambda name: (-ITEM_BYTES[declared[name][0]], name))
-    entries, end = dict[str, object](), 0
+    entries, places, end = dict[str, object](), dict[str, tuple[int, int]](), 0
     for name in order:
         dtype, shape = declared[name]
         begin, end = end, end + math.prod(shape) * ITEM_BYTES[dtype]
+        places[name] = begin, end
         entries[name] = {
             "dtype": CODES[dtype],
             "shape": list(shape),
@@ -128,15 +134,25 @@ def write_tensors(
     header += b" " * (-(8 + len(header)) % ALIGNMENT_BYTES)
     with path.open("wb") as file:
         file.write(struct.pack("<Q", len(header)) + header)
-        for name in order:
-            dtype, shape = declared[name]
-            _stream(file, chunks[name], math.prod(shape) * ITEM_BYTES[dtype], name)
+        _place(file, 8 + len(header), places, pieces)
     return read_header(path)
 
 
-def _stream(file: BinaryIO, chunks: Iterable[bytes], size_bytes: int, name: str) -> None:
-    written = 0
-    for chunk in chunks:
-        written += file.write(chunk)
-    if written != size_bytes:
-        raise ValueError(f"{name!r} gave {written} bytes of {size_bytes}")
+def _place(
+    file: BinaryIO,
+    start: int,
+    places: Mapping[str, tuple[int, int]],
+    pieces: Iterable[tuple[str, bytes | memoryview]],
+) -> None:
+    reached = {name: begin for name, (begin, _) in places.items()}
+    for name, piece in pieces:
+        begin, end = places[name]
+        at = reached[name]
+        if at + len(piece) > end:
+            raise ValueError(f"{name!r} gave more than {end - begin} bytes")
+        file.seek(start + at)
+        file.write(piece)
+        reached[name] = at + len(piece)
+    for name, (begin, end) in places.items():
+        if reached[name] != end:
+            raise ValueError(f"{name!r} gave {reached[name] - begin} bytes of {end - begin}")

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from worker.engine.intake.archive import (
     ArchiveDamagedError,
@@ -18,7 +19,8 @@ from worker.engine.intake.archive import (
     plain_name,
     unpacked,
 )
-from worker.engine.onnx_file.place import Place
+from worker.engine.intake.formats.window import window
+from worker.engine.onnx_file.place import Place, whole
 from worker.wire import Limits
 
 END = b"PK\x05\x06"
@@ -48,16 +50,17 @@ def damage_named() -> Iterator[None]:
 
 
 @contextmanager
-def open_zip(path: Path, limits: Limits) -> Iterator[zipfile.ZipFile]:
+def open_zip(place: Place, limits: Limits) -> Iterator[zipfile.ZipFile]:
     """The archive, once its directory is known to be small enough to be read."""
-    with damage_named():
-        _check_directory(path, limits)
-        try:
-            archive = zipfile.ZipFile(path)
-        except (ValueError, OSError) as error:  # an offset or a name that makes no sense
-            raise ArchiveDamagedError("its directory makes no sense") from error
-    with archive:
-        yield archive
+    with window(place) as file:
+        with damage_named():
+            _check_directory(file, place.size_bytes, limits)
+            try:
+                archive = zipfile.ZipFile(file)
+            except (ValueError, OSError) as error:  # an offset or a name that makes no sense
+                raise ArchiveDamagedError("its directory makes no sense") from error
+        with archive:
+            yield archive
 
 
 def members(archive: zipfile.ZipFile, budget: Budget) -> dict[str, zipfile.ZipInfo]:
@@ -85,7 +88,7 @@ def unpack_zip(path: Path, folder: Path, limits: Limits) -> dict[str, Place]:
     Raises ArchiveRefusedError for what is unsafe, ArchiveDamagedError for what is broken.
     """
     budget = Budget(limits, path.stat().st_size)
-    with damage_named(), open_zip(path, limits) as archive:
+    with damage_named(), open_zip(whole(path), limits) as archive:
         placed = {}
         for name, info in members(archive, budget).items():
             with archive.open(info) as member:
@@ -106,12 +109,10 @@ def _begin(path: Path, info: zipfile.ZipInfo) -> int:
     return int(info.header_offset + HEADER_BYTES + name_bytes + extra_bytes)
 
 
-def _check_directory(path: Path, limits: Limits) -> None:
+def _check_directory(file: BinaryIO, size: int, limits: Limits) -> None:
     """Refuse by count and size of the directory: zipfile reads all of it at once."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        file.seek(max(0, size - END_BYTES - LONGEST_COMMENT_BYTES - 76))
-        tail = file.read()
+    file.seek(max(0, size - END_BYTES - LONGEST_COMMENT_BYTES - 76))
+    tail = file.read()
     at = tail.rfind(END)
     if at < 0:
         raise ArchiveDamagedError("the end of the zip file is missing")

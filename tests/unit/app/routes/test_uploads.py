@@ -105,6 +105,36 @@ async def test_a_transform_that_cannot_be_is_refused_before_the_body(
     assert await counts(world) == NOTHING
 
 
+async def test_a_data_set_keeps_what_its_layout_says(world: Any) -> None:
+    layout = {"label": "species", "missing": "drop", "pictures": {"size": [32, 48]}}
+    answer = await world.client.post(
+        "/v1/datasets", params={"layout": json.dumps(layout)}, content=b"abc"
+    )
+    assert answer.status_code == 201
+    assert (await world.get(Dataset, answer.json()["id"])).layout == layout
+
+
+@pytest.mark.parametrize(
+    ("layout", "param"),
+    [
+        ("{", "layout"),
+        ('{"lable": "species"}', "layout.lable"),
+        ('{"fill": NaN}', "layout.fill"),
+        ('{"pictures": {"size": [0, 4]}}', "layout.pictures.size.0"),
+        ('{"texts": {"columns": ["a", "b", "c"]}}', "layout.texts.columns"),
+        ('{"split": "my/split"}', "layout.split"),
+        ('{"classes": ["a\\u0000"]}', "layout.classes.0"),
+    ],
+)
+async def test_a_layout_that_cannot_be_is_refused_before_the_body(
+    world: Any, layout: str, param: str
+) -> None:
+    answer = await world.client.post("/v1/datasets", params={"layout": layout}, content=b"abc")
+    assert answer.status_code == 422
+    assert param in [answer.json()["param"], *(e["param"] for e in answer.json()["errors"])]
+    assert await counts(world) == NOTHING
+
+
 async def test_the_same_bytes_are_kept_once_even_when_they_come_at_once(world: Any) -> None:
     first = await world.client.post("/v1/models", content=b"abc")
     again = await asyncio.gather(

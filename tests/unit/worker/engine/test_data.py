@@ -21,7 +21,7 @@ def _store(path: Path, **arrays: np.ndarray) -> DatasetFacts:
     write_tensors(
         path,
         {n: (_dtype(a), a.shape) for n, a in names.items()},
-        {n: [a.tobytes()] for n, a in names.items()},
+        [(n, a.tobytes()) for n, a in names.items()],
     )
     return DatasetFacts(format="npz", splits=(SplitFacts(name="train", examples=7, fields=()),))
 

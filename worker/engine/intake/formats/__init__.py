@@ -1,0 +1,1 @@
+"""The formats that data comes in: each becomes a `Content`."""

@@ -1,0 +1,114 @@
+"""Pictures in an archive, `[<split>/]<class>/<file>`: one array of bytes, and labels.
+
+Classes are the folders' names, sorted as text (as torchvision's ImageFolder and Keras do);
+a class's number is its place. Nothing but a header is decoded before all sizes are known.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lathe.errors import NotADataset
+from lathe.layout import Layout, PictureLayout
+from worker.engine.intake.array_stream import CHUNK_BYTES
+from worker.engine.intake.formats.classes import class_numbers
+from worker.engine.intake.formats.content import Content, Declared, Notes, Piece
+from worker.engine.intake.formats.files import SPLITS, below_root, split_order
+from worker.engine.intake.formats.picture import Form, Header, header, pixels
+from worker.engine.onnx_file.place import Place
+
+
+@dataclass(frozen=True, slots=True)
+class _Shelf:
+    """The pictures of one split; a class for each, or for none."""
+
+    names: list[str]
+    classes: list[str]
+
+
+def content_of_pictures(files: Mapping[str, Place], layout: Layout) -> Content:
+    """Raises NotADataset for a broken picture, or sizes that differ, naming the file."""
+    shelves = _shelves(files, layout.split)
+    classes = class_numbers(
+        {each for shelf in shelves.values() for each in shelf.classes}, layout.classes
+    )
+    form = _form(files, layout.pictures)
+    notes = Notes()
+    arrays: dict[str, Declared] = {}
+    for split, shelf in shelves.items():
+        count = len(shelf.names)
+        arrays[f"{split}/{layout.pictures.input}"] = Declared("uint8", (count, *form.shape))
+        if shelf.classes:
+            arrays[f"{split}/label"] = Declared("int64", (count,))
+        for name in shelf.names[:3]:
+            notes.sample(split, name)
+
+    def pieces() -> Iterator[Piece]:
+        for split, shelf in shelves.items():
+            field = f"{split}/{layout.pictures.input}"
+            for batch in _batches(shelf.names, form):
+                yield field, np.stack([pixels(name, files[name], form) for name in batch])
+            if shelf.classes:
+                yield f"{split}/label", _labels(shelf, classes)
+
+    return Content("pictures", arrays, pieces, tuple(classes), notes=notes)
+
+
+def _shelves(files: Mapping[str, Place], default: str) -> dict[str, _Shelf]:
+    paths = below_root(files)
+    named = {name for name, parts in paths.items() if parts[0].lower() in SPLITS}
+    named = {name for name in named if len(paths[name]) > 1}
+    if named and len(named) < len(paths):
+        stray = next(name for name in paths if name not in named)
+        raise NotADataset(
+            f"the picture {stray!r} lies in no split, but {next(iter(named))!r} does; put "
+            "every picture in train, val or test"
+        )
+    shelves: dict[str, _Shelf] = {}
+    for name, parts in paths.items():
+        split, rest = (parts[0], parts[1:]) if named else (default, parts)
+        shelf = shelves.setdefault(split, _Shelf([], []))
+        shelf.names.append(name)
+        shelf.classes.extend(rest[:1] if len(rest) > 1 else ())
+    for shelf in shelves.values():
+        if shelf.classes and len(shelf.classes) < len(shelf.names):
+            stray = next(name for name in shelf.names if len(paths[name]) <= 1 + bool(named))
+            raise NotADataset(
+                f"the picture {stray!r} lies in no class's folder, but others do; move it, or "
+                "take it out"
+            )
+    return dict(sorted(shelves.items(), key=lambda item: split_order(item[0])))
+
+
+def _form(files: Mapping[str, Place], layout: PictureLayout) -> Form:
+    """What every picture is brought to; refuses sizes that differ where none is asked for."""
+    size, first, grey = layout.size, "", True
+    for name, place in files.items():
+        told: Header = header(name, place)
+        grey = grey and told.grey
+        if layout.size is None and size not in {None, told.size}:
+            raise NotADataset(
+                f"the picture {first!r} is {_by(size)} and {name!r} is {_by(told.size)}; say "
+                'the size for all, such as layout={"pictures": {"size": [224, 224]}}'
+            )
+        size, first = size or told.size, first or name
+    assert size is not None  # an archive of pictures holds one
+    channels = layout.channels or (1 if grey else 3)
+    return Form(size, channels, layout.fit, last=layout.axes == "channels_last")
+
+
+def _by(size: tuple[int, int] | None) -> str:
+    return "unknown" if size is None else f"{size[0]} x {size[1]}"
+
+
+def _batches(names: list[str], form: Form) -> Iterator[list[str]]:
+    height, width, channels = (*form.size, form.channels)
+    count = max(1, CHUNK_BYTES // (height * width * channels))
+    for start in range(0, len(names), count):
+        yield names[start : start + count]
+
+
+def _labels(shelf: _Shelf, classes: Mapping[str, int]) -> NDArray[np.int64]:
+    return np.array([classes[each] for each in shelf.classes], np.int64)
