@@ -1,5 +1,17 @@
 """Everything Lathe may answer instead of a result, as one tree.
 
+What a caller of the client does about it decides the first fork:
+
+    LatheError
+    ├── UserError                mend the call: the spec, the file, the key
+    │   └── InvalidRequest, UnsupportedModel and all below them
+    ├── ServiceError             the service is at fault, or the way to it: try later
+    │   ├── Unreachable          nobody answered, or the connection was cut
+    │   └── RateLimited, ResourceExhausted, RunTimeout, Unavailable, Internal, and all below
+    └── Timeout                  the caller's own patience ended; a TimeoutError, too
+
+What the service itself says is a second tree across those; it carries a status and a code:
+
     Refused                      status  class
     ├── InvalidRequest           422     invalid_request      the caller can mend it
     │   ├── InvalidSpec          422
@@ -33,6 +45,7 @@
     │   ├── OutOfMemory          507
     │   └── OutOfDisk            507
     ├── RunTimeout               504     timeout
+    ├── RateLimited              429     transient            retryable
     ├── Unavailable              503     transient            retryable
     └── Internal                 500     internal             our fault
         └── WorkerCrashed        500
@@ -84,8 +97,38 @@ class Failure(Fact):
     )
 
 
-class Refused(Exception):  # noqa: N818 - an answer to a person, not always an error
-    """The root of all refusals; nothing is answered with it itself.
+class LatheError(Exception):
+    """Everything that is raised on purpose. `detail` says what happened and what to do."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class UserError(LatheError):
+    """The caller can mend it: the request, the file, the key."""
+
+
+class ServiceError(LatheError):
+    """The service is at fault, or the way to it; the same call may work later."""
+
+
+class Unreachable(ServiceError):
+    """Nobody answered. `arrived` says whether the request may have reached the service all
+    the same, `passing` whether asking again at once can help."""
+
+    def __init__(self, detail: str, *, arrived: bool, passing: bool) -> None:
+        super().__init__(detail)
+        self.arrived = arrived
+        self.passing = passing
+
+
+class Timeout(LatheError, TimeoutError):
+    """The caller's own patience ended; what the service does goes on."""
+
+
+class Refused(LatheError):
+    """The root of all refusals, what the service says; nothing is answered with it itself.
 
     `detail` says what to do; `param` names the field it is about.
     """
@@ -98,7 +141,6 @@ class Refused(Exception):  # noqa: N818 - an answer to a person, not always an e
 
     def __init__(self, detail: str, *, param: str | None = None) -> None:
         super().__init__(detail)
-        self.detail = detail
         self.param = param
 
     def failure(self) -> Failure:
@@ -112,7 +154,7 @@ class Refused(Exception):  # noqa: N818 - an answer to a person, not always an e
         )
 
 
-class InvalidRequest(Refused):
+class InvalidRequest(Refused, UserError):
     """Something in the request is wrong; `param` names the field.
 
     Change what the detail names and send it again; `errors` lists all that was found.
@@ -281,7 +323,7 @@ class RangeNotSatisfiable(InvalidRequest):
     status, code, title = 416, "range_not_satisfiable", "The range begins behind the end"
 
 
-class UnsupportedModel(Refused):
+class UnsupportedModel(Refused, UserError):
     """The file is a model, but not one that can be worked with.
 
     Export it again as the detail says: every input and output a tensor of known rank.
@@ -372,7 +414,7 @@ class ModelTooLarge(UnsupportedModel):
     code, title = "model_too_large", "The model is over the limit"
 
 
-class ResourceExhausted(Refused):
+class ResourceExhausted(Refused, ServiceError):
     """The job reached a limit of the worker it ran on, such as the size of one file.
 
     Make the job smaller, or have the worker's limit raised.
@@ -400,7 +442,7 @@ class OutOfDisk(ResourceExhausted):
     code, title, retryable = "out_of_disk", "The disk is full", True
 
 
-class RunTimeout(Refused):
+class RunTimeout(Refused, ServiceError):
     """The job ran longer, or used more CPU time, than its `resources.max_run_s`.
 
     Submit it again with more time: steps that were finished are not done again.
@@ -410,7 +452,17 @@ class RunTimeout(Refused):
     error_class = ErrorClass.TIMEOUT
 
 
-class Unavailable(Refused):
+class RateLimited(Refused, ServiceError):
+    """More requests came than are taken in so short a time.
+
+    Try again after `Retry-After`; wait with `?wait=30` instead of asking often.
+    """
+
+    status, code, title, retryable = 429, "rate_limited", "Too many requests", True
+    error_class = ErrorClass.TRANSIENT
+
+
+class Unavailable(Refused, ServiceError):
     """The database, the object store or the service itself does not answer now.
 
     Try again after `Retry-After`; `/readyz` says which part is away.
@@ -420,7 +472,7 @@ class Unavailable(Refused):
     error_class = ErrorClass.TRANSIENT
 
 
-class Internal(Refused):
+class Internal(Refused, ServiceError):
     """A mistake of Lathe's own; trying again unchanged will not help.
 
     Report it with the `request_id`, or the job's id: the log has the details.

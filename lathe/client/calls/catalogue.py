@@ -1,0 +1,43 @@
+"""What a job may ask for, and who may ask."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from lathe.client.asking import ask
+from lathe.client.calls.reading import got_list, pages, parsed
+from lathe.client.talk import Ask, Talk
+from lathe.views import KeyView, NewKeyView, RecipeView, TechniqueView
+
+
+def techniques() -> Talk[list[TechniqueView]]:
+    """Every technique with the JSON Schema of its step."""
+    return (yield from got_list(TechniqueView, "/v1/techniques"))
+
+
+def recipes() -> Talk[list[RecipeView]]:
+    """Every named pipeline with the JSON Schema of its options."""
+    return (yield from got_list(RecipeView, "/v1/recipes"))
+
+
+def keys() -> Talk[list[KeyView]]:
+    """The project's keys without their secrets."""
+    return (yield from pages(KeyView, "/v1/keys"))
+
+
+def create_key(
+    name: str, scopes: Sequence[str] | None, expires_at: datetime | None
+) -> Talk[NewKeyView]:
+    """Not repeated: each one makes a key."""
+    body: dict[str, Any] = {"name": name}
+    if scopes:
+        body["scopes"] = list(scopes)
+    if expires_at is not None:
+        body["expires_at"] = expires_at.isoformat()
+    answer = yield from ask(Ask("POST", "/v1/keys", json=body))
+    return parsed(NewKeyView, answer)
+
+
+def revoke_key(key_id: str) -> Talk[None]:
+    """For ever."""
+    yield from ask(Ask("DELETE", f"/v1/keys/{key_id}", again=True))

@@ -1,0 +1,115 @@
+"""Models and data sets: send the bytes, wait for the inspection."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from lathe.client.answers import refused
+from lathe.client.asking import ask
+from lathe.client.calls.reading import got, pages, parsed
+from lathe.client.talk import Ask, FilePart, Talk, Told
+from lathe.errors import Failure, Malformed
+from lathe.facts import Transform
+from lathe.layout import Layout
+from lathe.states import UploadState
+from lathe.views import DatasetView, JobView, ModelView
+
+WAIT_S = 30
+Uploaded = TypeVar("Uploaded", ModelView, DatasetView)
+
+
+def upload_model(path: Path, name: str | None, told: Told | None) -> Talk[ModelView]:
+    """Raises what rejected it."""
+    query = {"name": name or path.name, "wait": WAIT_S}
+    view = yield from _sent(ModelView, "/v1/models", path, query, told)
+    return (yield from _inspected(ModelView, "/v1/models", view))
+
+
+def upload_dataset(
+    path: Path,
+    name: str | None,
+    transforms: Mapping[str, Transform] | None,
+    layout: Layout | None,
+    told: Told | None,
+) -> Talk[DatasetView]:
+    """Raises what rejected it."""
+    query: dict[str, str | int] = {"name": name or path.name, "wait": WAIT_S}
+    if transforms:
+        dumped = {field: t.model_dump(mode="json") for field, t in transforms.items()}
+        query["transforms"] = json.dumps(dumped)
+    if layout:
+        query["layout"] = layout.model_dump_json(exclude_defaults=True)
+    view = yield from _sent(DatasetView, "/v1/datasets", path, query, told)
+    return (yield from _inspected(DatasetView, "/v1/datasets", view))
+
+
+def model(model_id: str) -> Talk[ModelView]:
+    """One model as it stands."""
+    return (yield from got(ModelView, f"/v1/models/{model_id}"))
+
+
+def dataset(dataset_id: str) -> Talk[DatasetView]:
+    """One data set as it stands."""
+    return (yield from got(DatasetView, f"/v1/datasets/{dataset_id}"))
+
+
+def models(limit: int | None) -> Talk[list[ModelView]]:
+    """The newest first."""
+    return (yield from pages(ModelView, "/v1/models", limit=limit))
+
+
+def datasets(limit: int | None) -> Talk[list[DatasetView]]:
+    """The newest first."""
+    return (yield from pages(DatasetView, "/v1/datasets", limit=limit))
+
+
+def delete(route: str) -> Talk[None]:
+    """Of a model or a data set."""
+    yield from ask(Ask("DELETE", route, again=True))
+
+
+def _sent(
+    view: type[Uploaded],
+    route: str,
+    path: Path,
+    query: Mapping[str, Any],
+    told: Told | None,
+) -> Talk[Uploaded]:
+    """The file as one raw body. It is not repeated: each one makes a model or a data set."""
+    size_bytes = path.stat().st_size
+    if size_bytes == 0:
+        raise Malformed(f"{path} is empty; there is nothing to upload")
+    left = 0
+
+    def counted(chunk_bytes: int) -> None:
+        nonlocal left
+        left += chunk_bytes
+        if told:
+            told(left, size_bytes)
+
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    headers = {
+        "Content-Type": "application/octet-stream",
+        "Content-Length": str(size_bytes),
+        "X-Content-SHA256": sha256,
+    }
+    body = FilePart(path, 0, size_bytes, counted)
+    answer = yield from ask(Ask("POST", route, query=query, headers=headers, body=body))
+    return parsed(view, answer)
+
+
+def _inspected(view: type[Uploaded], route: str, shown: Uploaded) -> Talk[Uploaded]:
+    while shown.state is UploadState.PENDING:
+        if shown.inspection_job:
+            yield from got(JobView, f"/v1/jobs/{shown.inspection_job}", {"wait": WAIT_S})
+        shown = yield from got(view, f"{route}/{shown.id}")
+    return _accepted(shown, shown.failure)
+
+
+def _accepted(view: Uploaded, failure: Failure | None) -> Uploaded:
+    if failure is not None:
+        raise refused(failure.code, failure.error_class, failure.detail, failure.param)
+    return view
