@@ -1,4 +1,8 @@
-"""Who is calling: an API key, its project, and what its scopes allow."""
+"""Who is calling: an API key, its project, and what its scopes allow.
+
+A browser that is signed in on the page calls with its session's cookie instead of a key; what
+changes anything then needs the session's guard in a header as well.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +12,8 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from app.http.deps import Parts
+from app.page_session import COOKIE, GUARD_HEADER, check_guard, signed_in
+from app.services import Services
 from app.store import tenants
 from app.store.rows import Audit
 from app.store.tenants import Scope
@@ -44,12 +50,23 @@ async def _caller(
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Caller:
     if credentials is None:
-        raise Unauthenticated("send the header Authorization: Bearer lt_<id>_<secret>")
+        return await _browser(request, parts)
     printable = credentials.credentials
     reads = request.method in _READING
     key = await (parts.keys.trusted(printable) if reads else parts.keys.verified(printable))
     request.state.project_id = key.project_id
     return Caller(key.project_id, key.id, key.scopes, request.state.request_id)
+
+
+async def _browser(request: Request, parts: Services) -> Caller:
+    cookie = request.cookies.get(COOKIE)
+    if cookie is None:
+        raise Unauthenticated("send the header Authorization: Bearer lt_<id>_<secret>")
+    who = await signed_in(parts.reads, cookie)
+    if request.method not in _READING:
+        check_guard(who.guard, request.headers.get(GUARD_HEADER))
+    request.state.project_id = who.project_id
+    return Caller(who.project_id, who.key_id, who.scopes, request.state.request_id)
 
 
 Known = Annotated[Caller, Depends(_caller)]

@@ -22,6 +22,7 @@ from app.http.body_limit import BodyLimit
 from app.http.deps import plain_address
 from app.http.edge import Edge
 from app.metrics import Metrics
+from app.page.routes import PAGES
 from app.routes import (
     artifacts,
     datasets,
@@ -84,6 +85,7 @@ def create(settings: Settings, *, hints: Callable[[Settings], Hints] | None = No
         tenants,
         workers,
         health,
+        *PAGES,
     ):
         app.include_router(room.router)
     app.router.routes[:0] = HOT_ROUTES

@@ -3,7 +3,7 @@
 from app.store.rows.base import Base
 from app.store.rows.jobs import Event, Job, Step, StepCache, TrainingState
 from app.store.rows.results import Artifact, MeasurementRow, Worker
-from app.store.rows.tenants import ApiKey, Audit, IdempotencyKey, Project
+from app.store.rows.tenants import ApiKey, Audit, IdempotencyKey, PageSession, Project
 from app.store.rows.uploads import Blob, Dataset, Model
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Job",
     "MeasurementRow",
     "Model",
+    "PageSession",
     "Project",
     "Step",
     "StepCache",

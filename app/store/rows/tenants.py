@@ -39,6 +39,20 @@ class ApiKey(Base):
     revoked_at: Mapped[datetime | None]
 
 
+class PageSession(Base):
+    """A browser that signed in on the page with a key: what its cookie holds, hashed.
+
+    It may do what the key may, and ends with the key.
+    """
+
+    __tablename__ = "page_sessions"
+
+    token_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id"), index=True)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    expires_at: Mapped[datetime]
+
+
 class IdempotencyKey(Base):
     """Which job a client's Idempotency-Key made; written in the job's own transaction."""
 

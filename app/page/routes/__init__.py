@@ -1,0 +1,6 @@
+"""The addresses that people visit."""
+
+from app.page import assets
+from app.page.routes import datasets, jobs, models, overview, sign_in
+
+PAGES = (assets, sign_in, overview, jobs, models, datasets)
