@@ -6,8 +6,8 @@ Expands only: a release that knows nothing of this keeps working on the migrated
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
