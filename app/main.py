@@ -35,6 +35,7 @@ from app.routes import (
     reports,
     techniques,
     tenants,
+    webhooks,
     workers,
 )
 from app.routes.hot import HOT_ROUTES
@@ -83,6 +84,7 @@ def create(settings: Settings, *, hints: Callable[[Settings], Hints] | None = No
         techniques,
         recipes,
         tenants,
+        webhooks,
         workers,
         health,
         *PAGES,

@@ -7,19 +7,23 @@ from app.store.rows import (
     Artifact,
     Blob,
     Dataset,
+    Delivery,
     MeasurementRow,
     Model,
     Project,
+    Webhook,
 )
 from lathe.errors import Failure
 from lathe.facts import DatasetFacts, ModelFacts
 from lathe.views import (
     ArtifactView,
     DatasetView,
+    DeliveryView,
     KeyView,
     MeasurementView,
     ModelView,
     ProjectView,
+    WebhookView,
 )
 
 
@@ -114,6 +118,44 @@ def key_fields(row: ApiKey) -> dict[str, Any]:
         "expires_at": row.expires_at,
         "revoked_at": row.revoked_at,
     }
+
+
+def webhook(row: Webhook) -> WebhookView:
+    """A webhook without its secret."""
+    return WebhookView.model_validate(webhook_fields(row))
+
+
+def webhook_fields(row: Webhook) -> dict[str, Any]:
+    """What may be shown of a webhook."""
+    return {
+        "id": row.id,
+        "name": row.name,
+        "url": row.url,
+        "events": row.events,
+        "created_at": row.created_at,
+        "disabled_at": row.disabled_at,
+        "disabled_because": row.disabled_because,
+    }
+
+
+def delivery(row: Delivery) -> DeliveryView:
+    """One message and how its last try went."""
+    return DeliveryView.model_validate(
+        {
+            "id": row.id,
+            "type": row.type,
+            "job": row.job_id,
+            "state": row.state,
+            "attempts": row.attempts,
+            "body": row.body,
+            "created_at": row.created_at,
+            "next_at": row.next_at if row.state == "pending" else None,
+            "last_at": row.last_at,
+            "last_status": row.last_status,
+            "last_error": row.last_error,
+            "last_answer": row.last_answer,
+        }
+    )
 
 
 def _failure(stored: dict[str, Any] | None) -> Failure | None:

@@ -35,6 +35,7 @@ class Settings(SharedSettings):
     max_model_bytes: Bytes = Field(8 << 30, description="Of one uploaded model.")
     max_dataset_bytes: Bytes = Field(32 << 30, description="Of one uploaded data set.")
     max_json_bytes: Bytes = Field(1 << 20, description="Of every other request body.")
+    max_webhooks: int = Field(20, ge=0, le=1000, description="Of one project.")
     page_size: int = Field(50, ge=1, le=200, description="Of a list that names no limit.")
 
     @property

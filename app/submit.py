@@ -12,11 +12,19 @@ from app.fit.check import refusals
 from app.fit.known import KnownFacts, named_datasets, named_models
 from app.http.problems import SpecRefused
 from app.services import Services, hint_later
-from app.store import feed, jobs, tenants, uploads
+from app.store import feed, jobs, tenants, uploads, webhooks
 from app.store.fleet import Fleet, muster, route
-from app.store.rows import Dataset, IdempotencyKey, Job, Model
+from app.store.rows import Dataset, IdempotencyKey, Job, Model, Webhook
 from lathe import spec_version
-from lathe.errors import Missing, NotADataset, NotReady, Refused, ReusedKey, UnsupportedModel
+from lathe.errors import (
+    Conflict,
+    Missing,
+    NotADataset,
+    NotReady,
+    Refused,
+    ReusedKey,
+    UnsupportedModel,
+)
 from lathe.facts import DatasetFacts, ModelFacts
 from lathe.job import JobSpec
 from lathe.states import Queue, UploadState
@@ -48,6 +56,7 @@ async def judge(
     reasons = [
         *(_unusable("model", param, model_rows.get(i)) for param, i in models.items()),
         *(_unusable("data set", param, dataset_rows.get(i)) for param, i in datasets.items()),
+        await _untellable(session, project_id, spec),
         *refusals(spec, _known(model_rows.values(), dataset_rows.values())),
     ]
     said = [reason for reason in reasons if reason is not None]
@@ -132,6 +141,19 @@ def _unusable(kind: str, param: str, row: Model | Dataset | None) -> Refused | N
             why = (row.failure or {}).get("detail", "its inspection failed")
             refusal = UnsupportedModel if isinstance(row, Model) else NotADataset
             return refusal(f"the {kind} was rejected: {why}", param=param)
+
+
+async def _untellable(session: AsyncSession, project_id: str, spec: JobSpec) -> Refused | None:
+    if spec.webhook is None:
+        return None
+    wanted = webhooks.webhooks(project_id).where(Webhook.id == spec.webhook)
+    hook = await session.scalar(wanted)
+    if hook is None:
+        return Missing("there is no such webhook; make it first", param="webhook")
+    if hook.disabled_at is not None:
+        why = f"the webhook is disabled: {hook.disabled_because}; enable it, or leave it out"
+        return Conflict(why, param="webhook")
+    return None
 
 
 def _known(models: Iterable[Model], datasets: Iterable[Dataset]) -> KnownFacts:

@@ -23,6 +23,8 @@ What the service itself says is a second tree across those; it carries a status 
     │   ├── TrainingDiverged     422
     │   ├── NotADataset          422
     │   ├── ReusedKey            422     Idempotency-Key with another body
+    │   ├── AddressRefused       422     we do not connect to there
+    │   ├── SourceUnusable       422     it was reached, and what it gave is not usable
     │   ├── Malformed            400
     │   ├── Unauthenticated      401
     │   ├── Forbidden            403
@@ -47,6 +49,7 @@ What the service itself says is a second tree across those; it carries a status 
     ├── RunTimeout               504     timeout
     ├── RateLimited              429     transient            retryable
     ├── Unavailable              503     transient            retryable
+    ├── Unanswered               502     transient            retryable; another's server
     └── Internal                 500     internal             our fault
         └── WorkerCrashed        500
 
@@ -248,6 +251,27 @@ class ReusedKey(InvalidRequest):
     """
 
     code, title = "idempotency_key_reused", "The Idempotency-Key belongs to another request"
+
+
+class AddressRefused(InvalidRequest):
+    """A webhook or a source is at an address that the service does not connect to: not https,
+    another port, with a password in it, or not on the public internet.
+
+    Name a public https address on port 443 or 8443; for one of your own network an operator
+    sets `LATHE_OUTBOUND_ALLOW`.
+    """
+
+    code, title = "address_refused", "The address is not one that may be connected to"
+
+
+class SourceUnusable(InvalidRequest):
+    """The source of an upload was reached, and what it gave is not usable: it refused, was
+    empty or too large, or had another SHA-256 than was promised.
+
+    Open the address yourself, correct it or its sha256, and name it again.
+    """
+
+    code, title = "source_unusable", "The source gave nothing usable"
 
 
 class Malformed(InvalidRequest):
@@ -469,6 +493,16 @@ class Unavailable(Refused, ServiceError):
     """
 
     status, code, title, retryable = 503, "unavailable", "A part of the service is down", True
+    error_class = ErrorClass.TRANSIENT
+
+
+class Unanswered(Refused, ServiceError):
+    """Somebody else's server, that a webhook or a source names, does not answer.
+
+    Look whether it runs and can be reached from outside, then retry.
+    """
+
+    status, code, title, retryable = 502, "unanswered", "The other side does not answer", True
     error_class = ErrorClass.TRANSIENT
 
 

@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from lathe.ids import DatasetId, ModelId
+from lathe.ids import DatasetId, ModelId, WebhookId
 from lathe.limits import Constraint, Objective, bare, of_task
 from lathe.outputs import OnnxOutput, Output, PackedOutput
 from lathe.recipes import NamedRecipe, RecipeName, asked
@@ -267,6 +267,11 @@ class JobSpec(Spec):
         default_factory=Resources, description="Where, how long and how soon it may run."
     )
     seed: int = Field(0, ge=0, lt=2**31, description="Of everything that is random.")
+    webhook: WebhookId | None = Field(
+        None,
+        exclude_if=lambda webhook: webhook is None,  # older workers do not know the key
+        description="Who is told how the job ends: an address made with POST /v1/webhooks.",
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -52,7 +52,8 @@ def version_of(spec: JobSpec) -> int:
         version for step in spec.pipeline for version in _versions(step.model_dump(mode="json"))
     )
     tasks = NEWEST if spec.task is not None and spec.task.also else OLDEST
-    return max(tasks, *steps)
+    told = OLDEST if spec.webhook is None else NEWEST
+    return max(tasks, told, *steps)
 
 
 def _versions(stored: Mapping[str, Any]) -> Iterator[int]:

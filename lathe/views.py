@@ -6,6 +6,7 @@ from typing import Any, Generic, Literal, TypeVar
 from pydantic import ConfigDict, Field
 
 from lathe.errors import ErrorClass, Failure
+from lathe.events import DeliveryState, EventName
 from lathe.facts import Capabilities, DatasetFacts, Finding, IoSpec, ModelStats
 from lathe.job import JobSpec
 from lathe.report import Measurement, Verdict
@@ -269,3 +270,41 @@ class NewKeyView(KeyView):
     """A key just made: the only time its secret is shown."""
 
     key: str
+
+
+class WebhookView(View):
+    """An address that is told how jobs end, without its secret. A disabled one is told
+    nothing."""
+
+    id: str
+    name: str | None
+    url: str
+    events: list[EventName]
+    created_at: datetime
+    disabled_at: datetime | None = None
+    disabled_because: str | None = None
+
+
+class NewWebhookView(WebhookView):
+    """A webhook just made: the only time its secret is shown."""
+
+    secret: str
+
+
+class DeliveryView(View):
+    """A message to a webhook and how its last try went. `dead` ones are not tried again."""
+
+    id: str = Field(description="The message's: the header webhook-id of every try.")
+    type: str
+    job: str | None
+    state: DeliveryState
+    attempts: int
+    body: str = Field(description="Exactly what is sent and signed.")
+    created_at: datetime
+    next_at: datetime | None = Field(None, description="When a pending one is tried next.")
+    last_at: datetime | None = None
+    last_status: int | None = None
+    last_error: str | None = None
+    last_answer: str | None = Field(
+        None, description="The beginning of what was answered; never of an internal address."
+    )

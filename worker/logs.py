@@ -43,5 +43,5 @@ def configure(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.log_level.upper())
-    for name in ("celery", "kombu", "amqp"):
+    for name in ("celery", "kombu", "amqp", "httpx", "httpcore"):  # httpx tells whole URLs
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""What a copy of the sweep tells of itself: a row beside the workers', without a queue."""
+"""What a loop beside the workers tells of itself: a row beside theirs, without a queue."""
 
 import logging
 import os
@@ -21,9 +21,11 @@ class Rounds:
     """Counts the rounds and writes them down, from the loop itself: a loop that stands still
     is not seen."""
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Sessions, role: str) -> None:
+        """`role` names the loop: sweep, deliver."""
         self._sessions = sessions
-        self._name = f"sweep-{os.getpid()}@{socket.gethostname()}"
+        self._role = role
+        self._name = f"{role}-{os.getpid()}@{socket.gethostname()}"
         self._rounds = self._failed_rounds = 0
         self._told_s = float("-inf")
 
@@ -36,17 +38,19 @@ class Rounds:
             with self._sessions.begin() as session:
                 seen(session, self._facts())
         except SQLAlchemyError as error:
-            log.warning("the sweep's row was not written: %s", in_one_line(error))
+            log.warning(
+                "the row of this %s was not written: %s", self._role, in_one_line(error)
+            )
         else:
             self._told_s = time.monotonic()
 
     def end(self) -> None:
-        """The sweep stops."""
+        """The loop stops."""
         try:
             with self._sessions.begin() as session:
                 leave(session, self._name)
         except SQLAlchemyError as error:
-            log.warning("the sweep's row was not closed: %s", in_one_line(error))
+            log.warning("the row of this %s was not closed: %s", self._role, in_one_line(error))
 
     def _facts(self) -> WorkerFacts:
         return WorkerFacts(
@@ -58,5 +62,9 @@ class Rounds:
             release=__version__,
             spec_oldest=spec_version.OLDEST,
             spec_newest=spec_version.NEWEST,
-            facts={"rounds": self._rounds, "failed_rounds": self._failed_rounds},
+            facts={
+                "role": self._role,
+                "rounds": self._rounds,
+                "failed_rounds": self._failed_rounds,
+            },
         )

@@ -5,9 +5,11 @@ import tempfile
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from app.store.settings import SharedSettings
+
+_LONGEST_RETRY_S = 7 * 86_400.0
 
 
 class Settings(SharedSettings):
@@ -73,6 +75,14 @@ class Settings(SharedSettings):
         ge=0,
         description="A training tells how far it is this often; a killed one loses no more.",
     )
+    webhook_timeout_s: float = Field(
+        15.0, gt=0, le=60, description="Of one delivery, from the look-up to the answer."
+    )
+    webhook_retries_s: str = Field(
+        "5,300,1800,7200,18000,36000,50400,72000,86400",
+        description="Seconds before each further try of a delivery, with commas; each is "
+        "stretched by up to a fifth by chance. After the last it is dead.",
+    )
     threads: int = Field(
         default_factory=lambda given: max(
             1, len(os.sched_getaffinity(0)) // given.get("slots", 1)
@@ -80,6 +90,26 @@ class Settings(SharedSettings):
         ge=1,
         description="CPU threads of a compression; default every core, shared by the slots.",
     )
+
+    @field_validator("webhook_retries_s")
+    @classmethod
+    def _retries_are_seconds(cls, text: str) -> str:
+        try:
+            waits = _seconds(text)
+        except ValueError:
+            waits = (-1.0,)
+        if not all(0 < wait <= _LONGEST_RETRY_S for wait in waits):
+            raise ValueError("write seconds, at most a week each, such as 5,300,1800")
+        return text
+
+    @property
+    def webhook_retries(self) -> tuple[float, ...]:
+        """Seconds before each further try of a delivery."""
+        return _seconds(self.webhook_retries_s)
+
+
+def _seconds(text: str) -> tuple[float, ...]:
+    return tuple(float(part) for part in text.split(",") if part.strip())
 
 
 if __name__ == "__main__":  # a check: silent, or one line and 1

@@ -148,7 +148,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, ask_to_stop)
     opened = sessions(sync_engine(settings.database_url))
-    rounds = Rounds(opened)
+    rounds = Rounds(opened, "sweep")
     sweep = Sweep(
         opened,
         open_objects(settings),

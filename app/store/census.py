@@ -86,7 +86,7 @@ async def census(session: AsyncSession) -> Census:
         for queue in worker.queues:
             workers[queue, worker.device] += 1
             slots[queue, worker.device] += worker.slots or 1  # an older release tells none
-        if "rounds" in worker.facts:
+        if "rounds" in worker.facts and worker.facts.get("role", "sweep") == "sweep":
             sweepers.append(
                 Sweeper(worker.name, worker.facts["rounds"], worker.facts["failed_rounds"])
             )

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from app.store import feed
+from app.store import feed, outbox
 from app.store.clock import db_now
 from app.store.deposit import Stored, deposit
 from app.store.rows import Artifact, Dataset, Job, MeasurementRow, Model, Step
 from lathe.errors import Conflict, Failure
+from lathe.events import EventName
 from lathe.facts import DatasetFacts, ModelFacts
 from lathe.job import JobSpec
 from lathe.report import Candidate, Report, Verdict
@@ -24,6 +25,11 @@ _EVENTS: dict[JobState, feed.EventType] = {
     JobState.SUCCEEDED: "succeeded",
     JobState.FAILED: "failed",
     JobState.CANCELLED: "cancelled",
+}
+_ANNOUNCED: dict[JobState, EventName] = {
+    JobState.SUCCEEDED: "job.succeeded",
+    JobState.FAILED: "job.failed",
+    JobState.CANCELLED: "job.cancelled",
 }
 
 
@@ -61,6 +67,7 @@ def close(
     if job.kind == JobKind.INSPECT and state is not JobState.SUCCEEDED:
         _reject(session, job, failure or _inspection_cancelled())
     feed.append(session, job.id, _EVENTS[state], data or job.verdict or {})
+    outbox.announce(session, job, _ANNOUNCED[state])
 
 
 def compressed(

@@ -14,7 +14,17 @@ from typing import Protocol, TypeVar, TypeVarTuple
 
 from sqlalchemy import Select, String, literal, tuple_
 
-from app.store.rows import ApiKey, Artifact, Dataset, Job, MeasurementRow, Model, Project
+from app.store.rows import (
+    ApiKey,
+    Artifact,
+    Dataset,
+    Delivery,
+    Job,
+    MeasurementRow,
+    Model,
+    Project,
+    Webhook,
+)
 from app.store.rows.base import UtcDateTime
 from lathe.errors import Malformed
 
@@ -24,7 +34,9 @@ _ID = re.compile(r"\w{1,40}", re.ASCII)
 _NOT_OURS = "the cursor is not one this service made; start again without it"
 
 
-Listed = ApiKey | Artifact | Dataset | Job | MeasurementRow | Model | Project
+Listed = (
+    ApiKey | Artifact | Dataset | Delivery | Job | MeasurementRow | Model | Project | Webhook
+)
 Row = TypeVar("Row", bound="Dated")
 Selected = TypeVarTuple("Selected")
 

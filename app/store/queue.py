@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import func, literal, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.store import feed
+from app.store import feed, outbox
 from app.store.clock import db_now, db_now_plus
 from app.store.endings import close
 from app.store.rows import Job, Step
@@ -101,6 +101,8 @@ def _start(session: Session, job: Job, worker: str, lease_s: float) -> Claim:
         .execution_options(synchronize_session=False)
     )
     feed.append(session, job.id, "started", {"attempt": job.attempt, "worker": worker})
+    if job.attempt == 1:
+        outbox.announce(session, job, "job.started")
     return Claim(
         fence=Fence(job.id, job.attempt),
         project_id=job.project_id,

@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.store.blobs.object_store import TIMEOUT_S, checked_url
 from app.store.db import check_database_url
+from app.store.outbound import Allowed
 from app.store.variables import AWS_KEYS, unknown_variable
 
 
@@ -49,6 +50,11 @@ class SharedSettings(BaseSettings):
         pattern="^[a-z][a-z0-9+]*://",
         description="Where hints go: redis://, redis+socket:// or sqla+sqlite://",
     )
+    outbound_allow: str = Field(
+        "",
+        description="Hosts and networks, with commas, that webhooks and sources may reach "
+        "beside the public internet; http and any port are fine there.",
+    )
     log_format: Literal["json", "console"] = Field(
         "json", description="json: one object a line, for machines; console: for people."
     )
@@ -61,6 +67,17 @@ class SharedSettings(BaseSettings):
     def _database_url_is_one(cls, url: str) -> str:
         check_database_url(url)
         return url
+
+    @field_validator("outbound_allow")
+    @classmethod
+    def _outbound_allow_names_places(cls, text: str) -> str:
+        Allowed.parse(text)
+        return text
+
+    @property
+    def outbound_allowed(self) -> Allowed:
+        """What the operator trusts beside the public internet."""
+        return Allowed.parse(self.outbound_allow)
 
     @model_validator(mode="after")
     def _objects_url_is_one(self) -> Self:

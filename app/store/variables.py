@@ -10,16 +10,17 @@ from difflib import get_close_matches
 
 _OF_BOTH = (
     "broker_url database_connect_timeout_s database_url log_format log_level objects_timeout_s "
-    "objects_url s3_access_key_id s3_secret_access_key schema_ahead"
+    "objects_url outbound_allow s3_access_key_id s3_secret_access_key schema_ahead"
 )
 _OF_THE_SERVICE = (
     "broker_timeout_s database_pool_size database_pool_wait_s database_statement_timeout_s "
-    "max_dataset_bytes max_json_bytes max_model_bytes page_size ready_timeout_s"
+    "max_dataset_bytes max_json_bytes max_model_bytes max_webhooks page_size ready_timeout_s"
 )
 _OF_WORKERS = (
     "child_file_bytes child_memory_bytes database_patience_s drain_s inspect_max_run_s "
     "inspect_memory_bytes lease_s lock_path objects_patience_s objects_retry_s rehint_s "
-    "reroute_s running_per_project sandbox slots sweep_s threads training_every_s work_dir"
+    "reroute_s running_per_project sandbox slots sweep_s threads training_every_s "
+    "webhook_retries_s webhook_timeout_s work_dir"
 )
 # what no settings class has; a text is the variable's entry in docs/reference/settings.md
 OF_TOOLS = {  # the client, and the embedded service's broker

@@ -5,7 +5,8 @@
     ├── uvicorn app.main     the API
     ├── worker intake        inspects uploads, a slot of its own
     ├── worker cpu           compresses
-    └── sweep                reaps lost leases, re-sends hints
+    ├── sweep                reaps lost leases, re-sends hints
+    └── deliver              tells webhooks how jobs ended
 
 The database is SQLite in WAL mode, blobs are files. Ctrl-C stops the tree; if the parent is
 killed, the kernel ends the children (PR_SET_PDEATHSIG); jobs go on at the next start.

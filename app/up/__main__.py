@@ -151,6 +151,7 @@ def _children(broker: Broker, door: socket.socket, cpu_slots: int | None) -> lis
             settings={} if cpu_slots is None else {"LATHE_SLOTS": str(cpu_slots)},
         ),
         Child("sweep", (python, "-m", "worker.sweep")),
+        Child("deliver", (python, "-m", "worker.deliver")),
     ]
     return children
 

@@ -5,6 +5,7 @@ from app.store.rows.jobs import Event, Job, Step, StepCache, TrainingState
 from app.store.rows.results import Artifact, MeasurementRow, Worker
 from app.store.rows.tenants import ApiKey, Audit, IdempotencyKey, PageSession, Project
 from app.store.rows.uploads import Blob, Dataset, Model
+from app.store.rows.webhooks import Delivery, Webhook
 
 __all__ = [
     "ApiKey",
@@ -13,6 +14,7 @@ __all__ = [
     "Base",
     "Blob",
     "Dataset",
+    "Delivery",
     "Event",
     "IdempotencyKey",
     "Job",
@@ -23,5 +25,6 @@ __all__ = [
     "Step",
     "StepCache",
     "TrainingState",
+    "Webhook",
     "Worker",
 ]

@@ -42,6 +42,12 @@ class Crew:
         name = f"sweep{len(self._sweeps)}"
         self._sweeps.append(self._start(name, ["-m", "worker.sweep"]))
 
+    def deliver(self) -> subprocess.Popen[bytes]:
+        """Start one more copy of what tells webhooks."""
+        name = f"deliver{len(self._sweeps)}"
+        self._sweeps.append(self._start(name, ["-m", "worker.deliver"]))
+        return self._sweeps[-1]
+
     def kill(self, name: str) -> None:
         """SIGKILL the worker's main and pool process, then start it again."""
         queue, process = self._workers[name]

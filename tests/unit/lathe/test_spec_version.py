@@ -115,3 +115,8 @@ def test_techniques_that_came_later_need_a_later_version(step: type) -> None:
     job = JobSpec.model_construct(pipeline=(step.model_construct(),))  # type: ignore[attr-defined]
     expected = 1 if name in first else 2 if name in second else 3
     assert spec_version.version_of(job) == expected
+
+
+def test_a_job_that_tells_a_webhook_needs_a_worker_that_knows_the_key() -> None:
+    steps = [{"technique": "quantize.dynamic"}]
+    assert version_of(pipeline=steps, webhook=ids.new("whk")) == 3

@@ -24,7 +24,9 @@ SECRETS = {
     "GRAFANA_PASSWORD": "e5",
 }
 OURS = {"migrate", "api", "ops"}
-HANDS = {"worker-intake", "worker-cpu", "worker-gpu", "sweep"}
+LOOPS = {"sweep", "deliver"}
+HANDS = {"worker-intake", "worker-cpu", "worker-gpu", *LOOPS}
+REACHING_OUT = {"deliver"}
 ONCE = {"migrate", "ops"}
 
 
@@ -51,7 +53,7 @@ def test_every_other_variable_has_a_default_and_stands_in_the_example() -> None:
     assert len(used) == len(SECRETS) + len(defaults)
     assert {name for name, _ in used if name.startswith("LATHE_")} <= KNOWN
     example = (ROOT / "deploy/env.example").read_text()
-    assert dict(re.findall(r"^# ([A-Z0-9_]+)=(.+)$", example, re.MULTILINE)) == defaults
+    assert dict(re.findall(r"^# ([A-Z0-9_]+)=(.*)$", example, re.MULTILINE)) == defaults
     assert re.findall(r"^([A-Z0-9_]+)=$", example, re.MULTILINE) == list(SECRETS)
 
 
@@ -96,19 +98,19 @@ def test_every_setting_is_one_that_its_process_reads(
 def test_uploaded_models_are_never_opened_without_the_whole_sandbox(
     stack: dict[str, Any],
 ) -> None:
-    for name in HANDS - {"sweep"}:
+    for name in HANDS - LOOPS:
         assert stack[name]["environment"]["LATHE_SANDBOX"] == "required", name
     assert ("worker", True) in {(s, "LATHE_SANDBOX=required" in line) for s, line in images()}
 
 
 def test_a_worker_may_use_the_processors_that_it_is_told_of(stack: dict[str, Any]) -> None:
-    for name in HANDS - {"sweep"}:
+    for name in HANDS - LOOPS:
         limits = stack[name]["deploy"]["resources"]["limits"]
         assert limits["cpus"] == str(stack[name]["environment"]["LATHE_THREADS"]), name
 
 
 def test_who_is_stopped_gets_more_time_than_it_takes(stack: dict[str, Any]) -> None:
-    for name in HANDS - {"sweep"}:
+    for name in HANDS - LOOPS:
         drain_s = float(stack[name]["environment"]["LATHE_DRAIN_S"])
         assert seconds(stack[name]["stop_grace_period"]) >= drain_s + 15, name
     (start,) = [line for stage, line in images() if stage == "api" and line.startswith("CMD")]
@@ -120,7 +122,7 @@ def test_every_program_of_ours_is_there(stack: dict[str, Any]) -> None:
     commands = [stack[name]["command"] for name in (OURS | HANDS) if "command" in stack[name]]
     modules = {command[command.index("-m") + 1] for command in commands}
     modules |= {m for _, line in images() for m in re.findall(r'"-m", "([\w.]+)"', line)}
-    assert {"uvicorn", "worker", "worker.sweep", "worker.healthy", "app.migrate"} <= modules
+    assert {"uvicorn", "worker", "worker.sweep", "worker.deliver", "app.migrate"} <= modules
     for module in modules:
         assert importlib.util.find_spec(module), module
 
@@ -172,7 +174,10 @@ def test_images_are_pinned_and_only_two_doors_open_and_to_this_machine_alone(
     assert doors == {"nginx": ["127.0.0.1:8080:8080"], "grafana": ["127.0.0.1:3000:3000"]}
     networks = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["networks"]
     assert {name for name, network in networks.items() if not network} == {"outside"}
-    assert {name for name, s in stack.items() if "outside" in s["networks"]} == set(doors)
+    assert {name for name, s in stack.items() if "outside" in s["networks"]} == {
+        *doors,
+        *REACHING_OUT,
+    }
 
 
 def test_only_the_gpu_worker_reserves_a_gpu_and_only_when_asked(stack: dict[str, Any]) -> None:

@@ -113,6 +113,14 @@ async def test_the_first_key_is_made_exactly_once(world: Any) -> None:
     assert bootstrap(world.parts.settings.database_url) is None
 
 
+async def told(world: Any) -> str:
+    """A webhook that is to be pinged."""
+    made = await world.client.post("/v1/webhooks", json={"url": "https://hooks.example/"})
+    webhook_id: str = made.json()["id"]
+    await world.client.post(f"/v1/webhooks/{webhook_id}/test")
+    return webhook_id
+
+
 async def test_no_get_route_shows_what_another_project_has(
     world: Any, document: dict[str, Any]
 ) -> None:
@@ -123,6 +131,7 @@ async def test_no_get_route_shows_what_another_project_has(
         "dataset_id": await world.dataset(),
         "job_id": job_id,
         "artifact_id": await world.artifact(job_id, b"{}", "report.json"),
+        "webhook_id": await told(world),
     }
     await world.artifact(job_id, b"<p>", "report.html", "text/html")
     await world.measurement(job_id, values["model_id"], "size_bytes", 3.0)

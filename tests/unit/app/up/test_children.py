@@ -22,4 +22,5 @@ def test_only_the_cpu_worker_gets_the_slots_that_were_asked_for(
         "worker-intake": nothing,
         "worker-cpu": settings,
         "sweep": nothing,
+        "deliver": nothing,
     }

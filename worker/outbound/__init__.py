@@ -1,0 +1,1 @@
+"""Reaching out to places that tenants have named: webhooks and sources of uploads."""
