@@ -15,7 +15,7 @@ from pydantic import (
 
 from lathe.ids import DatasetId, ModelId, WebhookId
 from lathe.limits import Constraint, Objective, bare, of_task
-from lathe.outputs import OnnxOutput, Output, PackedOutput
+from lathe.outputs import OnnxOutput, Output, PackedOutput, TensorboardOutput
 from lathe.recipes import NamedRecipe, RecipeName, asked
 from lathe.recipes.recipe import Given
 from lathe.spec import Spec
@@ -403,6 +403,11 @@ class JobSpec(Spec):
         """The ONNX files that are handed over, each once; the first is the measured one."""
         asked_for = (output for output in self.outputs if isinstance(output, OnnxOutput))
         return tuple(dict.fromkeys(asked_for)) or (OnnxOutput(),)
+
+    @property
+    def wants_events(self) -> bool:
+        """Whether TensorBoard's event file is handed over."""
+        return any(isinstance(output, TensorboardOutput) for output in self.outputs)
 
     def step_id(self, index: int) -> str:
         """The id of a step: its own, or position and technique as in `2-quantize_static`."""

@@ -9,7 +9,7 @@ from lathe.spec import Spec
 
 class OnnxOutput(Spec):
     """The compressed model as one ONNX file. The first of these is the one that is measured;
-    it is handed over even where only the packed file is asked for."""
+    it is handed over even where only other files are asked for."""
 
     kind: Literal["onnx"] = "onnx"
     opset: int | None = Field(None, ge=13, le=25, description="Default: as canonical.")
@@ -21,4 +21,11 @@ class PackedOutput(Spec):
     kind: Literal["packed"] = "packed"
 
 
-Output = Annotated[OnnxOutput | PackedOutput, Field(discriminator="kind")]
+class TensorboardOutput(Spec):
+    """What the report measured as one event file for TensorBoard: training curves, every state
+    from step to step, every layer, the runs that were timed."""
+
+    kind: Literal["tensorboard"] = "tensorboard"
+
+
+Output = Annotated[OnnxOutput | PackedOutput | TensorboardOutput, Field(discriminator="kind")]

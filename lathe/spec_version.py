@@ -53,7 +53,8 @@ def version_of(spec: JobSpec) -> int:
     )
     tasks = NEWEST if spec.task is not None and spec.task.also else OLDEST
     told = OLDEST if spec.webhook is None else NEWEST
-    return max(tasks, told, *steps)
+    outputs = NEWEST if spec.wants_events else OLDEST
+    return max(tasks, told, outputs, *steps)
 
 
 def _versions(stored: Mapping[str, Any]) -> Iterator[int]:

@@ -15,7 +15,7 @@ from lathe.states import JobKind, JobState, Queue, StepState, UploadState
 from lathe.summary import DatasetSummary
 
 Item = TypeVar("Item")
-ArtifactKind = Literal["onnx", "packed", "report.json", "report.html"]
+ArtifactKind = Literal["onnx", "packed", "report.json", "report.html", "tensorboard"]
 ARTIFACT_KINDS: dict[ArtifactKind, str] = {
     "onnx": "The compressed model: names, types and axes of its inputs and outputs are those "
     "of the upload. The first is the file that was measured; where it is over 2 GB, a tar with "
@@ -23,6 +23,7 @@ ARTIFACT_KINDS: dict[ArtifactKind, str] = {
     "packed": "The same, entropy-coded; `lathe unpack` gives the ONNX file back bit for bit.",
     "report.json": "The measured proof: verdict, baseline against candidates, layers, seeds.",
     "report.html": "The same as one page with plots, which needs no other file.",
+    "tensorboard": "The same as one event file of TensorBoard, where `outputs` asks for it.",
 }
 
 

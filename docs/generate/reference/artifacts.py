@@ -4,7 +4,7 @@ from inspect import cleandoc
 
 from docs.generate.prose import markdown
 from docs.generate.schema import cell, fields, reached, refs, row
-from lathe.outputs import OnnxOutput, PackedOutput
+from lathe.outputs import OnnxOutput, PackedOutput, TensorboardOutput
 from lathe.report import Report
 from lathe.views import ARTIFACT_KINDS
 
@@ -22,7 +22,7 @@ def page() -> str:
     kinds = [row(["kind", "what it is"]), "|---|---|"]
     kinds += [row([f"`{kind}`", cell(told)]) for kind, told in ARTIFACT_KINDS.items()]
     parts = ["# Artifacts", INTRODUCTION, "\n".join(kinds), "## Outputs", OUTPUTS]
-    for output in (OnnxOutput, PackedOutput):
+    for output in (OnnxOutput, PackedOutput, TensorboardOutput):
         schema = output.model_json_schema()
         parts += [f"### {output.__name__}", markdown(cleandoc(output.__doc__ or ""))]
         parts.append(fields(schema, _link, given=True))

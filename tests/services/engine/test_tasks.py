@@ -194,7 +194,7 @@ def test_a_job_ends_with_files_that_are_what_their_report_says(
 ) -> None:
     bench = Bench(tmp_path)
     model, data = inspected(staged, bench)
-    spec = job()
+    spec = job(outputs=[{"kind": "onnx"}, {"kind": "tensorboard"}])
     ending = bench.perform(compress(spec, model, data))
     assert isinstance(ending, Compressed), ending
 
@@ -219,6 +219,7 @@ def test_a_job_ends_with_files_that_are_what_their_report_says(
         ("onnx", "int8"),
         ("report.json", None),
         ("report.html", None),
+        ("tensorboard", None),
     ]
     assert all((bench.out / file.file).is_file() for file in ending.files)
     assert Report.model_validate_json((bench.out / "report.json").read_bytes()) == report
@@ -247,6 +248,18 @@ def test_the_report_covers_steps_layers_classes_groups_and_noise(
     assert sum(one.examples for one in report.classes) == 120
     assert [(one.name, one.examples) for one in report.groups] == [("0", 60), ("1", 60)]
     assert [point.sigma for point in report.noise] == [0.0, 0.05, 0.1, 0.2]
+    assert report.noise_check is not None
+    assert (report.noise_check.examples, report.noise_check.of) == (120, 120)
+    sizes = [step.facts["size_bytes"] for step in report.steps]
+    measured = [c.measurements[0].value for c in report.candidates]
+    assert sizes == pytest.approx(measured, rel=0.05)  # the files' doors differ, no more
+    moved = report.confusions
+    assert moved is not None
+    assert sum(map(sum, moved.candidate)) == sum(map(sum, moved.baseline)) == 120
+    right = sum(moved.candidate[place][place] for place in range(CLASSES))
+    accuracy = {m.metric: m.value for m in report.candidates[-1].measurements}["accuracy"]
+    assert right == round(120 * accuracy)
+    assert sum((one.lost or 0) - (one.gained or 0) for one in report.groups) == 120 - right
 
     told = [type(message) for message in bench.heard if not isinstance(message, Progressed)]
     assert told == [StepStarted, StepFinished] * 3

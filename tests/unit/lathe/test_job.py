@@ -62,6 +62,13 @@ def test_the_measured_onnx_file_comes_first_and_is_there_without_being_asked_for
     assert [o.opset for o in spec(pipeline=[ENCODE], outputs=outputs).onnx_outputs] == [17]
 
 
+def test_the_onnx_file_is_there_where_only_an_event_file_is_asked_for() -> None:
+    bare = spec(pipeline=[DYNAMIC], outputs=[{"kind": "tensorboard"}])
+    assert [output.opset for output in bare.onnx_outputs] == [None]
+    assert bare.wants_events
+    assert not spec(pipeline=[DYNAMIC]).wants_events
+
+
 def test_what_a_first_release_does_not_know_is_not_stored_unless_it_is_used() -> None:
     limits = [{"metric": "size_bytes", "max": 9}]
     stored = spec(constraints=limits).model_dump(mode="json")

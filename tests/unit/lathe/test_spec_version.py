@@ -58,6 +58,12 @@ def test_several_tasks_need_a_worker_that_knows_them() -> None:
     assert version_of(data=evaluation, pipeline=steps, task=task | also) == 3
 
 
+def test_an_event_file_needs_the_newest_version() -> None:
+    steps = [{"technique": "quantize.dynamic"}]
+    assert version_of(pipeline=steps, outputs=[{"kind": "onnx"}]) == 1
+    assert version_of(pipeline=steps, outputs=[{"kind": "tensorboard"}]) == 3
+
+
 def test_what_came_later_to_a_technique_needs_a_later_version_only_where_it_is_used() -> None:
     data = {"train": {"dataset": ids.new("dat"), "split": "s"}}
     for more, version in (

@@ -25,6 +25,15 @@ def packed_name(spec: JobSpec, candidate: str) -> str:
     return f"{_stem(spec, candidate)}{PACKED}"
 
 
+def events_name(spec: JobSpec) -> str:
+    """`events.out.tfevents.<job name or model id>`, as TensorBoard looks for."""
+    return f"events.out.tfevents.{_job(spec)}"
+
+
 def _stem(spec: JobSpec, candidate: str) -> str:
+    return f"{_job(spec)}-{candidate}"
+
+
+def _job(spec: JobSpec) -> str:
     wished = re.sub(r"[^A-Za-z0-9._-]+", "-", spec.name or "").strip("-._")[:MOST_LETTERS]
-    return f"{wished or spec.model}-{candidate}"
+    return wished or spec.model

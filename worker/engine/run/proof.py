@@ -15,13 +15,13 @@ from worker.engine.measure.judgement import Classified
 from worker.engine.measure.noise import Heard, noise_curve
 from worker.engine.onnx_file.bundle import SUFFIX
 from worker.engine.onnx_file.read import read_model
-from worker.engine.report.page import page
 from worker.engine.run.artifact import write_artifact
 from worker.engine.run.artifact_name import artifact_name
 from worker.engine.run.candidates import Measured
 from worker.engine.run.desk import Desk
 from worker.engine.run.layers_report import layer_reports
 from worker.engine.run.materials import Materials
+from worker.engine.run.papers import papers
 from worker.engine.run.scores import class_scores, group_scores, worst_classes
 from worker.engine.run.sentence import cut_short
 from worker.engine.run.steps import Ran
@@ -36,7 +36,7 @@ PACKED_TYPE = "application/vnd.lathe.packed"
 def proof(
     task: Compress, materials: Materials, ran: Ran, measured: Measured, desk: Desk
 ) -> Compressed:
-    """Decide, look closer at the best candidate, and write report.json and report.html."""
+    """Decide, look closer at the best candidate, and write the report in every form."""
     spec = task.spec
     verdict = _verdict(spec, measured, ran.failure)
     state = next(state for state in ran.states if state.step == verdict.best)
@@ -70,7 +70,7 @@ def proof(
     ]
     files += _other_outputs(task, checkpoint, verdict.best, desk)
     return Compressed(
-        report=report, io=task.model.facts.io, files=(*files, *_written(report, desk.out))
+        report=report, io=task.model.facts.io, files=(*files, *papers(report, desk.out))
     )
 
 
@@ -188,16 +188,4 @@ def _onnx(path: Path, candidate: str) -> OutFile:
         name=path.name,
         media_type=TAR_TYPE if path.suffix == SUFFIX else ONNX_TYPE,
         candidate=candidate,
-    )
-
-
-def _written(report: Report, folder_out: Path) -> tuple[OutFile, OutFile]:
-    json, html = folder_out / "report.json", folder_out / "report.html"
-    json.write_text(report.model_dump_json(), encoding="utf-8")
-    html.write_text(page(report), encoding="utf-8")
-    return (
-        OutFile(
-            file=json.name, kind="report.json", name=json.name, media_type="application/json"
-        ),
-        OutFile(file=html.name, kind="report.html", name=html.name, media_type="text/html"),
     )

@@ -3,7 +3,7 @@ import re
 import pytest
 
 from lathe.job import JobSpec
-from worker.engine.run.artifact_name import artifact_name, packed_name
+from worker.engine.run.artifact_name import artifact_name, events_name, packed_name
 
 MODEL = "mdl_" + "0" * 26
 
@@ -27,4 +27,6 @@ def test_a_file_name_is_safe_whatever_the_job_is_called(
     assert artifact_name(spec, "int8") == expected
     assert re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}", expected)
     assert packed_name(spec, "int8") == expected.replace(".onnx", ".packed")
+    stem = expected.removesuffix("-int8.onnx")
+    assert events_name(spec) == f"events.out.tfevents.{stem}"
     assert artifact_name(spec, "int8", 17) == expected.replace(".onnx", ".opset17.onnx")

@@ -1,0 +1,1 @@
+"""A report as an event file for TensorBoard."""
