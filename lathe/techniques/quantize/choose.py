@@ -11,11 +11,13 @@ from lathe.techniques.step import GIVEN, Looks, Phase, Step
 class QuantizeChoose(Step):
     """8-bit integers in the way that is best here, or floats where none is better.
 
-    quantize.dynamic and, with calibration data, quantize.static in several forms are made,
-    judged without the evaluation data, and timed beside the floats on the worker's CPU.
+    quantize.dynamic, quantize.weights where most weights are of matrices and tables and, with
+    calibration data, quantize.static in several forms are made, judged without the evaluation
+    data, and timed beside the floats on the worker's CPU.
     """
 
     phase: ClassVar[Phase] = Phase.LOWER
+    revision: ClassVar[int] = 2
 
     technique: Literal["quantize.choose"] = "quantize.choose"
     objective: Literal["latency", "size"] = Field(

@@ -10,11 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import assert_never
 
 import numpy as np
 
 from lathe.errors import StepImpossible
-from lathe.techniques.quantize import QuantizeChoose
+from lathe.techniques.quantize import (
+    QuantizeChoose,
+    QuantizeDynamic,
+    QuantizeStatic,
+    QuantizeWeights,
+)
 from lathe.views import Progress
 from worker.engine.checkpoint import Checkpoint, load, save
 from worker.engine.context import Context, silent
@@ -23,6 +29,7 @@ from worker.engine.measure.locks import TimingLock
 from worker.engine.measure.timing import time_files
 from worker.engine.onnx_file.write import file_bytes, write_model
 from worker.engine.outcome import FactValue, Outcome
+from worker.engine.quantize.blocks.weights import quantize_weights
 from worker.engine.quantize.dynamic import quantize_dynamic
 from worker.engine.quantize.judge_apart import judge_apart
 from worker.engine.quantize.nodes import excluded_layers
@@ -114,9 +121,15 @@ def _file(folder: Path, name: str) -> Path:
 
 
 def _lowered(checkpoint: Checkpoint, step: Variant, context: Context) -> Outcome:
-    if step.technique == "quantize.static":
-        return quantize_static(checkpoint, step, context)
-    return quantize_dynamic(checkpoint, step, context)
+    match step:
+        case QuantizeStatic():
+            return quantize_static(checkpoint, step, context)
+        case QuantizeDynamic():
+            return quantize_dynamic(checkpoint, step, context)
+        case QuantizeWeights():
+            return quantize_weights(checkpoint, step, context)
+        case _:
+            assert_never(step)
 
 
 def _timed(

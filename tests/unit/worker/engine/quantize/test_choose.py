@@ -10,7 +10,7 @@ from onnx import TensorProto, helper
 
 from lathe.errors import StepImpossible
 from lathe.job import Task
-from lathe.techniques.quantize import QuantizeChoose, QuantizeStatic
+from lathe.techniques.quantize import QuantizeChoose, QuantizeStatic, QuantizeWeights
 from tests.unit.worker.engine.layerwise.graphs import made
 from tests.unit.worker.engine.points import Points
 from worker.engine.checkpoint import Checkpoint
@@ -22,7 +22,7 @@ from worker.engine.outcome import Outcome
 from worker.engine.quantize import choose
 from worker.engine.quantize.choose import Tried, chosen, quantize_choose
 from worker.engine.quantize.judge_apart import judge_apart
-from worker.engine.quantize.variants import narrow_convolutions, variants
+from worker.engine.quantize.variants import mostly_matrices, narrow_convolutions, variants
 
 FLOATS = 1000  # bytes
 FLOAT = TensorProto.FLOAT
@@ -99,6 +99,7 @@ def test_every_way_is_tried_judged_and_told(looking: Context) -> None:
     names = [row.partition(":")[0] for row in rows]
     assert names == [
         "dynamic",
+        "weights in blocks",
         "static min_max",
         "static percentile",
         "static entropy",
@@ -109,7 +110,7 @@ def test_every_way_is_tried_judged_and_told(looking: Context) -> None:
     assert outcome.facts["judged_by"] == "agreement"
     assert outcome.checkpoint.lowered
     assert file_bytes(outcome.checkpoint.model) < 0.5 * file_bytes(net())
-    (kept,) = looking.folder.rglob("*.onnx")  # of the float file and five ways
+    (kept,) = looking.folder.rglob("*.onnx")  # of the float file and six ways
     assert kept.stem == outcome.facts["chosen"]
 
 
@@ -130,7 +131,7 @@ def test_floats_are_kept_with_the_reason_and_what_would_be_smallest(
 def test_where_all_lose_too_much_the_one_that_loses_least_is_told(
     looking: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drops = iter((0.5, 0.03, 0.2, 0.4, 0.1))
+    drops = iter((0.5, 0.3, 0.03, 0.2, 0.4, 0.1))
     monkeypatch.setattr(Judge, "drop", lambda *_: next(drops))
     outcome = quantize_choose(Checkpoint(net()), QuantizeChoose(runs=10), looking)
     assert outcome.facts["chosen"] == "keep float"
@@ -206,3 +207,27 @@ def test_narrow_convolutions_may_stay_float() -> None:
     kept = dict(variants(convolution("w", 1), ("w",), calibrated=True))
     assert not any("narrow" in name for name in kept)
     assert all(step.exclude == ("w",) for step in kept.values())
+
+
+def mixed(kernels: int, columns: int) -> onnx.ModelProto:
+    """A convolution of 9 weights for each of `kernels` and a product of 4 x `columns`."""
+    nodes = [
+        helper.make_node("Conv", ["x", "c"], ["h"]),
+        helper.make_node("MatMul", ["h", "m"], ["y"]),
+    ]
+    tensors = {
+        "c": np.ones((kernels, 1, 3, 3), np.float32),
+        "m": np.ones((4, columns), np.float32),
+    }
+    images = {"x": (FLOAT, ["n", 1, 6, 6])}
+    return made(nodes, tensors, images, {"y": (FLOAT, ["n", kernels, 4, columns])})
+
+
+def test_weights_in_blocks_are_tried_where_most_weights_are_of_products() -> None:
+    assert not mostly_matrices(mixed(4, 9))  # 36 of 72: half
+    assert mostly_matrices(mixed(4, 10))
+    ways = dict(variants(mixed(4, 10), ("c",), calibrated=False))
+    assert list(ways) == ["dynamic", "weights in blocks"]
+    blocks = ways["weights in blocks"]
+    assert isinstance(blocks, QuantizeWeights)
+    assert (blocks.bits, blocks.protect) == (8, ("c",))
