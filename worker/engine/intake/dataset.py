@@ -40,20 +40,22 @@ def inspect_dataset(
     Never holds an array whole. Raises NotADataset, InvalidSpec for a transform or a layout
     that fits nothing, and then leaves no file.
     """
-    with TemporaryDirectory(dir=out.parent) as folder, _refusals():
-        scratch, part = Path(folder) / "unpacked", Path(folder) / "data"
-        scratch.mkdir()
-        with opened(upload, scratch, layout or Layout(), limits) as content:
-            splits = _splits(content.arrays)
-            _check_size(content.arrays, limits)
-            _check_transforms(transforms, splits)
-            seen = {name: _seen(name, each) for name, each in content.arrays.items()}
-            write_tensors(
-                part,
-                {name: (each.dtype, each.shape) for name, each in content.arrays.items()},
-                _looked_at(content.pieces(), seen),
-            )
-        part.replace(out)
+    part = out.with_name(f"{out.name}.part")  # the sandbox lets no file change its folder
+    try:
+        with TemporaryDirectory(dir=out.parent) as scratch, _refusals():
+            with opened(upload, Path(scratch), layout or Layout(), limits) as content:
+                splits = _splits(content.arrays)
+                _check_size(content.arrays, limits)
+                _check_transforms(transforms, splits)
+                seen = {name: _seen(name, each) for name, each in content.arrays.items()}
+                write_tensors(
+                    part,
+                    {name: (each.dtype, each.shape) for name, each in content.arrays.items()},
+                    _looked_at(content.pieces(), seen),
+                )
+            part.replace(out)
+    finally:
+        part.unlink(missing_ok=True)
     facts = tuple(_split_facts(split, names, seen) for split, names in splits.items())
     return DatasetFacts(
         format=content.format,

@@ -79,6 +79,22 @@ def test_arrays_become_one_file_with_facts_a_field(kind: str, tmp_path: Path) ->
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["data.safetensors"]
 
 
+def test_no_file_moves_to_another_folder_for_the_sandbox_forbids_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved: list[tuple[Path, Path]] = []
+    rename = Path.replace
+
+    def replace(self: Path, target: Path) -> Path:
+        moved.append((self.parent, target.parent))
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    _inspect(tmp_path, _npz(_good()))
+    assert moved
+    assert all(before == after for before, after in moved)
+
+
 def test_every_array_is_aligned_to_its_elements(tmp_path: Path) -> None:
     arrays = {
         "t/a": np.ones(3, np.uint8),
