@@ -1,10 +1,14 @@
 """An upload becomes a row and an inspection job, in one transaction."""
 
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+
 from fastapi import Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.auth import Caller
 from app.intake import Received, received
+from app.resume.taken_up import TakenUp, made_of, taken_up
 from app.services import Services, hint_later
 from app.store import feed, jobs
 from app.store.rows import Dataset, Job, Model
@@ -14,12 +18,30 @@ from lathe.layout import Layout
 from lathe.states import Queue, UploadState
 
 
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """What is told beside the bytes: a name, and the upload that they came by, if any."""
+
+    name: str | None
+    upload_id: str | None
+
+
 async def model_arrives(
-    request: Request, parts: Services, caller: Caller, name: str | None
+    request: Request, parts: Services, caller: Caller, announced: Announcement
 ) -> str:
-    """Store the body as a new, pending model and queue its inspection; gives the model's id."""
-    async with received(request, parts, "models", parts.settings.max_model_bytes) as upload:
-        row = Model(id=ids.new("mdl"), project_id=caller.project_id, name=name)
+    """Store the body as a new, pending model and queue its inspection; gives the model's id.
+
+    Where a resumable upload is named the bytes are its, and asking again gives the same model.
+    """
+    most = parts.settings.max_model_bytes
+    if (made := await _made(parts, caller, announced, "mdl")) is not None:
+        return made
+    async with _bytes(request, parts, caller, "models", most, announced) as upload:
+        row = Model(
+            id=ids.new("mdl"),
+            project_id=caller.project_id,
+            name=announced.name or upload.filename,
+        )
         job = jobs.inspect(caller.project_id, caller.request_id, model_id=row.id)
         await _register(parts, caller, upload, row, job)
         return row.id
@@ -29,16 +51,19 @@ async def dataset_arrives(
     request: Request,
     parts: Services,
     caller: Caller,
-    name: str | None,
+    announced: Announcement,
     transforms: dict[str, Transform],
     layout: Layout,
 ) -> str:
-    """Store the body as a new, pending data set and queue its inspection; gives its id."""
-    async with received(request, parts, "datasets", parts.settings.max_dataset_bytes) as upload:
+    """As `model_arrives`, for a data set."""
+    most = parts.settings.max_dataset_bytes
+    if (made := await _made(parts, caller, announced, "dat")) is not None:
+        return made
+    async with _bytes(request, parts, caller, "datasets", most, announced) as upload:
         row = Dataset(
             id=ids.new("dat"),
             project_id=caller.project_id,
-            name=name,
+            name=announced.name or upload.filename,
             transforms={field: t.model_dump(mode="json") for field, t in transforms.items()},
             layout=layout.model_dump(mode="json", exclude_defaults=True),
         )
@@ -65,11 +90,32 @@ async def inspect_again(
     return job
 
 
+def _bytes(
+    request: Request,
+    parts: Services,
+    caller: Caller,
+    kind: str,
+    most: int,
+    announced: Announcement,
+) -> AbstractAsyncContextManager[Received | TakenUp]:
+    if announced.upload_id is None:
+        return received(request, parts, kind, most)
+    return taken_up(request, parts, caller, announced.upload_id, most)
+
+
+async def _made(
+    parts: Services, caller: Caller, announced: Announcement, prefix: str
+) -> str | None:
+    if announced.upload_id is None:
+        return None
+    return await made_of(parts, caller, announced.upload_id, prefix)
+
+
 async def _register(
-    parts: Services, caller: Caller, upload: Received, row: Model | Dataset, job: Job
+    parts: Services, caller: Caller, upload: Received | TakenUp, row: Model | Dataset, job: Job
 ) -> None:
     async with parts.writing() as session:
-        row.upload_blob_id = await upload.blob_id(session, caller.project_id)
+        row.upload_blob_id = await upload.blob_id(session, row)
         row.inspection_job_id = job.id
         session.add(row)
         await session.flush()  # the job refers to it

@@ -18,6 +18,7 @@ from app.services import Services
 from app.store import uploads
 from app.store.blobs.objects import Written, new_key
 from app.store.deposit import Stored, deposit
+from app.store.rows import Dataset, Model
 from app.store.trouble import database_trouble, in_one_line
 from lathe.errors import Malformed, Unavailable
 
@@ -32,11 +33,12 @@ class Received:
 
     key: str
     written: Written
+    filename: str | None = None  # nobody tells one beside a body
 
-    async def blob_id(self, session: AsyncSession, project_id: str) -> str:
+    async def blob_id(self, session: AsyncSession, owner: Model | Dataset) -> str:
         """The project's blob of this content: the one that is there already, or a new one."""
         stored = Stored(self.key, self.written.sha256, self.written.size_bytes)
-        return await session.run_sync(deposit, project_id, stored)
+        return await session.run_sync(deposit, owner.project_id, stored)
 
 
 @asynccontextmanager
@@ -66,12 +68,15 @@ async def received(
             )
         yield upload
     finally:
-        await _drop_unless_held(parts, key)
+        await drop_unless_held(parts, key)
 
 
-async def _drop_unless_held(parts: Services, key: str) -> None:
-    """Where nobody can be asked or told, the object stays: the answer is given already, and
-    a row that was committed all the same must keep its bytes."""
+async def drop_unless_held(parts: Services, key: str) -> None:
+    """Delete an object that no blob holds.
+
+    Where nobody can be asked or told, it stays: the answer is given already, and a row that
+    was committed all the same must keep its bytes.
+    """
     try:
         async with asyncio.timeout(_TIDY_WITHIN_S):
             if not await _held(parts, key):

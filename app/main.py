@@ -21,6 +21,7 @@ from app.http import problems
 from app.http.body_limit import BodyLimit
 from app.http.deps import plain_address
 from app.http.edge import Edge
+from app.http.tus import Tus
 from app.metrics import Metrics
 from app.page.routes import PAGES
 from app.routes import (
@@ -35,6 +36,7 @@ from app.routes import (
     reports,
     techniques,
     tenants,
+    uploads,
     webhooks,
     workers,
 )
@@ -69,6 +71,7 @@ def create(settings: Settings, *, hints: Callable[[Settings], Hints] | None = No
         dependencies=[Depends(plain_address)],
         middleware=[
             Middleware(Edge, metrics=metrics),
+            Middleware(Tus),
             Middleware(BodyLimit, max_bytes=settings.max_json_bytes),
         ],
     )
@@ -76,6 +79,7 @@ def create(settings: Settings, *, hints: Callable[[Settings], Hints] | None = No
     for room in (
         models,
         datasets,
+        uploads,
         jobs,
         events,
         reports,

@@ -11,10 +11,12 @@ from app.store.rows import (
     MeasurementRow,
     Model,
     Project,
+    Upload,
     Webhook,
 )
 from lathe.errors import Failure
 from lathe.facts import DatasetFacts, ModelFacts
+from lathe.states import TransferState
 from lathe.views import (
     ArtifactView,
     DatasetView,
@@ -23,6 +25,7 @@ from lathe.views import (
     MeasurementView,
     ModelView,
     ProjectView,
+    UploadView,
     WebhookView,
 )
 
@@ -63,6 +66,32 @@ def dataset(row: Dataset, upload: Blob) -> DatasetView:
         inspection_job=row.inspection_job_id,
         created_at=row.created_at,
     )
+
+
+def upload(row: Upload, offset_bytes: int) -> UploadView:
+    """A resumable upload of which so many bytes are kept."""
+    return UploadView(
+        id=row.id,
+        filename=row.filename,
+        state=_transfer_state(row, offset_bytes),
+        length_bytes=row.length_bytes,
+        offset_bytes=offset_bytes,
+        sha256=row.found_sha256 or row.sha256,
+        used_by=row.used_by,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+    )
+
+
+def _transfer_state(row: Upload, offset_bytes: int) -> TransferState:
+    if row.used_by is not None:
+        return TransferState.USED
+    if row.damaged:
+        return TransferState.DAMAGED
+    if row.found_sha256 is not None:
+        return TransferState.CHECKED
+    whole = offset_bytes == row.length_bytes
+    return TransferState.WHOLE if whole else TransferState.RECEIVING
 
 
 def artifact(row: Artifact, blob: Blob) -> ArtifactView:

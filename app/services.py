@@ -14,6 +14,7 @@ from app.hints import Hints
 from app.known_keys import KnownKeys
 from app.logs import log
 from app.metrics import Metrics
+from app.resume.staging import Staging
 from app.settings import Settings
 from app.store.blobs.objects import Objects
 from app.store.clock import db_now
@@ -39,6 +40,7 @@ class Services:
     keys: KnownKeys
     kept: KeptJobs
     watch: Watch
+    staging: Staging
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncSession]:
@@ -98,11 +100,13 @@ async def opened(
     sender = hints(settings)
     reads = reader(settings.database_url, engine)
     watch = Watch(reads)
+    opened_sessions = async_sessions(engine)
+    staging = Staging(objects, opened_sessions)
     try:
         yield Services(
             settings=settings,
             engine=engine,
-            sessions=async_sessions(engine),
+            sessions=opened_sessions,
             objects=objects,
             hints=sender,
             metrics=metrics,
@@ -110,9 +114,11 @@ async def opened(
             keys=KnownKeys(reads),
             kept=KeptJobs(),
             watch=watch,
+            staging=staging,
         )
     finally:
         await sender.close()
+        await staging.close()
         await watch.close()
         await reads.close()
         await engine.dispose()

@@ -34,6 +34,18 @@ class Settings(SharedSettings):
     )
     max_model_bytes: Bytes = Field(8 << 30, description="Of one uploaded model.")
     max_dataset_bytes: Bytes = Field(32 << 30, description="Of one uploaded data set.")
+    max_open_uploads: int = Field(
+        20, ge=1, le=10_000, description="Resumable uploads of one project at a time."
+    )
+    upload_expires_s: float = Field(
+        7 * 86_400.0,
+        ge=60,
+        le=365 * 86_400.0,
+        description="A resumable upload that brings nothing for so long is deleted.",
+    )
+    upload_idle_s: float = Field(
+        30.0, gt=0, le=3600, description="Of silence, then a request that uploads is ended."
+    )
     max_json_bytes: Bytes = Field(1 << 20, description="Of every other request body.")
     max_webhooks: int = Field(20, ge=0, le=1000, description="Of one project.")
     page_size: int = Field(50, ge=1, le=200, description="Of a list that names no limit.")

@@ -31,8 +31,12 @@ What the service itself says is a second tree across those; it carries a status 
     │   ├── Missing              404
     │   ├── NotReady             409     retryable
     │   ├── Conflict             409
+    │   ├── WrongProtocol        412
     │   ├── TooLarge             413
-    │   └── RangeNotSatisfiable  416
+    │   ├── WrongMediaType       415
+    │   ├── RangeNotSatisfiable  416
+    │   ├── Locked               423     retryable
+    │   └── QuotaReached         429
     ├── UnsupportedModel         422     unsupported_model    the file is the obstacle
     │   ├── NotAModel            422
     │   ├── CorruptModel         422
@@ -328,6 +332,15 @@ class Conflict(InvalidRequest):
     status, code, title = 409, "conflict", "The state does not allow this"
 
 
+class WrongProtocol(InvalidRequest):
+    """A request for a resumable upload speaks another version of tus, or says none.
+
+    Send `Tus-Resumable: 1.0.0`; clients of tus do.
+    """
+
+    status, code, title = 412, "wrong_protocol", "This version of the protocol is not spoken"
+
+
 class TooLarge(InvalidRequest):
     """The body, or a file in it, is larger than this service accepts.
 
@@ -338,6 +351,15 @@ class TooLarge(InvalidRequest):
     status, code, title = 413, "too_large", "The body is over the limit"
 
 
+class WrongMediaType(InvalidRequest):
+    """Bytes of a resumable upload came under another media type than tus has for them.
+
+    Send `Content-Type: application/offset+octet-stream`.
+    """
+
+    status, code, title = 415, "wrong_media_type", "The body is of another media type"
+
+
 class RangeNotSatisfiable(InvalidRequest):
     """A download asks for bytes behind the end of the file.
 
@@ -345,6 +367,25 @@ class RangeNotSatisfiable(InvalidRequest):
     """
 
     status, code, title = 416, "range_not_satisfiable", "The range begins behind the end"
+
+
+class Locked(InvalidRequest):
+    """Another request is sending bytes of the same upload, or was cut a moment ago.
+
+    Send again after `Retry-After`, from the offset that HEAD tells then.
+    """
+
+    status, code, title, retryable = 423, "locked", "Another request is at it", True
+
+
+class QuotaReached(InvalidRequest):
+    """The project has as many unfinished uploads as this service allows it.
+
+    Finish one, end one with DELETE (`GET /v1/uploads` lists them), or have
+    `LATHE_MAX_OPEN_UPLOADS` raised.
+    """
+
+    status, code, title = 429, "quota_reached", "The project has no more of these"
 
 
 class UnsupportedModel(Refused, UserError):

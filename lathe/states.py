@@ -48,6 +48,17 @@ class UploadState(StrEnum):
     REJECTED = "rejected"
 
 
+class TransferState(StrEnum):
+    """A resumable upload: receiving -> whole -> checked -> used; `damaged` when its sha256 is
+    not the one that was promised."""
+
+    RECEIVING = "receiving"
+    WHOLE = "whole"
+    CHECKED = "checked"
+    USED = "used"
+    DAMAGED = "damaged"
+
+
 class JobKind(StrEnum):
     """`compress` is asked for by people, `inspect` by every upload."""
 

@@ -11,7 +11,7 @@ from lathe.facts import Capabilities, DatasetFacts, Finding, IoSpec, ModelStats
 from lathe.job import JobSpec
 from lathe.report import Measurement, Verdict
 from lathe.spec import Fact
-from lathe.states import JobKind, JobState, Queue, StepState, UploadState
+from lathe.states import JobKind, JobState, Queue, StepState, TransferState, UploadState
 from lathe.summary import DatasetSummary
 
 Item = TypeVar("Item")
@@ -101,6 +101,21 @@ class DatasetView(View):
     failure: Failure | None = None
     inspection_job: str | None = None
     created_at: datetime
+
+
+class UploadView(View):
+    """A resumable upload as it stands. Give its id to `POST /v1/models?upload=` or
+    `/v1/datasets?upload=` once `offset_bytes` has reached `length_bytes`."""
+
+    id: str
+    filename: str | None
+    state: TransferState
+    length_bytes: int
+    offset_bytes: int = Field(description="So many bytes are kept, whatever happens.")
+    sha256: str | None = Field(description="As found, else as promised.")
+    used_by: str | None = Field(description="The model or data set that was made of it.")
+    created_at: datetime
+    expires_at: datetime = Field(description="Put off by every request that brings bytes.")
 
 
 class Progress(View):

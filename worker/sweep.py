@@ -21,6 +21,7 @@ from app.store.fleet import Fleet, muster
 from app.store.preflight import preflight
 from app.store.queue import reap, take_hints
 from app.store.routing import explain, reroute
+from app.store.transfers import take_expired
 from app.store.trouble import database_trouble
 from app.store.workers import forget
 from lathe.errors import Unavailable
@@ -131,8 +132,12 @@ class Sweep:
             keys = take_doomed(session, _DOOMED_FOR_S)
             forget(session, _FORGOTTEN_AFTER_S)
             training.forget(session, _UNFINISHED_FOR_S)
+            abandoned = take_expired(session)
         for key in keys:
             self._objects.delete(key)
+        for each in abandoned:
+            for key in filter(None, (each.stage_key, each.key)):
+                self._objects.delete_below(key)
 
 
 def main() -> None:

@@ -1,12 +1,29 @@
 """Bodies that FastAPI does not parse: how they are read, and described in OpenAPI."""
 
 from json import JSONDecodeError
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Request
+from fastapi import Depends, Query, Request
 
+from app.arrival import Announcement
 from lathe.errors import Malformed
+from lathe.ids import UploadId
 
+
+def _announced(
+    name: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
+    upload: Annotated[
+        UploadId | None,
+        Query(
+            description="A resumable upload (`POST /v1/uploads`) that is whole; send no body "
+            "then. Without `name` it gives its filename."
+        ),
+    ] = None,
+) -> Announcement:
+    return Announcement(name, upload)
+
+
+Announced = Annotated[Announcement, Depends(_announced)]
 RAW_BODY: dict[str, Any] = {
     "parameters": [
         {
@@ -22,7 +39,7 @@ RAW_BODY: dict[str, Any] = {
         )
     ],
     "requestBody": {
-        "required": True,
+        "required": False,
         "content": {
             "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}
         },

@@ -15,7 +15,7 @@ from app.http.deps import Db, Paged, Parts, ReadDb, Wait
 from app.http.listing import page
 from app.http.problems import SpecRefused, refusals
 from app.retire import retire_dataset
-from app.routes.bodies import RAW_BODY
+from app.routes.bodies import RAW_BODY, Announced
 from app.store import uploads
 from app.store.rows import Dataset
 from lathe.errors import (
@@ -23,6 +23,7 @@ from lathe.errors import (
     InvalidRequest,
     Malformed,
     Missing,
+    NotReady,
     OutOfDisk,
     TooLarge,
     Unavailable,
@@ -80,7 +81,9 @@ def _told(adapter: TypeAdapter[Told], text: str | None, parameter: str) -> Told:
     status_code=HTTPStatus.CREATED,
     operation_id="upload_dataset",
     openapi_extra=RAW_BODY,
-    responses=refusals(Malformed, TooLarge, OutOfDisk, Unavailable),
+    responses=refusals(
+        Malformed, Missing, Conflict, NotReady, TooLarge, OutOfDisk, Unavailable
+    ),
 )
 async def upload_dataset(
     request: Request,
@@ -89,13 +92,13 @@ async def upload_dataset(
     parts: Parts,
     transforms: Annotated[dict[str, Transform], Depends(_transforms)],
     layout: Annotated[Layout, Depends(_layout)],
-    name: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
+    announced: Announced,
     wait: Wait = 0,
 ) -> DatasetView:
     """Send data as the raw body: .npz or .safetensors with arrays named `<split>/<input>`, a
     .csv or .parquet table, or a zip or tar of pictures, tables or shards. The format is found
-    by content; `layout` tells what the file does not."""
-    dataset_id = await dataset_arrives(request, parts, caller, name, transforms, layout)
+    by content; `layout` tells what the file does not. Or name an upload that is whole."""
+    dataset_id = await dataset_arrives(request, parts, caller, announced, transforms, layout)
     response.headers["Location"] = f"/v1/datasets/{dataset_id}"
     await inspected(request, parts, Dataset, dataset_id, wait)
     async with parts.reading() as session:

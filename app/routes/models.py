@@ -1,9 +1,8 @@
 """Uploaded networks."""
 
 from http import HTTPStatus
-from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from app import present
 from app.arrival import model_arrives
@@ -14,7 +13,7 @@ from app.http.download import File, send
 from app.http.listing import page
 from app.http.problems import refusals
 from app.retire import retire_model
-from app.routes.bodies import RAW_BODY
+from app.routes.bodies import RAW_BODY, Announced
 from app.store import uploads
 from app.store.rows import Model
 from lathe.errors import (
@@ -38,18 +37,21 @@ router = APIRouter(prefix="/v1/models", tags=["models"])
     status_code=HTTPStatus.CREATED,
     operation_id="upload_model",
     openapi_extra=RAW_BODY,
-    responses=refusals(Malformed, TooLarge, OutOfDisk, Unavailable),
+    responses=refusals(
+        Malformed, Missing, Conflict, NotReady, TooLarge, OutOfDisk, Unavailable
+    ),
 )
 async def upload_model(
     request: Request,
     response: Response,
     caller: Writer,
     parts: Parts,
-    name: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
+    announced: Announced,
     wait: Wait = 0,
 ) -> ModelView:
-    """Send a model as the raw body; a sandbox inspects it: `ready` or `rejected`."""
-    model_id = await model_arrives(request, parts, caller, name)
+    """Send a model as the raw body, or name an upload that is whole; a sandbox inspects it:
+    `ready` or `rejected`."""
+    model_id = await model_arrives(request, parts, caller, announced)
     response.headers["Location"] = f"/v1/models/{model_id}"
     await inspected(request, parts, Model, model_id, wait)
     async with parts.reading() as session:

@@ -23,6 +23,7 @@ from app.store.rows import (
     MeasurementRow,
     Model,
     Project,
+    Upload,
     Webhook,
 )
 from app.store.rows.base import UtcDateTime
@@ -35,7 +36,16 @@ _NOT_OURS = "the cursor is not one this service made; start again without it"
 
 
 Listed = (
-    ApiKey | Artifact | Dataset | Delivery | Job | MeasurementRow | Model | Project | Webhook
+    ApiKey
+    | Artifact
+    | Dataset
+    | Delivery
+    | Job
+    | MeasurementRow
+    | Model
+    | Project
+    | Upload
+    | Webhook
 )
 Row = TypeVar("Row", bound="Dated")
 Selected = TypeVarTuple("Selected")

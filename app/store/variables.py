@@ -14,7 +14,8 @@ _OF_BOTH = (
 )
 _OF_THE_SERVICE = (
     "broker_timeout_s database_pool_size database_pool_wait_s database_statement_timeout_s "
-    "max_dataset_bytes max_json_bytes max_model_bytes max_webhooks page_size ready_timeout_s"
+    "max_dataset_bytes max_json_bytes max_model_bytes max_open_uploads max_webhooks page_size "
+    "ready_timeout_s upload_expires_s upload_idle_s"
 )
 _OF_WORKERS = (
     "child_file_bytes child_memory_bytes database_patience_s drain_s inspect_max_run_s "

@@ -5,21 +5,16 @@ that dies leaves nothing behind. File systems that have none, such as NFS, get a
 the key's place, which then does stay when its writer dies.
 """
 
-import ctypes
 import errno
 import os
-from contextlib import suppress
 from pathlib import Path
 
+from app.store.blobs.made_folder import made_folder
+from app.store.blobs.push import Push
 from app.store.blobs.write_all import write_all
 
-_PUSH_BYTES = 16 << 20
-_SYNC_FILE_RANGE_WRITE = 2  # sync_file_range(2)
 _NO_NAMELESS = {errno.EOPNOTSUPP, errno.EISDIR}  # the file system's answer; an old kernel's
 _MODE = 0o666  # less the umask
-
-_libc = ctypes.CDLL(None)
-_libc.sync_file_range.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
 
 
 class FolderFile:
@@ -33,8 +28,7 @@ class FolderFile:
         """Raises OSError, also where `root` is gone: it is never made anew."""
         self._path = root / key
         self._part: str | None = None
-        self._written_bytes = self._pushed_bytes = 0
-        self._folder = _folder(root, self._path.parent)
+        self._folder = made_folder(root, self._path.parent)
         self._held = [self._folder]
         try:
             self._file = self._nameless()
@@ -42,15 +36,11 @@ class FolderFile:
             self._let_go()
             raise
         self._held.append(self._file)
+        self._push = Push(self._file, 0)
 
     def write(self, data: bytes | memoryview) -> None:
         """Add all of `data`."""
-        self._written_bytes += write_all(self._file, data)
-        ahead = self._written_bytes - self._pushed_bytes
-        if ahead >= _PUSH_BYTES:
-            # its answer does not matter: what could not be begun now is done by `close`
-            _libc.sync_file_range(self._file, self._pushed_bytes, ahead, _SYNC_FILE_RANGE_WRITE)
-            self._pushed_bytes = self._written_bytes
+        self._push.written(write_all(self._file, data))
 
     def close(self) -> None:
         """Name the file; it and its name are on the disk when this returns."""
@@ -86,13 +76,3 @@ class FolderFile:
     def _let_go(self) -> None:
         while self._held:
             os.close(self._held.pop())
-
-
-def _folder(root: Path, folder: Path) -> int:
-    """A descriptor of `folder`, which lies below `root` and is made where it is not there."""
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-    missing = folder.relative_to(root).parents[:-1][::-1]
-    for part in (*missing, folder.relative_to(root)):
-        with suppress(FileExistsError):
-            (root / part).mkdir()
-    return os.open(folder, flags)

@@ -93,17 +93,32 @@ class Objects:
         Raises TooLarge over `max_bytes`, OutOfDisk, Unavailable, and what `chunks` raises.
         """
         sink = Sink(self._store, key, max_bytes)
-        behind = WriteBehind(sink, self._run)
+        behind = WriteBehind(sink, self.in_thread)
         try:
             async for chunk in chunks:
                 await behind.take(chunk)
             await behind.rest()
-            return await self._run(sink.finish)
+            return await self.in_thread(sink.finish)
         except BaseException as error:  # a cancel too: the object must not outlive it
-            aborted = asyncio.shield(self._run(sink.abort))
+            aborted = asyncio.shield(self.in_thread(sink.abort))
             if not (isinstance(error, Unavailable) and isinstance(self._store, S3Store)):
                 await aborted  # a bucket that is away would keep the answer waiting once more
             raise
+
+    @property
+    def folder(self) -> Path | None:
+        """The object folder; None for a bucket."""
+        return Path(str(self._store.prefix)) if isinstance(self._store, LocalStore) else None
+
+    def in_thread(self, call: Callable[[], Result]) -> asyncio.Future[Result]:
+        """Run a blocking call in one of the store's threads."""
+        return asyncio.get_running_loop().run_in_executor(self._threads, call)
+
+    def put(self, key: str, data: bytes) -> None:
+        """A small object, of about 8 MiB at most, in one request; raises OutOfDisk,
+        Unavailable."""
+        with object_errors(self._store):
+            obstore.put(self._store, key, data, use_multipart=False)
 
     def write_file(self, key: str, path: Path) -> Written:
         """Copy a file into a new object; raises OutOfDisk, Unavailable."""
@@ -153,7 +168,7 @@ class Objects:
         """Nothing is read ahead: the kernel does that already."""
         yield window
         while length:
-            window = await self._run(partial(self._window, source, start, length))
+            window = await self.in_thread(partial(self._window, source, start, length))
             start, length = start + len(window), length - len(window)
             yield window
 
@@ -162,7 +177,7 @@ class Objects:
     ) -> AsyncIterator[bytes]:
         """Each window is on its way while the one before it is used."""
         while length:
-            coming = self._run(partial(self._window, source, start, length))
+            coming = self.in_thread(partial(self._window, source, start, length))
             coming.add_done_callback(seen)
             yield window
             window = await self._in_time(coming)
@@ -174,9 +189,21 @@ class Objects:
         with suppress(Missing), object_errors():
             obstore.delete(self._store, key)
 
+    def delete_below(self, key: str) -> None:
+        """Remove the object `key` and, in a bucket, all that lies below it as in a folder."""
+        self.delete(key)
+        if isinstance(self._store, S3Store):
+            with suppress(Missing), object_errors(self._store):
+                for batch in obstore.list(self._store, prefix=key):
+                    obstore.delete(self._store, [each["path"] for each in batch])
+
     async def adelete(self, key: str) -> None:
         """`delete` for coroutines."""
         await self._soon(partial(self.delete, key))
+
+    async def size(self, key: str) -> int:
+        """How large an object is; raises Missing, Unavailable."""
+        return await self._soon(partial(self._size, key))
 
     async def healthy(self) -> None:
         """Raise Unavailable unless the store answers with these credentials."""
@@ -193,9 +220,12 @@ class Objects:
         except Missing as error:
             raise Unavailable("the object store has no such bucket") from error
 
-    def _windows(self, key: str) -> Iterator[bytes]:
+    def _size(self, key: str) -> int:
         with object_errors(self._store):
-            left = obstore.head(self._store, key)["size"]
+            return obstore.head(self._store, key)["size"]
+
+    def _windows(self, key: str) -> Iterator[bytes]:
+        left = self._size(key)
         source, window = self._begun(key, 0, left)
         start = 0
         while window:
@@ -224,7 +254,7 @@ class Objects:
         return window
 
     async def _soon(self, call: Callable[[], Result]) -> Result:
-        return await self._in_time(self._run(call))
+        return await self._in_time(self.in_thread(call))
 
     async def _in_time(self, work: asyncio.Future[Result]) -> Result:
         """What `work` gives; raises Unavailable when the threads are all held up by a store
@@ -234,9 +264,6 @@ class Objects:
                 return await work
         except TimeoutError:
             raise Unavailable("the object store does not answer; retry in a moment") from None
-
-    def _run(self, call: Callable[[], Result]) -> asyncio.Future[Result]:
-        return asyncio.get_running_loop().run_in_executor(self._threads, call)
 
 
 def _fetched(store: S3Store, key: str, start: int, size_bytes: int) -> bytes:

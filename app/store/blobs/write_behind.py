@@ -3,13 +3,20 @@
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from typing import Protocol
 
 from app.store.blobs.seen import seen
-from app.store.blobs.sink import Sink
 
 BUFFER_BYTES = 1 << 20
 
 Run = Callable[[Callable[[], None]], asyncio.Future[None]]
+
+
+class Target(Protocol):
+    """Where the large writes go."""
+
+    def write(self, data: memoryview, /) -> None:
+        """Add `data`, which is used for other bytes afterwards."""
 
 
 class WriteBehind:
@@ -19,9 +26,9 @@ class WriteBehind:
     memory; who sends faster than the disk takes has to wait.
     """
 
-    def __init__(self, sink: Sink, run: Run) -> None:
+    def __init__(self, target: Target, run: Run) -> None:
         """`run` runs a call in a thread."""
-        self._sink, self._run = sink, run
+        self._target, self._run = target, run
         self._filling, self._other = _buffer(), _buffer()
         self._filled_bytes = 0
         self._pending: asyncio.Future[None] | None = None
@@ -45,7 +52,7 @@ class WriteBehind:
     async def _send(self) -> None:
         await self._landed()
         full = self._filling[: self._filled_bytes]
-        self._pending = self._run(partial(self._sink.write, full))
+        self._pending = self._run(partial(self._target.write, full))
         self._pending.add_done_callback(seen)
         self._filling, self._other, self._filled_bytes = self._other, self._filling, 0
 

@@ -4,6 +4,7 @@ from app.store.rows.base import Base
 from app.store.rows.jobs import Event, Job, Step, StepCache, TrainingState
 from app.store.rows.results import Artifact, MeasurementRow, Worker
 from app.store.rows.tenants import ApiKey, Audit, IdempotencyKey, PageSession, Project
+from app.store.rows.transfers import Upload, UploadPart
 from app.store.rows.uploads import Blob, Dataset, Model
 from app.store.rows.webhooks import Delivery, Webhook
 
@@ -25,6 +26,8 @@ __all__ = [
     "Step",
     "StepCache",
     "TrainingState",
+    "Upload",
+    "UploadPart",
     "Webhook",
     "Worker",
 ]

@@ -65,7 +65,8 @@ def application() -> FastAPI:
 
 
 def endpoints(app: FastAPI) -> list[Endpoint]:
-    """All of them in their order; the page for people is none, nor is HEAD beside a GET."""
+    """All of them in their order; the page for people is none, nor is a HEAD that only
+    repeats its GET."""
     found = [
         Endpoint(method, str(context.path), context.original_route)
         for context in iter_route_contexts(app.routes)
@@ -73,7 +74,11 @@ def endpoints(app: FastAPI) -> list[Endpoint]:
         for method in sorted(context.methods or ())
     ]
     reads = {one.path for one in found if one.method == "GET"}
-    return [one for one in found if one.method != "HEAD" or one.path not in reads]
+    return [
+        one
+        for one in found
+        if one.method != "HEAD" or one.path not in reads or one.route.include_in_schema
+    ]
 
 
 def _for_people(context: RouteContext) -> bool:

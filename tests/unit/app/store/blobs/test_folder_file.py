@@ -75,8 +75,8 @@ def test_the_disk_is_told_to_begin_before_the_end(
             pushed.append((start, size_bytes))
             return 0
 
-    monkeypatch.setattr("app.store.blobs.folder_file._libc", Kernel())
-    monkeypatch.setattr("app.store.blobs.folder_file._PUSH_BYTES", 700_000)
+    monkeypatch.setattr("app.store.blobs.push._libc", Kernel())
+    monkeypatch.setattr("app.store.blobs.push._PUSH_BYTES", 700_000)
     file = FolderFile(tmp_path, "models/3f/key")
     for _ in range(5):  # 301,200 bytes each
         file.write(CONTENT)

@@ -1,0 +1,138 @@
+"""Resumable uploads as statements.
+
+An upload that has expired is as good as gone: nothing finds it, and the sweep deletes it.
+So deleting one is to let it expire now.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Select, Update, delete, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
+
+from app.store.clock import db_now, db_now_plus
+from app.store.deposit import strangers
+from app.store.rows import Project, Upload, UploadPart
+from lathe.errors import Missing
+
+_BATCH = 100
+
+
+def uploads(project_id: str) -> Select[Upload]:
+    """The project's uploads that have not expired."""
+    return select(Upload).where(Upload.project_id == project_id, _alive())
+
+
+async def find_upload(
+    session: AsyncSession, project_id: str, upload_id: str, *, hold: bool = False
+) -> Upload:
+    """An upload of the project; raises Missing. `hold` keeps others from using it."""
+    statement = uploads(project_id).where(Upload.id == upload_id)
+    row = await session.scalar(statement.with_for_update(of=Upload) if hold else statement)
+    if row is None:
+        raise Missing(
+            "there is no such upload (any more); begin a new one at POST /v1/uploads",
+            param="upload_id",
+        )
+    return row
+
+
+async def open_uploads(session: AsyncSession, project_id: str) -> int:
+    """How many unused uploads the project has; no other request adds one until the
+    transaction ends."""
+    await session.execute(select(Project.id).where(Project.id == project_id).with_for_update())
+    damaged = Upload.found_sha256 != Upload.sha256
+    statement = (
+        select(func.count())
+        .select_from(Upload)
+        .where(
+            Upload.project_id == project_id,
+            Upload.used_by.is_(None),
+            or_(Upload.sha256.is_(None), Upload.found_sha256.is_(None), ~damaged),
+            _alive(),
+        )
+    )
+    return await session.scalar(statement) or 0
+
+
+def put_off(upload_id: str, seconds: float) -> Update:
+    """Let the upload expire so much later from now; changes no row when it is gone."""
+    return (
+        update(Upload)
+        .where(Upload.id == upload_id, _alive())
+        .values(expires_at=db_now_plus(seconds))
+        .execution_options(synchronize_session=False)
+    )
+
+
+def expire(upload_id: str) -> Update:
+    """Let the upload be gone; the sweep deletes its row."""
+    return (
+        update(Upload)
+        .where(Upload.id == upload_id)
+        .values(expires_at=db_now())
+        .execution_options(synchronize_session=False)
+    )
+
+
+def note_check(upload_id: str, key: str, sha256: str) -> ReturningUpdate[str]:
+    """The upload was read through; gives its id to the first that says so."""
+    return (
+        update(Upload)
+        .where(Upload.id == upload_id, Upload.key.is_(None), _alive())
+        .values(key=key, found_sha256=sha256)
+        .returning(Upload.id)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def parts_of(upload_id: str) -> Select[UploadPart]:
+    """What has come of an upload to a bucket, in order."""
+    return (
+        select(UploadPart)
+        .where(UploadPart.upload_id == upload_id)
+        .order_by(UploadPart.start_bytes)
+    )
+
+
+def received_bytes(upload_id: str) -> Select[int]:
+    """How much of an upload to a bucket has come."""
+    return select(
+        func.coalesce(func.max(UploadPart.start_bytes + UploadPart.size_bytes), 0)
+    ).where(UploadPart.upload_id == upload_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """Where the bytes of an upload lay that has no row any more."""
+
+    stage_key: str
+    key: str | None
+
+
+def take_expired(session: Session) -> list[Leftover]:
+    """Delete the rows of up to 100 expired uploads; what is to be deleted after the commit is
+    returned, without what a blob has taken over."""
+    idle = or_(Upload.held_until.is_(None), Upload.held_until < db_now())
+    rows = session.scalars(
+        select(Upload)
+        .where(Upload.expires_at <= db_now(), idle)
+        .order_by(Upload.expires_at)
+        .limit(_BATCH)
+        .with_for_update(skip_locked=True, of=Upload)
+    ).all()
+    ids = [row.id for row in rows]
+    session.execute(delete(UploadPart).where(UploadPart.upload_id.in_(ids)))
+    session.execute(delete(Upload).where(Upload.id.in_(ids)))
+    named = [row.stage_key for row in rows] + [row.key for row in rows if row.key]
+    free = set(strangers(session, named))
+    return [
+        Leftover(row.stage_key, row.key if row.key in free else None)
+        for row in rows
+        if row.stage_key in free
+    ]
+
+
+def _alive() -> ColumnElement[bool]:
+    return Upload.expires_at > db_now()
