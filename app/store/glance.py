@@ -104,13 +104,21 @@ async def upload_page(
     return cut(rows, limit)
 
 
-def choices(
-    project_id: str, table: type[Model | Dataset], limit: int
-) -> Select[*tuple[Any, ...]]:
-    """The newest uploads that jobs may name."""
-    wanted = select(table.id, table.name, table.facts)
-    ready = wanted.where(table.project_id == project_id, table.state == UploadState.READY)
-    return ready.order_by(table.created_at.desc(), table.id.desc()).limit(limit)
+def models_to_name(project_id: str, limit: int) -> Select[*tuple[Any, ...]]:
+    """The newest models that jobs may name."""
+    ready = select(Model.id, Model.name).where(
+        Model.project_id == project_id, Model.state == UploadState.READY
+    )
+    return ready.order_by(Model.created_at.desc(), Model.id.desc()).limit(limit)
+
+
+def datasets_to_name(project_id: str, limit: int) -> Select[*tuple[Any, ...]]:
+    """The newest data sets that jobs may name, each with its splits."""
+    splits = Dataset.facts["splits"].label("splits")
+    ready = select(Dataset.id, Dataset.name, splits).where(
+        Dataset.project_id == project_id, Dataset.state == UploadState.READY
+    )
+    return ready.order_by(Dataset.created_at.desc(), Dataset.id.desc()).limit(limit)
 
 
 def artifacts(project_id: str, job_id: str) -> Select[Artifact, Blob]:

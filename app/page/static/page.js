@@ -11,6 +11,15 @@ document.addEventListener("DOMContentLoaded", () => {
     document.dispatchEvent(new CustomEvent("lathe:changed"));
   }
 
-  document.addEventListener("htmx:after:swap", changed);
+  document.addEventListener("htmx:after:swap", () => {
+    changed();
+    document.getElementById("problems")?.focus();
+  });
+  // what changes the shape of a form has it drawn anew
+  document.addEventListener("change", (event) => {
+    if (!event.target.matches("#composer [data-redraws]")) return;
+    const form = event.target.form;
+    form.requestSubmit(form.querySelector("[name=do][value=redraw]"));
+  });
   changed();
 });
