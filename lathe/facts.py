@@ -79,6 +79,10 @@ class ModelFacts(Fact):
     io: IoSpec
     stats: ModelStats
     capabilities: Capabilities
+    tables: dict[str, int] = Field(
+        default_factory=dict,
+        description="Of inputs that look rows of a table up, as token ids do: its rows.",
+    )
     findings: tuple[Finding, ...] = ()
 
 

@@ -6,6 +6,7 @@ from app.fit.io import io_refusals
 from app.fit.known import KnownFacts
 from app.fit.labels import label_refusals
 from app.fit.pipeline import pipeline_refusals
+from app.fit.tables import table_refusals
 from app.fit.task import task_refusals
 from lathe.errors import Refused
 from lathe.job import JobSpec
@@ -19,6 +20,7 @@ def refusals(spec: JobSpec, known: KnownFacts) -> list[Refused]:
     return [
         *io_refusals(spec, known, model.io),
         *input_refusals(spec, known, model.io),
+        *table_refusals(spec, known, model),
         *task_refusals(spec, model.io),
         *label_refusals(spec, known, model.io),
         *pipeline_refusals(spec, known.models.get(spec.student or spec.model, model)),

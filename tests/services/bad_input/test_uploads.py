@@ -48,8 +48,27 @@ MODELS: dict[str, tuple[bytes, str, str]] = {  # content, code, what the detail 
     ),
     "half an archive": (zipped(**{"m.onnx": net()})[:-60], "corrupt_model", "upload it again"),
 }  # fmt: skip
+PIXEL = bytes.fromhex(  # a PNG of one white pixel
+    "89504e470d0a1a0a0000000d4948445200000001000000010800000000"
+    "3a7e9b550000000a49444154789c63f80f0001010100b138f614"
+    "0000000049454e44ae426082"
+)
 DATASETS: dict[str, tuple[bytes, str]] = {
-    "text": (b"I am data", "upload .npz"),
+    "text": (b"I am data", "the table has no rows"),
+    "a table with ragged rows": (b"a,b\n1,2\n3,4,5\n", "line 3 has 3 values"),
+    "a broken picture": (
+        zipped(**{"a/1.png": PIXEL, "b/2.png": PIXEL[:40]}),
+        "'b/2.png' cannot be read",
+    ),
+    "a tokenizer without a vocabulary": (
+        zipped(**{"train.csv": b"text\nhello\n", "tokenizer.json": b"{}"}),
+        "has no vocabulary",
+    ),
+    "a damaged parquet table": (b"PAR1" + bytes(40) + b"PAR1", "cannot be read"),
+    "a shard that is cut": (
+        zipped(**{"train-0.npz": examples(9), "train-1.npz": examples(9)[:-50]}),
+        "the shard 'train-1.npz' cannot be used",
+    ),
     "Python objects": (npz(x=np.array([{}] * 20, dtype=object)), "store numbers"),
     "strings": (npz(x=np.array(["a"] * 20)), "store numbers"),
     "counts that differ": (npz(label=np.arange(19)), "one row an example"),

@@ -1,5 +1,6 @@
 """What a file is by its first bytes, never by its name."""
 
+import re
 import struct
 from pathlib import Path
 from typing import Literal
@@ -33,6 +34,7 @@ STARTS: tuple[tuple[bytes, FileKind], ...] = (
     (b"GIF8", "image"),
 )
 PICKLE_PROTOCOLS = {b"\x02", b"\x03", b"\x04", b"\x05"}  # after the opcode PROTO
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 IR_VERSION_TAG = 0x08  # field 1 as a varint: how every ONNX writer begins a ModelProto
 
 
@@ -69,4 +71,4 @@ def _is_text(head: bytes) -> bool:
         text = head.decode("utf-8", "strict" if len(head) < HEAD_BYTES else "ignore")
     except UnicodeDecodeError:
         return False
-    return all(letter.isprintable() or letter in "\r\n\t" for letter in text)
+    return not CONTROL.search(text)

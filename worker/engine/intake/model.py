@@ -18,6 +18,7 @@ from worker.engine.intake.finite import check_finite
 from worker.engine.intake.functions import inline_functions
 from worker.engine.intake.load import load_model
 from worker.engine.intake.opset import opset_of
+from worker.engine.intake.random_inputs import index_bounds
 from worker.engine.intake.runtime import check_loadable, check_structure
 from worker.engine.intake.sparse import unfold_sparse
 from worker.engine.intake.tidy import tidy
@@ -67,6 +68,7 @@ def _inspected(
             blocking_operators=blocking,
             batch_axis=canonical.batch_axis,
         ),
+        tables=index_bounds(canonical.model),
         findings=(*canonical.findings, *limits_found(canonical.model, stats, blocking)),
     )
 

@@ -29,6 +29,10 @@ class Notes:
     findings: list[Finding] = field(default_factory=list)
     samples: dict[str, list[SampleSummary]] = field(default_factory=dict)
 
+    def told(self, code: str, message: str) -> None:
+        """Keep something that the uploader should know."""
+        self.findings.append(Finding(code=code, severity="info", message=message))
+
     def sample(self, split: str, source: str, texts: tuple[str, ...] = ()) -> None:
         """Keep where an example came from, if it is one of the first."""
         kept = self.samples.setdefault(split, [])

@@ -8,12 +8,13 @@ from typing import Literal
 from lathe.errors import NotADataset
 from worker.engine.onnx_file.place import Place
 
-Group = Literal["pictures", "npz", "safetensors"]
+Group = Literal["pictures", "csv", "parquet", "npz", "safetensors"]
 
 SUFFIXES: dict[str, Group] = {
     ".png": "pictures", ".jpg": "pictures", ".jpeg": "pictures", ".bmp": "pictures",
     ".gif": "pictures", ".webp": "pictures", ".tif": "pictures", ".tiff": "pictures",
     ".ppm": "pictures", ".pgm": "pictures",
+    ".csv": "csv", ".tsv": "csv", ".parquet": "parquet",
     ".npz": "npz", ".safetensors": "safetensors",
 }  # fmt: skip
 TOKENIZER = "tokenizer.json"

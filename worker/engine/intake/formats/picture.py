@@ -8,15 +8,14 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from lathe.errors import NotADataset
-from worker.engine.intake.formats.window import window
-from worker.engine.onnx_file.place import Place
+from lathe.layout import PictureLayout
 
 MOST_PIXELS = 1 << 26
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
@@ -38,6 +37,41 @@ class Header:
     grey: bool
 
 
+@dataclass(slots=True)
+class Sizes:
+    """Headers that pass by, and what they come to: one form for all."""
+
+    layout: PictureLayout
+    size: tuple[int, int] | None = None
+    first: str = ""
+    grey: bool = True
+
+    def take(self, name: str, told: Header) -> None:
+        """Raises NotADataset for a size that differs where none is asked for."""
+        self.grey = self.grey and told.grey
+        if self.layout.size is None and self.size not in {None, told.size}:
+            raise NotADataset(
+                f"the picture {self.first!r} is {_by(self.size)} and {name!r} is "
+                f"{_by(told.size)}; say the size for all, such as "
+                'layout={"pictures": {"size": [224, 224]}}'
+            )
+        self.size, self.first = self.size or told.size, self.first or name
+
+    @property
+    def form(self) -> "Form":
+        """Of all that passed."""
+        size = self.layout.size or self.size
+        if size is None:
+            raise NotADataset("there is no picture; upload some")
+        channels = self.layout.channels or (1 if self.grey else 3)
+        last = self.layout.axes == "channels_last"
+        return Form(size, channels, self.layout.fit, last=last)
+
+
+def _by(size: tuple[int, int] | None) -> str:
+    return "unknown" if size is None else f"{size[0]} x {size[1]}"
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """Height and width, channels, how a picture gets that size, and whether channels are the
@@ -55,9 +89,9 @@ class Form:
         return (height, width, self.channels) if self.last else (self.channels, height, width)
 
 
-def header(name: str, place: Place) -> Header:
-    """Read without decoding; raises NotADataset with the file's name."""
-    with _opened(name, place) as picture:
+def header(name: str, file: BinaryIO) -> Header:
+    """Read without decoding; raises NotADataset with the picture's name."""
+    with _opened(name, file) as picture:
         width, height = picture.size
         if width * height > MOST_PIXELS:
             raise NotADataset(
@@ -66,9 +100,9 @@ def header(name: str, place: Place) -> Header:
         return Header((height, width), picture.mode in GREY_MODES)
 
 
-def pixels(name: str, place: Place, form: Form) -> NDArray[np.uint8]:
-    """Decode, bring to `form`; uint8. Raises NotADataset with the file's name."""
-    with _opened(name, place) as picture:
+def pixels(name: str, file: BinaryIO, form: Form) -> NDArray[np.uint8]:
+    """Decode, bring to `form`; uint8. Raises NotADataset with the picture's name."""
+    with _opened(name, file) as picture:
         height, width = form.size
         plain = picture.convert("L" if form.channels == 1 else "RGB")
         if plain.size != (width, height):
@@ -78,9 +112,9 @@ def pixels(name: str, place: Place, form: Form) -> NDArray[np.uint8]:
 
 
 @contextmanager
-def _opened(name: str, place: Place) -> Iterator[Image.Image]:
+def _opened(name: str, file: BinaryIO) -> Iterator[Image.Image]:
     try:
-        with window(place) as file, Image.open(file, formats=FORMATS) as picture:
+        with file, Image.open(file, formats=FORMATS) as picture:
             yield picture
     except _BROKEN as error:
         raise NotADataset(

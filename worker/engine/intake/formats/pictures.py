@@ -16,7 +16,8 @@ from worker.engine.intake.array_stream import CHUNK_BYTES
 from worker.engine.intake.formats.classes import class_numbers
 from worker.engine.intake.formats.content import Content, Declared, Notes, Piece
 from worker.engine.intake.formats.files import SPLITS, below_root, split_order
-from worker.engine.intake.formats.picture import Form, Header, header, pixels
+from worker.engine.intake.formats.picture import Form, Sizes, header, pixels
+from worker.engine.intake.formats.window import window
 from worker.engine.onnx_file.place import Place
 
 
@@ -49,7 +50,10 @@ def content_of_pictures(files: Mapping[str, Place], layout: Layout) -> Content:
         for split, shelf in shelves.items():
             field = f"{split}/{layout.pictures.input}"
             for batch in _batches(shelf.names, form):
-                yield field, np.stack([pixels(name, files[name], form) for name in batch])
+                yield (
+                    field,
+                    np.stack([pixels(name, window(files[name]), form) for name in batch]),
+                )
             if shelf.classes:
                 yield f"{split}/label", _labels(shelf, classes)
 
@@ -83,24 +87,11 @@ def _shelves(files: Mapping[str, Place], default: str) -> dict[str, _Shelf]:
 
 
 def _form(files: Mapping[str, Place], layout: PictureLayout) -> Form:
-    """What every picture is brought to; refuses sizes that differ where none is asked for."""
-    size, first, grey = layout.size, "", True
+    """What every picture is brought to."""
+    sizes = Sizes(layout)
     for name, place in files.items():
-        told: Header = header(name, place)
-        grey = grey and told.grey
-        if layout.size is None and size not in {None, told.size}:
-            raise NotADataset(
-                f"the picture {first!r} is {_by(size)} and {name!r} is {_by(told.size)}; say "
-                'the size for all, such as layout={"pictures": {"size": [224, 224]}}'
-            )
-        size, first = size or told.size, first or name
-    assert size is not None  # an archive of pictures holds one
-    channels = layout.channels or (1 if grey else 3)
-    return Form(size, channels, layout.fit, last=layout.axes == "channels_last")
-
-
-def _by(size: tuple[int, int] | None) -> str:
-    return "unknown" if size is None else f"{size[0]} x {size[1]}"
+        sizes.take(name, header(name, window(place)))
+    return sizes.form
 
 
 def _batches(names: list[str], form: Form) -> Iterator[list[str]]:

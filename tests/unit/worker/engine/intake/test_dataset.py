@@ -160,7 +160,8 @@ def _objects() -> bytes:
     ("data", "said"),
     [
         (b"", "empty"),
-        (b"a,b\n1,2\n", "kind text"),
+        (b"I am data\n", "the table has no rows"),
+        (b"%PDF-1.7", "kind pdf"),
         (b"\x80\x04K\x01.", "pickle"),
         (_npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", bytes(8)), "single"),
         (_objects(), "'train/x' holds Python objects"),

@@ -39,6 +39,7 @@ def intake(tmp_path: Path) -> Intake:
         data: bytes, layout: Mapping[str, object] | None = None, limits: Limits = LIMITS
     ) -> tuple[DatasetFacts, Arrays]:
         upload.write_bytes(data)
+        out.unlink(missing_ok=True)
         try:
             facts = inspect_dataset(
                 upload, out, {}, limits, Layout.model_validate(layout or {})

@@ -1,0 +1,264 @@
+"""Parquet tables, read in batches of rows; no column is ever held whole.
+
+Importing pyarrow starts a thread, so this module is imported in the child alone.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from lathe.errors import NotADataset
+from lathe.facts import DType
+from worker.engine.intake.formats.table.batch import MOST_TEXTS, Batch, Column, Kind, Values
+from worker.engine.intake.formats.window import window
+from worker.engine.intake.tensor_file import ITEM_BYTES
+from worker.engine.onnx_file.place import Place
+
+BATCH_BYTES = 4 << 20
+MOST_ROWS = 8192
+_NUMBERS: dict[str, DType] = {name: name for name in ITEM_BYTES if "int" in name}
+_NUMBERS |= {"halffloat": "float16", "float": "float32", "double": "float64"}  # arrow's names
+_PICTURE = "bytes"  # the field of a struct in which datasets keep a picture's file
+
+pa.set_cpu_count(1)
+pa.set_io_thread_count(1)
+pa.set_memory_pool(pa.system_memory_pool())  # gives memory back, and counts in the limits
+
+
+@dataclass(slots=True)
+class ParquetTable:
+    """Files of the same columns, by split."""
+
+    splits: dict[str, dict[str, Place]]
+    schema: pa.Schema
+    format: Literal["parquet"] = "parquet"
+    _counts: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, splits: Mapping[str, Mapping[str, Place]]) -> "ParquetTable":
+        """The files of each split by name (empty for an upload that is one file)."""
+        schema, first = None, ""
+        for files in splits.values():
+            for name, place in files.items():
+                with _opened(name, place) as file:
+                    found = file.schema_arrow.remove_metadata()
+                if schema is not None and not found.equals(schema):
+                    raise NotADataset(
+                        f"the table {name!r} has other columns than {first!r}; give all files "
+                        "the same"
+                    )
+                schema, first = found, first or name
+        if schema is None or len(set(schema.names)) < len(schema.names) or not schema.names:
+            raise NotADataset("the table needs columns, each with a name of its own")
+        return cls({split: dict(files) for split, files in splits.items()}, schema)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all columns."""
+        return tuple(self.schema.names)
+
+    def counts(self) -> dict[str, int]:
+        """Rows by split, once it was profiled."""
+        return self._counts
+
+    def profiled(self, names: Sequence[str], listed: set[str]) -> dict[str, Column]:
+        """What these columns hold; raises NotADataset for a kind that is no data."""
+        found = {name: _column(self.schema.field(name), name in listed) for name in names}
+        for split, prefix, start, batch in self._raw(names):
+            self._counts[split] = self._counts.get(split, 0) + len(batch)
+            for name, column in found.items():
+                _look(column, batch.column(name), prefix, start)
+        return found
+
+    def batches(self, columns: Mapping[str, Column]) -> Iterator[Batch]:
+        """These columns' values, split by split."""
+        for split, prefix, start, batch in self._raw(tuple(columns)):
+            values = {
+                name: _converted(column, batch.column(name), f"{prefix}{start}")
+                for name, column in columns.items()
+            }
+            places = np.arange(start, start + len(batch), dtype=np.int64)
+            yield Batch(split, len(batch), values, places, prefix)
+
+    def _raw(self, names: Sequence[str]) -> Iterator[tuple[str, str, int, pa.RecordBatch]]:
+        for split, files in self.splits.items():
+            for name, place in files.items():
+                prefix, start = f"{name}, row " if name else "row ", 1
+                with _opened(name, place) as file:
+                    size = _rows_of_a_batch(file.metadata)
+                    for batch in file.iter_batches(size, columns=names, use_threads=False):
+                        if len(batch):
+                            yield split, prefix, start, batch
+                        start += len(batch)
+
+
+@contextmanager
+def _opened(name: str, place: Place) -> Iterator[pq.ParquetFile]:
+    try:
+        with (
+            window(place) as source,
+            pq.ParquetFile(source, buffer_size=1 << 20, pre_buffer=False) as file,
+        ):
+            yield file
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        raise NotADataset(
+            f"the parquet table {name!r} cannot be read ({error}); write it again"
+            if name
+            else f"the parquet table cannot be read ({error}); write it again"
+        ) from error
+
+
+def _rows_of_a_batch(metadata: pq.FileMetaData) -> int:
+    """About 4 MiB, by what the file says of itself."""
+    groups = [metadata.row_group(i) for i in range(min(metadata.num_row_groups, 100))]
+    rows, size = sum(g.num_rows for g in groups), sum(g.total_byte_size for g in groups)
+    if rows <= 0 or size <= 0:
+        return MOST_ROWS
+    return int(max(1, min(MOST_ROWS, BATCH_BYTES * rows // size)))
+
+
+def _column(of: pa.Field, listed: bool) -> Column:  # noqa: FBT001 - a fact of the column
+    kind, dtype = _kind(of.type)
+    if kind is None:
+        raise NotADataset(
+            f"the column {of.name!r} holds {of.type}, which is neither numbers, texts nor "
+            f'pictures; leave it out with layout={{"ignore": ["{of.name}"]}}'
+        )
+    texts = set[str]() if listed and kind == "text" else None
+    return Column(of.name, kind, texts=texts, dtype=dtype)
+
+
+def _kind(of: pa.DataType) -> tuple[Kind | None, DType]:
+    """What a column is, and of a vector its numbers' type."""
+    is_a = pa.types
+    if is_a.is_dictionary(of):
+        of = of.value_type
+    if is_a.is_struct(of) and of.get_field_index(_PICTURE) >= 0:
+        of = of.field(_PICTURE).type
+    kind: Kind | None = None
+    if is_a.is_boolean(of) or is_a.is_integer(of):
+        kind = "integer"
+    elif is_a.is_floating(of) or is_a.is_decimal(of):
+        kind = "number"
+    elif is_a.is_string(of) or is_a.is_large_string(of):
+        kind = "text"
+    elif is_a.is_binary(of) or is_a.is_large_binary(of):
+        kind = "picture"
+    elif _is_list(of) and str(_item(of)) in _NUMBERS:
+        return "vector", _NUMBERS[str(_item(of))]
+    return kind, "float32"
+
+
+def _is_list(of: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_list(of) or pa.types.is_large_list(of) or pa.types.is_fixed_size_list(of)
+    )
+
+
+def _item(of: pa.DataType) -> pa.DataType:
+    return _item(of.value_type) if _is_list(of) else of
+
+
+def _look(column: Column, values: pa.Array, prefix: str, start: int) -> None:
+    if column.kind == "picture":
+        values = _files(values)
+    missing = _missing(column, values)
+    if missing.any():
+        column.missing += int(missing.sum())
+        column.missing_at = column.missing_at or f"{prefix}{start + int(missing.argmax())}"
+    if column.kind == "vector":
+        _look_at_rows(column, values.drop_null(), f"{prefix}{start}")
+    if not column.at and not missing.all():
+        first = start + int((~missing).argmax())
+        shown = f": {values[first - start].as_py()[:40]!r}" if column.kind == "text" else ""
+        column.at = f"{prefix}{first}{shown}"
+    if column.texts is not None:
+        column.texts.update(text for text in pc.unique(values).to_pylist() if text)
+        if len(column.texts) > MOST_TEXTS:
+            column.texts = None
+
+
+def _look_at_rows(column: Column, values: pa.Array, place: str) -> None:
+    """Every row has the shape of the first."""
+    shape: list[int] = []
+    while _is_list(values.type) and len(values):
+        lengths = pc.unique(pc.list_value_length(values)).to_pylist()
+        if len(lengths) != 1:
+            raise NotADataset(
+                f"the lists of the column {column.name!r} have {min(lengths)} to "
+                f"{max(lengths)} entries at or behind {place}; make them equally long"
+            )
+        shape.append(lengths[0])
+        values = values.flatten()
+    if values.null_count:
+        raise NotADataset(
+            f"the lists of the column {column.name!r} hold missing entries at or behind {place}"
+        )
+    if shape and column.shape not in {(), tuple(shape)}:
+        raise NotADataset(
+            f"the lists of the column {column.name!r} have {column.shape} and {tuple(shape)} "
+            f"entries at or behind {place}; make them equally long"
+        )
+    column.shape = column.shape or tuple(shape)
+
+
+def _missing(column: Column, values: pa.Array) -> NDArray[np.bool_]:
+    """A null, a NaN, an empty text."""
+    missing = values.is_null()
+    if column.kind == "number" and pa.types.is_floating(values.type):
+        missing = pc.or_(missing, pc.fill_null(pc.is_nan(values), fill_value=False))
+    if column.kind == "text":
+        missing = pc.or_(missing, pc.fill_null(pc.equal(values, ""), fill_value=False))
+    found: NDArray[np.bool_] = missing.to_numpy(zero_copy_only=False)
+    return found
+
+
+def _converted(column: Column, values: pa.Array, place: str) -> Values:
+    if column.kind == "picture":
+        values = _files(values)
+    missing = _missing(column, values)
+    if column.kind == "text":
+        return Values(
+            ["" if each is None else str(each) for each in values.to_pylist()], missing
+        )
+    if column.kind == "picture":
+        return Values([each or b"" for each in values.to_pylist()], missing)
+    if column.kind == "vector":
+        return Values(_rows(column, values, missing), missing)
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    kind = pa.int64() if column.kind == "integer" else pa.float64()
+    try:
+        numbers = values.cast(kind).fill_null(0).to_numpy(zero_copy_only=False)
+    except pa.ArrowInvalid as error:
+        raise NotADataset(
+            f"the column {column.name!r} holds a number at or behind {place} that is too large "
+            f"({error})"
+        ) from error
+    if not np.isfinite(numbers[~missing]).all():
+        raise NotADataset(
+            f"the column {column.name!r} holds an infinite number at or behind {place}; "
+            "replace or remove it"
+        )
+    return Values(np.where(missing, 0, numbers), missing)
+
+
+def _rows(column: Column, values: pa.Array, missing: NDArray[np.bool_]) -> NDArray[np.generic]:
+    """Flat entries of the rows that are there, put where they belong."""
+    flat = values.drop_null()
+    while _is_list(flat.type):
+        flat = flat.flatten()
+    rows = np.zeros((len(values), *column.shape), column.dtype)
+    rows[~missing] = flat.to_numpy(zero_copy_only=False).reshape(-1, *column.shape)
+    return rows
+
+
+def _files(values: pa.Array) -> pa.Array:
+    return pc.struct_field(values, _PICTURE) if pa.types.is_struct(values.type) else values
