@@ -74,8 +74,12 @@ class Client:
     def upload_model(
         self, path: Path, *, name: str | None = None, told: Told | None = None
     ) -> ModelView:
-        """Send a model up and wait for its inspection; raises what rejected it."""
-        return self._run(uploads.upload_model(path, name, told))
+        """Send a model up and wait for its inspection; raises what rejected it.
+
+        A large file goes on where it was cut, in this call, or in the next one with the same
+        file, whatever ended this one; `told` is called with the bytes so far and in all.
+        """
+        return self._run(uploads.upload_model(self._url, path, name, told))
 
     def upload_dataset(
         self,
@@ -86,8 +90,10 @@ class Client:
         layout: Layout | None = None,
         told: Told | None = None,
     ) -> DatasetView:
-        """Send a data set up and wait for its inspection; raises what rejected it."""
-        return self._run(uploads.upload_dataset(path, name, transforms, layout, told))
+        """As `upload_model`, for a data set."""
+        return self._run(
+            uploads.upload_dataset(self._url, path, name, transforms, layout, told)
+        )
 
     def model(self, model_id: str) -> ModelView:
         """One model as it stands."""

@@ -1,16 +1,18 @@
 """Models and data sets: send the bytes, wait for the inspection."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+import httpx
+
 from lathe.client.answers import refused
 from lathe.client.asking import ask
 from lathe.client.calls.reading import got, pages, parsed
+from lathe.client.calls.resumable import FROM_BYTES, Source, send
 from lathe.client.talk import Ask, FilePart, Talk, Told
-from lathe.errors import Failure, Malformed
+from lathe.errors import Failure
 from lathe.facts import Transform
 from lathe.layout import Layout
 from lathe.states import UploadState
@@ -20,14 +22,15 @@ WAIT_S = 30
 Uploaded = TypeVar("Uploaded", ModelView, DatasetView)
 
 
-def upload_model(path: Path, name: str | None, told: Told | None) -> Talk[ModelView]:
+def upload_model(url: str, path: Path, name: str | None, told: Told | None) -> Talk[ModelView]:
     """Raises what rejected it."""
     query = {"name": name or path.name, "wait": WAIT_S}
-    view = yield from _sent(ModelView, "/v1/models", path, query, told)
+    view = yield from _sent(ModelView, url, "/v1/models", path, query, told)
     return (yield from _inspected(ModelView, "/v1/models", view))
 
 
 def upload_dataset(
+    url: str,
     path: Path,
     name: str | None,
     transforms: Mapping[str, Transform] | None,
@@ -41,7 +44,7 @@ def upload_dataset(
         query["transforms"] = json.dumps(dumped)
     if layout:
         query["layout"] = layout.model_dump_json(exclude_defaults=True)
-    view = yield from _sent(DatasetView, "/v1/datasets", path, query, told)
+    view = yield from _sent(DatasetView, url, "/v1/datasets", path, query, told)
     return (yield from _inspected(DatasetView, "/v1/datasets", view))
 
 
@@ -72,33 +75,39 @@ def delete(route: str) -> Talk[None]:
 
 def _sent(
     view: type[Uploaded],
+    url: str,
     route: str,
     path: Path,
     query: Mapping[str, Any],
     told: Told | None,
 ) -> Talk[Uploaded]:
+    source = Source.of(path)
+    if source.size_bytes >= FROM_BYTES:
+        answer = yield from send(url, source, route, query, told)
+    else:
+        answer = yield from _at_once(source, route, query, told)
+    return parsed(view, answer)
+
+
+def _at_once(
+    source: Source, route: str, query: Mapping[str, Any], told: Told | None
+) -> Talk[httpx.Response]:
     """The file as one raw body. It is not repeated: each one makes a model or a data set."""
-    size_bytes = path.stat().st_size
-    if size_bytes == 0:
-        raise Malformed(f"{path} is empty; there is nothing to upload")
-    left = 0
+    done = 0
 
     def counted(chunk_bytes: int) -> None:
-        nonlocal left
-        left += chunk_bytes
+        nonlocal done
+        done += chunk_bytes
         if told:
-            told(left, size_bytes)
+            told(done, source.size_bytes)
 
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     headers = {
         "Content-Type": "application/octet-stream",
-        "Content-Length": str(size_bytes),
-        "X-Content-SHA256": sha256,
+        "Content-Length": str(source.size_bytes),
+        "X-Content-SHA256": source.sha256,
     }
-    body = FilePart(path, 0, size_bytes, counted)
-    answer = yield from ask(Ask("POST", route, query=query, headers=headers, body=body))
-    return parsed(view, answer)
+    body = FilePart(source.path, 0, source.size_bytes, counted)
+    return (yield from ask(Ask("POST", route, query=query, headers=headers, body=body)))
 
 
 def _inspected(view: type[Uploaded], route: str, shown: Uploaded) -> Talk[Uploaded]:
