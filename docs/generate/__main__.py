@@ -1,11 +1,12 @@
 """Write the generated pages; those of techniques that are gone are removed."""
 
+from docs.generate import index
 from docs.generate import pages as techniques
 from docs.generate.reference import pages as reference
 
 
 def main() -> None:
-    """Bring docs/techniques and the generated part of docs/reference up to date."""
+    """Bring docs/techniques, the generated pages of docs/reference and the index up to date."""
     wanted = techniques.pages()
     techniques.FOLDER.mkdir(exist_ok=True)
     for path in techniques.FOLDER.glob("*.md"):
@@ -15,6 +16,7 @@ def main() -> None:
         for name, text in made.items():
             (folder / name).write_text(text)
         print(f"{len(made)} pages in {folder}")
+    (index.FOLDER / "README.md").write_text(index.page())
 
 
 if __name__ == "__main__":

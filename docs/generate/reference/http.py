@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from http import HTTPStatus
 from inspect import cleandoc
 from typing import Any
@@ -14,7 +15,9 @@ from app.auth import SCOPED
 from app.main import create
 from app.settings import Settings
 from docs.generate.prose import markdown
+from docs.generate.reference import artifacts, job
 from docs.generate.reference.example import curl
+from docs.generate.reference.outputs import OUTPUTS
 from docs.generate.schema import Schema, cell, fields, kind, reached, refs, row
 from lathe.errors import family
 
@@ -28,7 +31,6 @@ INTRODUCTION = (
 EVERYWHERE = ("malformed", "unauthenticated", "invalid_request", "unavailable")
 _CODE = re.compile(r"\(`(\w+)`\)")
 _PROBLEM = "application/problem+json"
-_ELSEWHERE = {"technique": "../techniques/README.md", "recipe": "recipes.md"}
 
 
 @dataclass(frozen=True)
@@ -163,9 +165,10 @@ def _answers(said: Schema) -> str:
 
 def _bodies(document: Schema) -> Iterator[str]:
     schemas = document["components"]["schemas"]
-    elsewhere = set(reached(iter(["JobSpec", "Report"]), schemas)) - {"Failure"}
     yield "## Bodies"
-    for name in sorted(set(reached(refs(document["paths"]), schemas)) - elsewhere):
+    for name in reached(refs(document["paths"]), schemas):
+        if not link(name).startswith("#"):
+            continue
         said = schemas[name]
         yield f"### {name}"
         if told := cleandoc(said.get("description", "")):
@@ -178,8 +181,15 @@ def _bodies(document: Schema) -> Iterator[str]:
 
 def link(name: str) -> str:
     """Where a schema is described."""
-    if name in _ELSEWHERE:
-        return _ELSEWHERE[name]
-    return {"JobSpec": "job.md", "Report": "artifacts.md#the-report"}.get(
-        name, f"#{name.lower()}"
-    )
+    return _elsewhere().get(name, f"#{name.lower()}")
+
+
+@cache
+def _elsewhere() -> dict[str, str]:
+    """What other pages describe, by name."""
+    in_report = {name: f"artifacts.md#{name.lower()}" for name in artifacts.sections()}
+    in_job = {name: f"job.md#{name.lower()}" for name in job.sections()}
+    names = ("technique", "recipe", *(each.__name__ for each in OUTPUTS))
+    outputs = {name: job.link(name) for name in names}
+    tops = {"JobSpec": "job.md", "Report": "artifacts.md#the-report"}
+    return in_report | in_job | outputs | tops

@@ -4,6 +4,7 @@ import json
 from inspect import cleandoc
 
 from docs.generate.prose import markdown
+from docs.generate.reference.outputs import OUTPUTS
 from docs.generate.schema import Schema, fields, reached, refs
 from lathe.job import COST_METRICS, EXAMPLE, METRICS, JobSpec
 
@@ -15,22 +16,25 @@ INTRODUCTION = (
 _ELSEWHERE = {
     "technique": "../techniques/README.md",
     "recipe": "recipes.md",
-    "OnnxOutput": "artifacts.md#onnxoutput",
-    "PackedOutput": "artifacts.md#packedoutput",
+    **{each.__name__: f"artifacts.md#{each.__name__.lower()}" for each in OUTPUTS},
 }
 
 
 def page() -> str:
     """Markdown of the spec, of what stands in it, and of the metrics it may name."""
-    schema = JobSpec.model_json_schema(mode="validation")
+    schema = JobSpec.model_json_schema()
+    parts = ["# The job spec", INTRODUCTION, _example(), fields(schema, link, given=True)]
+    for name, inside in sections().items():
+        parts += [f"## {name}", _said(inside), fields(inside, link, given=True)]
+    return "\n\n".join([*(part for part in parts if part), "## Metrics", _metrics()]) + "\n"
+
+
+def sections() -> dict[str, Schema]:
+    """What stands in a spec and is described on this page, by name."""
+    schema = JobSpec.model_json_schema()
     definitions: dict[str, Schema] = schema["$defs"]
     inside = reached(refs(schema["properties"]), definitions)
-    parts = ["# The job spec", INTRODUCTION, _example(), fields(schema, link, given=True)]
-    for name in inside:
-        if name not in _ELSEWHERE:
-            parts += [f"## {name}", _said(definitions[name])]
-            parts.append(fields(definitions[name], link, given=True))
-    return "\n\n".join([*(part for part in parts if part), "## Metrics", _metrics()]) + "\n"
+    return {name: definitions[name] for name in inside if name not in _ELSEWHERE}
 
 
 def link(name: str) -> str:

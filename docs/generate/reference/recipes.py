@@ -6,9 +6,11 @@ from typing import get_args
 
 from docs.generate.fields import shown
 from docs.generate.prose import escaped, markdown
-from docs.generate.schema import fields
+from docs.generate.schema import Schema, fields, reached, refs
+from docs.generate.technique import values
 from lathe.recipes import AnyRecipe
 from lathe.recipes.recipe import Given, Recipe
+from lathe.techniques import TECHNIQUES
 
 INTRODUCTION = (
     "A recipe stands for a list of [steps](../techniques/README.md), which depends on what the "
@@ -28,6 +30,9 @@ def page() -> str:
     parts = ["# Recipes", INTRODUCTION]
     for recipe in get_args(AnyRecipe):
         parts += _section(recipe)
+    for name, inside in _own_values().items():
+        parts += [f"## {name}", markdown(cleandoc(inside.get("description", "")))]
+        parts.append(fields(inside, _link, given=True))
     return "\n\n".join(parts) + "\n"
 
 
@@ -50,5 +55,17 @@ def _section(recipe: type[Recipe]) -> list[str]:
     ]
 
 
+def _own_values() -> dict[str, Schema]:
+    """What stands in recipes and in no step."""
+    found: dict[str, Schema] = {}
+    for recipe in get_args(AnyRecipe):
+        schema = recipe.model_json_schema()
+        for name in reached(refs(schema["properties"]), schema.get("$defs", {})):
+            if _link(name).startswith("#"):
+                found[name] = schema["$defs"][name]
+    return found
+
+
 def _link(name: str) -> str:
-    return f"../techniques/values.md#{name.lower()}" if name != "Target" else "#target"
+    of_steps = name in values(TECHNIQUES)
+    return f"{'../techniques/values.md' if of_steps else ''}#{name.lower()}"
