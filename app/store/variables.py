@@ -55,6 +55,7 @@ AWS_KEYS = {  # where the usual chain finds a bucket's keys without asking the n
 FOREIGN = AWS_KEYS | {
     "CUDA_*": "Handed on to the process of a job, as are NVIDIA_* and LD_LIBRARY_PATH; of a "
     "worker's environment it sees nothing else.",
+    "XDG_CACHE_HOME": "Where the client keeps which uploads go on; default ~/.cache.",
     "TMPDIR": "Where the folders of workers and the lock of timing lie by default.",
     "POSTGRES_PASSWORD": "Of the stack's database; `deploy/new-env.sh` makes one.",
     "VALKEY_PASSWORD": "Of the stack's broker; `deploy/new-env.sh` makes one.",
