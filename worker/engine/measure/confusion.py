@@ -3,6 +3,7 @@
 import numpy as np
 
 from lathe.confusion import ConfusedPair, Confusions, Matrix
+from worker.engine.measure.class_names import class_name
 from worker.engine.measure.judgement import Classified
 from worker.engine.measure.metrics import Ints
 
@@ -10,18 +11,21 @@ MOST_IN_A_MATRIX = 20
 MOST_PAIRS = 20
 
 
-def confusions(baseline: Classified, candidate: Classified) -> Confusions:
+def confusions(
+    baseline: Classified, candidate: Classified, names: tuple[str, ...] = ()
+) -> Confusions:
     """Both matrices for at most 20 classes, and in any case the 20 wrong answers whose number
-    changed most. Positions whose label is no class are left out."""
+    changed most. Positions whose label is no class are left out. `names` are those of the
+    first classes; others go by their number."""
     counted = (baseline.labels >= 0) & (baseline.labels < baseline.classes)
     labels = baseline.labels[counted]
     before, after = baseline.predictions[counted], candidate.predictions[counted]
-    pairs = _pairs(labels, before, after)
+    pairs = _pairs(labels, before, after, names)
     count = max(baseline.classes, candidate.classes)
     if count > MOST_IN_A_MATRIX:
         return Confusions(pairs=pairs)
     return Confusions(
-        classes=tuple(str(place) for place in range(count)),
+        classes=tuple(class_name(place, names) for place in range(count)),
         baseline=_matrix(labels, before, count),
         candidate=_matrix(labels, after, count),
         pairs=pairs,
@@ -36,7 +40,9 @@ def _matrix(labels: Ints, answers: Ints, count: int) -> Matrix:
     return tuple(tuple(row) for row in counts.tolist())
 
 
-def _pairs(labels: Ints, before: Ints, after: Ints) -> tuple[ConfusedPair, ...]:
+def _pairs(
+    labels: Ints, before: Ints, after: Ints, names: tuple[str, ...]
+) -> tuple[ConfusedPair, ...]:
     """Wrong answers by the size of their change, then put in order of growth."""
     wrong = np.concatenate([before != labels, after != labels])
     said = np.stack([np.concatenate([labels, labels]), np.concatenate([before, after])])
@@ -48,8 +54,8 @@ def _pairs(labels: Ints, before: Ints, after: Ints) -> tuple[ConfusedPair, ...]:
     largest = changed[np.argsort(-np.abs(new - old)[changed], kind="stable")[:MOST_PAIRS]]
     found = (
         ConfusedPair(
-            label=str(kinds[0, one]),
-            answer=str(kinds[1, one]),
+            label=class_name(int(kinds[0, one]), names),
+            answer=class_name(int(kinds[1, one]), names),
             baseline=int(old[one]),
             candidate=int(new[one]),
         )

@@ -41,7 +41,8 @@ def proof(
     verdict = _verdict(spec, measured, ran.failure)
     state = next(state for state in ran.states if state.step == verdict.best)
     checkpoint = load(state.checkpoint)
-    classes, groups = _scores(spec, materials, measured, verdict.best)
+    names = _class_names(task)
+    classes, groups = _scores(spec, materials, measured, verdict.best, names)
     heard = _noise(task, materials, measured, verdict.best, desk)
     threads = spec.benchmark.threads if spec.benchmark else task.threads
     report = Report(
@@ -54,7 +55,7 @@ def proof(
         classes=classes,
         groups=groups,
         worst_classes=worst_classes(classes),
-        confusions=_confusions(measured, verdict.best),
+        confusions=_confusions(measured, verdict.best, names),
         noise=() if heard is None else heard.points,
         noise_check=None if heard is None else heard.check,
         environment=environment(threads=threads, device=task.device, seed=spec.seed).model_copy(
@@ -106,7 +107,11 @@ def _layers(
 
 
 def _scores(
-    spec: JobSpec, materials: Materials, measured: Measured, best: str
+    spec: JobSpec,
+    materials: Materials,
+    measured: Measured,
+    best: str,
+    names: tuple[str, ...],
 ) -> tuple[tuple[GroupScore, ...], tuple[GroupScore, ...]]:
     """Of classes and of groups."""
     if spec.task is None or best not in measured.evaluations:
@@ -114,10 +119,16 @@ def _scores(
     before, after = measured.evaluations[BASELINE], measured.evaluations[best]
     grouped = materials.groups
     groups = () if grouped is None else group_scores(grouped, spec.task.measured, before, after)
-    return class_scores(before, after), groups
+    return class_scores(before, after, names), groups
 
 
-def _confusions(measured: Measured, best: str) -> Confusions | None:
+def _class_names(task: Compress) -> tuple[str, ...]:
+    """As the evaluation's data set calls them."""
+    judged = task.spec.data.evaluation
+    return () if judged is None else task.datasets[judged.dataset].facts.classes
+
+
+def _confusions(measured: Measured, best: str, names: tuple[str, ...]) -> Confusions | None:
     """None for a task without classes."""
     if best not in measured.evaluations:
         return None
@@ -125,7 +136,7 @@ def _confusions(measured: Measured, best: str) -> Confusions | None:
     after = measured.evaluations[best].judgement
     if not isinstance(before, Classified) or not isinstance(after, Classified):
         return None
-    return confusions(before, after)
+    return confusions(before, after, names)
 
 
 def _noise(

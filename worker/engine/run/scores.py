@@ -4,6 +4,7 @@ import numpy as np
 
 from lathe.report import GroupScore
 from worker.engine.data import SplitSamples
+from worker.engine.measure.class_names import class_name
 from worker.engine.measure.evaluate import Evaluation
 from worker.engine.measure.judgement import Classified, Judgement
 from worker.engine.measure.metrics import Floats, Ints
@@ -13,9 +14,12 @@ MOST_GROUPS = 200
 MOST_WORST = 5
 
 
-def class_scores(baseline: Evaluation, candidate: Evaluation) -> tuple[GroupScore, ...]:
+def class_scores(
+    baseline: Evaluation, candidate: Evaluation, names: tuple[str, ...] = ()
+) -> tuple[GroupScore, ...]:
     """Recall, precision and F1 of every class that occurs, in class order; of more than 1000
-    classes the most frequent ones. Empty for a task without classes."""
+    classes the most frequent ones. Empty for a task without classes. `names` are those of the
+    first classes; others go by their number."""
     before, after = baseline.judgement, candidate.judgement
     if not isinstance(before, Classified) or not isinstance(after, Classified):
         return ()
@@ -24,7 +28,7 @@ def class_scores(baseline: Evaluation, candidate: Evaluation) -> tuple[GroupScor
     common = np.argsort(-old.support, kind="stable")[:MOST_CLASSES]
     return tuple(
         GroupScore(
-            name=str(place),
+            name=class_name(place, names),
             examples=int(old.support[place]),
             baseline={
                 "recall": float(old.recall[place]),

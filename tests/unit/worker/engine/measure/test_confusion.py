@@ -47,6 +47,15 @@ def test_of_many_classes_only_the_twenty_largest_changes_are_kept() -> None:
     assert found.pairs[0].answer == "30"
 
 
+def test_classes_are_called_what_the_data_set_calls_them() -> None:
+    found = confusions(said(BEFORE, LABELS), said(AFTER, LABELS), ("cat", "dog"))
+    assert found.classes == ("cat", "dog", "2")
+    assert [(one.label, one.answer) for one in found.pairs[:2]] == [
+        ("cat", "2"),
+        ("dog", "cat"),
+    ]
+
+
 def test_where_no_answer_changed_there_is_no_pair() -> None:
     found = confusions(said(BEFORE, LABELS), said(BEFORE, LABELS))
     assert found.pairs == ()

@@ -222,7 +222,7 @@ def test_nothing_is_requested_from_anywhere(html: str) -> None:
 
 def test_tables_have_headers_and_plots_have_titles(html: str) -> None:
     found = tags(html)
-    assert len(re.findall("<table", html)) == len(re.findall("<thead>", html)) == 10
+    assert len(re.findall("<table", html)) == len(re.findall("<thead>", html)) == 12
     assert all(attrs.get("scope") in ("col", "row") for tag, attrs in found if tag == "th")
     assert all(attrs.get("aria-label") for tag, attrs in found if attrs.get("role") == "region")
     for picture in re.findall(r"<svg.*?</svg>", html, flags=re.DOTALL):

@@ -23,6 +23,8 @@ CANDIDATE = judged(0, 0, 1, 1, 1, 3, 3)
 def test_classes_that_occur_are_scored_before_and_after() -> None:
     classes = class_scores(BASELINE, CANDIDATE)
     assert [(one.name, one.examples) for one in classes] == [("0", 4), ("1", 2), ("3", 1)]
+    named = class_scores(BASELINE, CANDIDATE, ("cat", "dog", "cow"))
+    assert [one.name for one in named] == ["cat", "dog", "3"]
     assert classes[0].baseline["recall"] == 0.75
     assert classes[0].candidate == {
         "recall": 0.5,
