@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.auth import Caller
 from app.intake import Received, received
+from app.referred import Referred, referred
 from app.resume.taken_up import TakenUp, made_of, taken_up
 from app.services import Services, hint_later
 from app.store import feed, jobs
@@ -15,15 +16,18 @@ from app.store.rows import Dataset, Job, Model
 from lathe import ids
 from lathe.facts import Transform
 from lathe.layout import Layout
+from lathe.reference import Reference
 from lathe.states import Queue, UploadState
 
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """What is told beside the bytes: a name, and the upload that they came by, if any."""
+    """What is told beside the bytes: a name, and the upload that they came by, if any, or the
+    source that they are to come from."""
 
     name: str | None
     upload_id: str | None
+    reference: Reference | None
 
 
 async def model_arrives(
@@ -32,6 +36,7 @@ async def model_arrives(
     """Store the body as a new, pending model and queue its inspection; gives the model's id.
 
     Where a resumable upload is named the bytes are its, and asking again gives the same model.
+    Where a source is named the inspection fetches them first.
     """
     most = parts.settings.max_model_bytes
     if (made := await _made(parts, caller, announced, "mdl")) is not None:
@@ -42,7 +47,12 @@ async def model_arrives(
             project_id=caller.project_id,
             name=announced.name or upload.filename,
         )
-        job = jobs.inspect(caller.project_id, caller.request_id, model_id=row.id)
+        job = jobs.inspect(
+            caller.project_id,
+            caller.request_id,
+            model_id=row.id,
+            fetches=announced.reference is not None,
+        )
         await _register(parts, caller, upload, row, job)
         return row.id
 
@@ -67,7 +77,12 @@ async def dataset_arrives(
             transforms={field: t.model_dump(mode="json") for field, t in transforms.items()},
             layout=layout.model_dump(mode="json", exclude_defaults=True),
         )
-        job = jobs.inspect(caller.project_id, caller.request_id, dataset_id=row.id)
+        job = jobs.inspect(
+            caller.project_id,
+            caller.request_id,
+            dataset_id=row.id,
+            fetches=announced.reference is not None,
+        )
         await _register(parts, caller, upload, row, job)
         return row.id
 
@@ -82,6 +97,7 @@ async def inspect_again(
         model_id=retried.model_id,
         dataset_id=retried.dataset_id,
         retry_of=retried.id,
+        fetches=row.upload_blob_id is None,
     )
     row.state, row.failure, row.facts = UploadState.PENDING, None, None
     row.inspection_job_id = job.id
@@ -97,7 +113,9 @@ def _bytes(
     kind: str,
     most: int,
     announced: Announcement,
-) -> AbstractAsyncContextManager[Received | TakenUp]:
+) -> AbstractAsyncContextManager[Received | TakenUp | Referred]:
+    if announced.reference is not None:
+        return referred(parts, announced.reference)
     if announced.upload_id is None:
         return received(request, parts, kind, most)
     return taken_up(request, parts, caller, announced.upload_id, most)
@@ -112,7 +130,11 @@ async def _made(
 
 
 async def _register(
-    parts: Services, caller: Caller, upload: Received | TakenUp, row: Model | Dataset, job: Job
+    parts: Services,
+    caller: Caller,
+    upload: Received | TakenUp | Referred,
+    row: Model | Dataset,
+    job: Job,
 ) -> None:
     async with parts.writing() as session:
         row.upload_blob_id = await upload.blob_id(session, row)

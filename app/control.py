@@ -50,6 +50,11 @@ async def retry(session: AsyncSession, caller: Caller, job_id: str) -> Job:
     upload = await _inspected(session, caller, row)
     if upload.state != UploadState.REJECTED or upload.inspection_job_id != row.id:
         raise Conflict(f"the upload is {upload.state}; only a rejected one is inspected again")
+    if upload.upload_blob_id is None and upload.fetch_url is None:
+        raise Conflict(
+            "its source was never fetched, and an address with a query is not kept; name the "
+            "source again"
+        )
     return await inspect_again(session, caller, upload, row)
 
 

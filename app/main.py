@@ -45,6 +45,7 @@ from app.services import opened
 from app.settings import Settings
 from app.store.preflight import preflight
 from lathe import __version__
+from lathe.reference import Reference
 from lathe.views import Problem
 
 _DESCRIPTION = """Neural-network compression as a service: upload a trained model, say what the
@@ -118,6 +119,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             mode="serialization", ref_template="#/components/schemas/{model}"
         )
         schemas |= problem.pop("$defs", {}) | {"Problem": problem}
+        schemas["Reference"] = Reference.model_json_schema()
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
         app.openapi_schema = document

@@ -30,15 +30,16 @@ from lathe.views import (
 )
 
 
-def model(row: Model, upload: Blob) -> ModelView:
+def model(row: Model, upload: Blob | None) -> ModelView:
     """A model; what inspection finds out is empty until then."""
     facts = ModelFacts.model_validate(row.facts) if row.facts else None
     return ModelView(
         id=row.id,
         name=row.name,
         state=row.state,
-        size_bytes=upload.size_bytes,
-        sha256=upload.sha256,
+        size_bytes=upload.size_bytes if upload else None,
+        sha256=upload.sha256 if upload else None,
+        source=row.source,
         format=facts.format if facts else None,
         io=facts.io if facts else None,
         stats=facts.stats if facts else None,
@@ -50,15 +51,16 @@ def model(row: Model, upload: Blob) -> ModelView:
     )
 
 
-def dataset(row: Dataset, upload: Blob) -> DatasetView:
+def dataset(row: Dataset, upload: Blob | None) -> DatasetView:
     """A data set; what inspection finds out is empty until then."""
     facts = DatasetFacts.model_validate(row.facts) if row.facts else None
     return DatasetView(
         id=row.id,
         name=row.name,
         state=row.state,
-        size_bytes=upload.size_bytes,
-        sha256=upload.sha256,
+        size_bytes=upload.size_bytes if upload else None,
+        sha256=upload.sha256 if upload else None,
+        source=row.source,
         facts=facts.model_copy(update={"summary": None}) if facts else None,
         summary=facts.summary if facts else None,
         findings=list(facts.findings) if facts else [],

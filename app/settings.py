@@ -3,14 +3,10 @@
 Values that cannot work are refused here; whether a server answers is for `/readyz` to say.
 """
 
-from typing import Annotated
-
 from pydantic import Field
 
-from app.store.settings import SharedSettings
+from app.store.settings import Bytes, SharedSettings
 from app.store.waits import Waits
-
-Bytes = Annotated[int, Field(ge=1)]
 
 
 class Settings(SharedSettings):
@@ -32,8 +28,6 @@ class Settings(SharedSettings):
     broker_timeout_s: float = Field(
         1.0, gt=0, le=30, description="A hint that takes longer is left to the sweep."
     )
-    max_model_bytes: Bytes = Field(8 << 30, description="Of one uploaded model.")
-    max_dataset_bytes: Bytes = Field(32 << 30, description="Of one uploaded data set.")
     max_open_uploads: int = Field(
         20, ge=1, le=10_000, description="Resumable uploads of one project at a time."
     )

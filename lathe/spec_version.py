@@ -23,6 +23,7 @@ from lathe.techniques.quantize.excluded import ANY
 OLDEST = 1
 NEWEST = 3
 INSPECTION = 1  # of an upload; its row has no spec
+FETCH = 3  # of one by reference, whose bytes the worker must fetch
 
 _TECHNIQUES = {
     **dict.fromkeys(("optimize.graph", "prune.channels", "train.recover", "train.distill"), 1),

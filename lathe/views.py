@@ -73,8 +73,11 @@ class ModelView(View):
     id: str
     name: str | None
     state: UploadState
-    size_bytes: int
-    sha256: str
+    size_bytes: int | None = Field(description="Null while it is still to be fetched.")
+    sha256: str | None = Field(description="Null while it is still to be fetched.")
+    source: str | None = Field(
+        None, description="Where it was fetched from, without the query of the address."
+    )
     format: str | None = None
     io: IoSpec | None = None
     stats: ModelStats | None = None
@@ -91,8 +94,11 @@ class DatasetView(View):
     id: str
     name: str | None
     state: UploadState
-    size_bytes: int
-    sha256: str
+    size_bytes: int | None = Field(description="Null while it is still to be fetched.")
+    sha256: str | None = Field(description="Null while it is still to be fetched.")
+    source: str | None = Field(
+        None, description="Where it was fetched from, without the query of the address."
+    )
     facts: DatasetFacts | None = None
     summary: DatasetSummary | None = Field(
         None, description="What it holds: shapes, classes, missing values, a few samples."

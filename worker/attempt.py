@@ -15,6 +15,7 @@ from lathe.errors import Internal, OutOfDisk, Refused, RunTimeout, Unavailable
 from lathe.job import JobSpec
 from lathe.states import JobKind, Queue
 from worker.bench import Bench
+from worker.fetch import fetch
 from worker.folder import Escape, JobFolder
 from worker.hearing import Hearing
 from worker.ledger import Ledger
@@ -69,13 +70,7 @@ class Attempt:
     def outcome(self) -> Outcome:
         """Do it. The child is dead when this returns, however it returns."""
         try:
-            what = f"staging for {self._claim.fence.job_id}"
-            staged = self._ledger.patience(what, self._staged)
-            if self._cut_short is None:
-                self._tell_reused(staged)
-            log.info("job %s is staged", self._claim.fence.job_id)
-            outcome = self._run(Hearing(self._folder, self._ledger, staged.chain))
-            return self._with_what_is_finished(outcome, staged)
+            return self._fetched_and_run()
         except Unavailable as error:  # for longer than we have waited
             return Postponed(error.detail)
         except OutOfDisk as error:  # another worker may have more
@@ -90,6 +85,19 @@ class Attempt:
             return Failed(
                 Internal(f"The job's process sent what it must not: {error}").failure()
             )
+
+    def _fetched_and_run(self) -> Outcome:
+        stop = fetch(self._claim, self._bench, self._ledger, self._told_to_stop)
+        if stop is not None:
+            return stop
+        self._started_s = time.monotonic()  # fetching has a limit of its own
+        what = f"staging for {self._claim.fence.job_id}"
+        staged = self._ledger.patience(what, self._staged)
+        if self._cut_short is None:
+            self._tell_reused(staged)
+        log.info("job %s is staged", self._claim.fence.job_id)
+        outcome = self._run(Hearing(self._folder, self._ledger, staged.chain))
+        return self._with_what_is_finished(outcome, staged)
 
     def _staged(self) -> Staged:
         bench = self._bench
@@ -198,8 +206,6 @@ class Attempt:
             log.error("job %s: %s %s", job_id, refusal.failure.detail, tail)
 
     def _must_stop(self) -> Outcome | None:
-        if self._bench.drain.over:
-            return Stop.WORKER_STOPS
         now_s = time.monotonic()
         if now_s - self._started_s - self._ledger.waited_s > self._max_run_s:
             return Killed(
@@ -208,6 +214,13 @@ class Attempt:
                     "kept: a new job with a larger resources.max_run_s resumes behind them."
                 ).failure()
             )
+        return self._told_to_stop()
+
+    def _told_to_stop(self) -> Stop | None:
+        """What the worker, the people or another worker want; asked every now and then."""
+        if self._bench.drain.over:
+            return Stop.WORKER_STOPS
+        now_s = time.monotonic()
         if now_s - self._looked_s < _LOOK_S:
             return None
         self._looked_s = now_s

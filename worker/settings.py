@@ -3,9 +3,9 @@
 import os
 import tempfile
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 
 from app.store.settings import SharedSettings
 
@@ -70,6 +70,24 @@ class Settings(SharedSettings):
     )
     child_file_bytes: int = Field(32 << 30, ge=1 << 20, description="Of one file a job writes.")
     inspect_max_run_s: int = Field(900, ge=1, description="Of one inspection.")
+    fetch_max_run_s: int = Field(
+        3600, ge=1, description="Of fetching one upload by reference, its repeats included."
+    )
+    fetch_silence_s: float = Field(
+        20.0, gt=0, le=600, description="A source that is silent for so long is asked again."
+    )
+    sources_s3_endpoint: str | None = Field(
+        None,
+        pattern="^https?://[^/]+$",
+        description="The S3 server of sources, as http://host:port; default AWS.",
+    )
+    sources_s3_region: str = Field("us-east-1", description="Of the buckets of sources.")
+    sources_s3_access_key_id: str | None = Field(
+        None,
+        description="The key that reads sources: one that may do nothing else. Without it the "
+        "usual AWS chain is asked.",
+    )
+    sources_s3_secret_access_key: SecretStr | None = Field(None, description="Its secret.")
     training_every_s: float = Field(
         60.0,
         ge=0,
@@ -90,6 +108,16 @@ class Settings(SharedSettings):
         ge=1,
         description="CPU threads of a compression; default every core, shared by the slots.",
     )
+
+    @field_validator(
+        "sources_s3_endpoint",
+        "sources_s3_access_key_id",
+        "sources_s3_secret_access_key",
+        mode="before",
+    )
+    @classmethod
+    def _empty_is_unset(cls, value: Any) -> Any:
+        return value or None
 
     @field_validator("webhook_retries_s")
     @classmethod

@@ -4,13 +4,18 @@ from json import JSONDecodeError
 from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
+from pydantic import ValidationError
 
 from app.arrival import Announcement
-from lathe.errors import Malformed
+from app.http import wording
+from app.http.problems import SpecRefused
+from lathe.errors import InvalidRequest, Malformed
 from lathe.ids import UploadId
+from lathe.reference import Reference
 
 
-def _announced(
+async def _announced(
+    request: Request,
     name: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
     upload: Annotated[
         UploadId | None,
@@ -20,7 +25,21 @@ def _announced(
         ),
     ] = None,
 ) -> Announcement:
-    return Announcement(name, upload)
+    sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if sent != "application/json" or upload is not None:
+        return Announcement(name, upload, None)
+    reference = _reference(await json_body(request))
+    return Announcement(name or reference.name, None, reference)
+
+
+def _reference(body: Any) -> Reference:
+    try:
+        return Reference.model_validate(body)
+    except ValidationError as error:
+        listed = wording.field_problems(error.errors(), body)
+        raise SpecRefused(
+            InvalidRequest(each.detail, param=each.param) for each in listed
+        ) from None
 
 
 Announced = Annotated[Announcement, Depends(_announced)]
@@ -41,7 +60,8 @@ RAW_BODY: dict[str, Any] = {
     "requestBody": {
         "required": False,
         "content": {
-            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+            "application/json": {"schema": {"$ref": "#/components/schemas/Reference"}},
         },
     },
 }

@@ -19,6 +19,7 @@ from app.routes.bodies import RAW_BODY, Announced
 from app.store import uploads
 from app.store.rows import Dataset
 from lathe.errors import (
+    AddressRefused,
     Conflict,
     InvalidRequest,
     Malformed,
@@ -82,7 +83,7 @@ def _told(adapter: TypeAdapter[Told], text: str | None, parameter: str) -> Told:
     operation_id="upload_dataset",
     openapi_extra=RAW_BODY,
     responses=refusals(
-        Malformed, Missing, Conflict, NotReady, TooLarge, OutOfDisk, Unavailable
+        AddressRefused, Malformed, Missing, Conflict, NotReady, TooLarge, OutOfDisk, Unavailable
     ),
 )
 async def upload_dataset(
@@ -97,7 +98,8 @@ async def upload_dataset(
 ) -> DatasetView:
     """Send data as the raw body: .npz or .safetensors with arrays named `<split>/<input>`, a
     .csv or .parquet table, or a zip or tar of pictures, tables or shards. The format is found
-    by content; `layout` tells what the file does not. Or name an upload that is whole."""
+    by content; `layout` tells what the file does not. Or name an upload that is whole, or a
+    source (in JSON) that a worker is to fetch."""
     dataset_id = await dataset_arrives(request, parts, caller, announced, transforms, layout)
     response.headers["Location"] = f"/v1/datasets/{dataset_id}"
     await inspected(request, parts, Dataset, dataset_id, wait)

@@ -17,6 +17,7 @@ from app.routes.bodies import RAW_BODY, Announced
 from app.store import uploads
 from app.store.rows import Model
 from lathe.errors import (
+    AddressRefused,
     Conflict,
     Malformed,
     Missing,
@@ -38,7 +39,7 @@ router = APIRouter(prefix="/v1/models", tags=["models"])
     operation_id="upload_model",
     openapi_extra=RAW_BODY,
     responses=refusals(
-        Malformed, Missing, Conflict, NotReady, TooLarge, OutOfDisk, Unavailable
+        AddressRefused, Malformed, Missing, Conflict, NotReady, TooLarge, OutOfDisk, Unavailable
     ),
 )
 async def upload_model(
@@ -49,8 +50,8 @@ async def upload_model(
     announced: Announced,
     wait: Wait = 0,
 ) -> ModelView:
-    """Send a model as the raw body, or name an upload that is whole; a sandbox inspects it:
-    `ready` or `rejected`."""
+    """Send a model as the raw body, or name an upload that is whole, or a source (in JSON) that
+    a worker is to fetch; a sandbox inspects it: `ready` or `rejected`."""
     model_id = await model_arrives(request, parts, caller, announced)
     response.headers["Location"] = f"/v1/models/{model_id}"
     await inspected(request, parts, Model, model_id, wait)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from app.store import feed, outbox
+from app.store import feed, outbox, sources
 from app.store.clock import db_now
 from app.store.deposit import Stored, deposit
 from app.store.rows import Artifact, Dataset, Job, MeasurementRow, Model, Step
@@ -168,6 +168,7 @@ def _settle_steps(session: Session, job: Job, state: JobState) -> None:
 
 
 def _reject(session: Session, job: Job, failure: Failure) -> None:
+    sources.forget_signature(session, job)
     table, row_id = (Model, job.model_id) if job.model_id else (Dataset, job.dataset_id)
     session.execute(
         update(table)

@@ -81,14 +81,14 @@ async def counts(session: AsyncSession, project_id: str) -> dict[str, int]:
 def models(project_id: str) -> Select[*tuple[Any, ...]]:
     """The project's models without what inspection found out."""
     columns = (Model.id, Model.name, Model.state, Model.created_at, Blob.size_bytes)
-    joined = select(*columns).join(Blob, Blob.id == Model.upload_blob_id)
+    joined = select(*columns).outerjoin(Blob, Blob.id == Model.upload_blob_id)
     return joined.where(Model.project_id == project_id)
 
 
 def datasets(project_id: str) -> Select[*tuple[Any, ...]]:
     """The project's data sets without what inspection found out."""
     columns = (Dataset.id, Dataset.name, Dataset.state, Dataset.created_at, Blob.size_bytes)
-    joined = select(*columns).join(Blob, Blob.id == Dataset.upload_blob_id)
+    joined = select(*columns).outerjoin(Blob, Blob.id == Dataset.upload_blob_id)
     return joined.where(Dataset.project_id == project_id)
 
 

@@ -83,6 +83,6 @@ def ready_dataset(session: Session, dataset_id: str) -> ReadyDataset:
     )
 
 
-def _stored(session: Session, blob_id: str) -> Stored:
+def _stored(session: Session, blob_id: str | None) -> Stored:
     blob = session.execute(select(Blob).where(Blob.id == blob_id)).scalar_one()
     return Stored(blob.key, blob.sha256, blob.size_bytes)

@@ -51,14 +51,16 @@ def inspect(
     model_id: str | None = None,
     dataset_id: str | None = None,
     retry_of: str | None = None,
+    fetches: bool = False,
 ) -> Job:
-    """The row of an upload's inspection, on the queue that has a slot of its own."""
+    """The row of an upload's inspection, on the queue that has a slot of its own; one that
+    `fetches` gets the bytes first."""
     return Job(
         id=ids.new("job"),
         project_id=project_id,
         kind=JobKind.INSPECT,
         queue=Queue.INTAKE,
-        spec_version=spec_version.INSPECTION,
+        spec_version=spec_version.FETCH if fetches else spec_version.INSPECTION,
         model_id=model_id,
         dataset_id=dataset_id,
         request_id=request_id,

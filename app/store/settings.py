@@ -6,7 +6,7 @@ Both sides read them here, so a name means the same everywhere. What only one si
 
 import os
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
@@ -14,8 +14,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.store.blobs.object_store import TIMEOUT_S, checked_url
 from app.store.db import check_database_url
-from app.store.outbound import Allowed
+from app.store.outbound import Allowed, Buckets
 from app.store.variables import AWS_KEYS, unknown_variable
+
+Bytes = Annotated[int, Field(ge=1)]
 
 
 class SharedSettings(BaseSettings):
@@ -55,6 +57,15 @@ class SharedSettings(BaseSettings):
         description="Hosts and networks, with commas, that webhooks and sources may reach "
         "beside the public internet; http and any port are fine there.",
     )
+    sources_s3_buckets: str = Field(
+        "",
+        description="Buckets, or folders of them, that every project may name as the source of "
+        "an upload, with commas: models, shared/exports. By default none.",
+    )
+    max_model_bytes: Bytes = Field(8 << 30, description="Of one uploaded or fetched model.")
+    max_dataset_bytes: Bytes = Field(
+        32 << 30, description="Of one uploaded or fetched data set."
+    )
     log_format: Literal["json", "console"] = Field(
         "json", description="json: one object a line, for machines; console: for people."
     )
@@ -67,6 +78,17 @@ class SharedSettings(BaseSettings):
     def _database_url_is_one(cls, url: str) -> str:
         check_database_url(url)
         return url
+
+    @field_validator("sources_s3_buckets")
+    @classmethod
+    def _sources_s3_buckets_are_some(cls, text: str) -> str:
+        Buckets.parse(text)
+        return text
+
+    @property
+    def open_buckets(self) -> Buckets:
+        """The buckets that tenants may name as a source."""
+        return Buckets.parse(self.sources_s3_buckets)
 
     @field_validator("outbound_allow")
     @classmethod

@@ -11,20 +11,20 @@ from app.store.rows import Blob, Dataset, Model
 from lathe.errors import Missing
 
 
-def models(project_id: str) -> Select[Model, Blob]:
-    """The project's models, each with the blob that was uploaded."""
+def models(project_id: str) -> Select[Model, Blob | None]:
+    """The project's models, each with the blob that was uploaded or fetched, if it was."""
     return (
         select(Model, Blob)
-        .join(Blob, Blob.id == Model.upload_blob_id)
+        .outerjoin(Blob, Blob.id == Model.upload_blob_id)
         .where(Model.project_id == project_id)
     )
 
 
-def datasets(project_id: str) -> Select[Dataset, Blob]:
-    """The project's data sets, each with the blob that was uploaded."""
+def datasets(project_id: str) -> Select[Dataset, Blob | None]:
+    """The project's data sets, each with the blob that was uploaded or fetched, if it was."""
     return (
         select(Dataset, Blob)
-        .join(Blob, Blob.id == Dataset.upload_blob_id)
+        .outerjoin(Blob, Blob.id == Dataset.upload_blob_id)
         .where(Dataset.project_id == project_id)
     )
 
@@ -65,7 +65,7 @@ def doom(blob_ids: Collection[str]) -> Update:
 
 async def find_model(
     session: AsyncSession, project_id: str, model_id: str, *, hold: bool = False
-) -> tuple[Model, Blob]:
+) -> tuple[Model, Blob | None]:
     """A model of the project and what was uploaded; raises Missing.
 
     `hold` keeps others from using it until the transaction ends.
@@ -80,7 +80,7 @@ async def find_model(
 
 async def find_dataset(
     session: AsyncSession, project_id: str, dataset_id: str, *, hold: bool = False
-) -> tuple[Dataset, Blob]:
+) -> tuple[Dataset, Blob | None]:
     """As `find_model`, for a data set."""
     statement = datasets(project_id).where(Dataset.id == dataset_id)
     found = await session.execute(statement.with_for_update(of=Dataset) if hold else statement)

@@ -7,5 +7,15 @@ name means when it connects (`worker.outbound`). Nothing here asks the network.
 from app.store.outbound.addresses import is_public, literal
 from app.store.outbound.allowed import Allowed
 from app.store.outbound.place import Place
+from app.store.outbound.source import Buckets, InBucket, Source, source
 
-__all__ = ["Allowed", "Place", "is_public", "literal"]
+__all__ = [
+    "Allowed",
+    "Buckets",
+    "InBucket",
+    "Place",
+    "Source",
+    "is_public",
+    "literal",
+    "source",
+]

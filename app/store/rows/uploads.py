@@ -1,9 +1,13 @@
-"""Stored bytes, and the models and data sets made of them."""
+"""Stored bytes, and the models and data sets made of them.
+
+What comes by reference has no bytes at first: `upload_blob_id` is empty until a worker has
+fetched them from `fetch_url` (see `app.store.sources`). `source` is what people see of it.
+"""
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.store.rows.base import Base, utc_now
@@ -43,11 +47,14 @@ class Model(Base):
     project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
     name: Mapped[str | None] = mapped_column(String(200))
     state: Mapped[UploadState] = mapped_column(String(16), default=UploadState.PENDING)
-    upload_blob_id: Mapped[str] = mapped_column(ForeignKey("blobs.id"), index=True)
+    upload_blob_id: Mapped[str | None] = mapped_column(ForeignKey("blobs.id"), index=True)
     canonical_blob_id: Mapped[str | None] = mapped_column(ForeignKey("blobs.id"), index=True)
     facts: Mapped[dict[str, Any] | None]
     failure: Mapped[dict[str, Any] | None]
     inspection_job_id: Mapped[str | None] = mapped_column(String(40))
+    source: Mapped[str | None] = mapped_column(Text)
+    fetch_url: Mapped[str | None] = mapped_column(Text)
+    fetch_sha256: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
@@ -69,11 +76,14 @@ class Dataset(Base):
     project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
     name: Mapped[str | None] = mapped_column(String(200))
     state: Mapped[UploadState] = mapped_column(String(16), default=UploadState.PENDING)
-    upload_blob_id: Mapped[str] = mapped_column(ForeignKey("blobs.id"), index=True)
+    upload_blob_id: Mapped[str | None] = mapped_column(ForeignKey("blobs.id"), index=True)
     canonical_blob_id: Mapped[str | None] = mapped_column(ForeignKey("blobs.id"), index=True)
     transforms: Mapped[dict[str, Any]] = mapped_column(default=dict)
     layout: Mapped[dict[str, Any] | None]
     facts: Mapped[dict[str, Any] | None]
     failure: Mapped[dict[str, Any] | None]
     inspection_job_id: Mapped[str | None] = mapped_column(String(40))
+    source: Mapped[str | None] = mapped_column(Text)
+    fetch_url: Mapped[str | None] = mapped_column(Text)
+    fetch_sha256: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)

@@ -26,7 +26,7 @@ SECRETS = {
 OURS = {"migrate", "api", "ops"}
 LOOPS = {"sweep", "deliver"}
 HANDS = {"worker-intake", "worker-cpu", "worker-gpu", *LOOPS}
-REACHING_OUT = {"deliver"}
+REACHING_OUT = {"deliver", "worker-intake"}
 ONCE = {"migrate", "ops"}
 
 

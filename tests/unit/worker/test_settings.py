@@ -20,3 +20,20 @@ def test_a_wrong_number_of_slots_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("LATHE_SLOTS", "none")
     with pytest.raises(SystemExit, match="LATHE_SLOTS"):
         Settings.from_environment()
+
+
+@pytest.mark.parametrize("wrong", ["5,x", "0", "-3", "700000"])
+def test_waits_of_deliveries_that_are_no_seconds_are_named(
+    wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LATHE_WEBHOOK_RETRIES_S", wrong)
+    with pytest.raises(SystemExit, match="LATHE_WEBHOOK_RETRIES_S: write seconds"):
+        Settings.from_environment()
+
+
+def test_an_empty_variable_of_the_stack_is_an_unset_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("ENDPOINT", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(f"LATHE_SOURCES_S3_{name}", "")
+    assert Settings.from_environment().sources_s3_endpoint is None

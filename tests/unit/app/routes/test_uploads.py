@@ -165,11 +165,17 @@ async def test_a_stranger_with_the_same_bytes_gets_a_blob_of_their_own(world: An
 
 
 @pytest.mark.parametrize(
-    ("path", "limit"), [("/v1/models", 5000), ("/v1/datasets", 6000), ("/v1/jobs", 4000)]
+    ("path", "kind", "limit"),
+    [
+        ("/v1/models", "octet-stream", 5000),
+        ("/v1/models", "json", 4000),  # by reference
+        ("/v1/datasets", "octet-stream", 6000),
+        ("/v1/jobs", "json", 4000),
+    ],
 )
 @pytest.mark.parametrize("announced", [True, False])
 async def test_a_body_over_the_limit_leaves_nothing(
-    world: Any, path: str, limit: int, announced: bool
+    world: Any, path: str, kind: str, limit: int, announced: bool
 ) -> None:
     read = 0
 
@@ -181,7 +187,7 @@ async def test_a_body_over_the_limit_leaves_nothing(
 
     length = {"Content-Length": str(limit + 1)} if announced else {}
     answer = await world.client.post(
-        path, content=chunks(), headers={**length, "Content-Type": "application/json"}
+        path, content=chunks(), headers={**length, "Content-Type": f"application/{kind}"}
     )
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
     assert str(limit) in answer.json()["detail"]
