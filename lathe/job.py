@@ -225,6 +225,16 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
+def needs_train(step: AnyStep) -> bool:
+    """Whether the step, as it is set, reads the train split."""
+    return (
+        step.needs.train
+        or "loss" in step.looks_at
+        or (isinstance(step, PruneWeights) and step.epochs > 0)
+        or getattr(step, "recover", None) is not None
+    )
+
+
 class JobSpec(Spec):
     """One compression job. What needs no model is checked here; the rest at submit."""
 
@@ -306,10 +316,7 @@ class JobSpec(Spec):
         return self
 
     def _has_data(self, where: str, step: AnyStep) -> None:
-        needs_train = step.needs.train or "loss" in step.looks_at
-        needs_train |= isinstance(step, PruneWeights) and step.epochs > 0
-        needs_train |= getattr(step, "recover", None) is not None
-        if needs_train and self.data.train is None:
+        if needs_train(step) and self.data.train is None:
             raise ValueError(f"{where}: {step.technique} needs data.train")
         if step.needs.calibration and self.data.calibration is None:
             raise ValueError(f"{where}: {step.technique} needs data.calibration")

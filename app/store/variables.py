@@ -28,8 +28,9 @@ _OF_WORKERS = (
 )
 # what no settings class has; a text is the variable's entry in docs/reference/settings.md
 OF_TOOLS = {  # the client, and the embedded service's broker
-    "api_key": "The client's key; the `lathe` command and `Client` send it.",
-    "url": "Where the client finds the service, such as http://127.0.0.1:8000.",
+    "key": "The API key that the `lathe` command sends.",
+    "api_key": "The same by an older name.",
+    "url": "Where the `lathe` command finds the service, such as http://127.0.0.1:8000.",
     "valkey_bin": "The valkey-server or redis-server that the embedded service starts; by "
     "default that of an installed wheel.",
 }
@@ -58,7 +59,10 @@ AWS_KEYS = {  # where the usual chain finds a bucket's keys without asking the n
 FOREIGN = AWS_KEYS | {
     "CUDA_*": "Handed on to the process of a job, as are NVIDIA_* and LD_LIBRARY_PATH; of a "
     "worker's environment it sees nothing else.",
-    "XDG_CACHE_HOME": "Where the client keeps which uploads go on; default ~/.cache.",
+    "XDG_CONFIG_HOME": "`lathe login` keeps its file there, below `lathe`; default ~/.config.",
+    "XDG_CACHE_HOME": "The service that `lathe compress` starts by itself keeps its data below "
+    "`lathe` there, as do uploads that are to go on; by default ~/.cache.",
+    "PYTHONPATH": "Handed on, with the server's tree, to what `lathe up` starts.",
     "TMPDIR": "Where the folders of workers and the lock of timing lie by default.",
     "POSTGRES_PASSWORD": "Of the stack's database; `deploy/new-env.sh` makes one.",
     "VALKEY_PASSWORD": "Of the stack's broker; `deploy/new-env.sh` makes one.",

@@ -9,12 +9,14 @@ import httpx
 from lathe.client.answers import checked, retry_after_s
 from lathe.client.talk import Ask, Pause, Talk
 from lathe.errors import LatheError, Timeout, Unreachable
+from lathe.views import Problem
 
 DELAYS_S = (0.25, 0.5, 1.0, 2.0, 4.0)
 LONGEST_PAUSE_S = 60.0  # a service that asks for more is not waited for
 _LATER = frozenset(
     {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
 )
+_UNSEEN = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.LOCKED})  # nothing was done
 
 
 def ask(wish: Ask | Callable[[], Ask]) -> Talk[httpx.Response]:
@@ -48,9 +50,16 @@ def _jittered(delay_s: float, error: LatheError) -> Pause:
 
 def _asked_to_wait(answer: httpx.Response, delay_s: float, *, again: bool) -> float | None:
     """How long to wait before the same request; None for an answer that stands."""
-    refused_unseen = answer.status_code == HTTPStatus.TOO_MANY_REQUESTS
+    refused_unseen = answer.status_code in _UNSEEN and not _stands(answer)
     if not refused_unseen and not (again and answer.status_code in _LATER):
         return None
     asked_s = retry_after_s(answer)
     pause_s = delay_s if asked_s is None else asked_s
     return pause_s if pause_s <= LONGEST_PAUSE_S else None
+
+
+def _stands(answer: httpx.Response) -> bool:
+    """Whether the service says that the same request will be refused again."""
+    if "problem+json" not in answer.headers.get("content-type", ""):
+        return False
+    return not Problem.model_validate_json(answer.content).retryable

@@ -16,7 +16,7 @@ from lathe.client import (
     UserError,
 )
 from lathe.client.talk import Pause
-from lathe.errors import InvalidRequest, Unavailable
+from lathe.errors import InvalidRequest, QuotaReached, Unavailable
 
 Step = httpx.Response | Exception
 
@@ -76,6 +76,16 @@ def test_retry_after_in_seconds_is_kept_to_and_a_date_is_understood(
 def test_a_service_that_wants_an_hour_is_not_waited_for(paused: list[float]) -> None:
     lathe, asked = against(later(429, Retry_After="3600"))
     with pytest.raises(RateLimited):
+        lathe.techniques()
+    assert (len(asked), paused) == (1, [])
+
+
+def test_a_quota_that_no_waiting_frees_is_an_answer(paused: list[float]) -> None:
+    problem = QuotaReached("twenty uploads are open").failure().model_dump(mode="json")
+    body = {**problem, "type": "x", "title": "x", "status": 429, "instance": "/"}
+    media = {"content-type": "application/problem+json"}
+    lathe, asked = against(httpx.Response(429, json=body, headers=media))
+    with pytest.raises(QuotaReached):
         lathe.techniques()
     assert (len(asked), paused) == (1, [])
 

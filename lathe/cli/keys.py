@@ -1,0 +1,73 @@
+"""`lathe keys`: who may use the service; for admins."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from lathe.cli.connect import connected
+from lathe.cli.options import AsJson, Key, Url
+from lathe.cli.say import note, show, table
+
+app = typer.Typer(no_args_is_help=True, help="API keys of the project; takes an admin key.")
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="What it is for.")],
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(help="read, write or admin; give it again for more. Default read, write."),
+    ] = None,
+    days: Annotated[int | None, typer.Option(min=1, help="Expires after so many.")] = None,
+    url: Url = None,
+    key: Key = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Make a key; it is shown this once."""
+    expires = None if days is None else datetime.now(UTC) + timedelta(days=days)
+    with connected(url, key) as service:
+        made = service.lathe.create_key(name, scopes=scope, expires_at=expires)
+    if as_json:
+        show(made)
+        return
+    note(f"{made.id} may {', '.join(made.scopes)}; its secret is shown this once:")
+    typer.echo(made.key)
+
+
+@app.command("list")
+def list_keys(url: Url = None, key: Key = None, *, as_json: AsJson = False) -> None:
+    """The keys, without their secrets."""
+    with connected(url, key) as service:
+        found = service.lathe.keys()
+    if as_json:
+        show(found)
+        return
+    rows = [
+        (
+            each.id,
+            each.name,
+            ",".join(each.scopes),
+            f"{each.created_at:%Y-%m-%d %H:%M}",
+            "revoked"
+            if each.revoked_at
+            else f"until {each.expires_at:%Y-%m-%d}"
+            if each.expires_at
+            else "valid",
+        )
+        for each in found
+    ]
+    table(("id", "name", "scopes", "made", ""), rows)
+
+
+@app.command()
+def revoke(
+    key_id: Annotated[str, typer.Argument(help="key_..., as `lathe keys list` shows it.")],
+    url: Url = None,
+    key: Key = None,
+) -> None:
+    """Revoke a key for ever."""
+    with connected(url, key) as service:
+        service.lathe.revoke_key(key_id)
+    note(f"{key_id} is revoked.")

@@ -1,0 +1,61 @@
+"""Where words go: results to stdout, everything else to stderr."""
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import typer
+from pydantic import BaseModel
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_PLAIN_WIDTH = 160  # of tables in files and pipes, where nothing is to be cut
+
+
+class Paper(Console):
+    """A console that leaves a reader who has gone to the end of the command."""
+
+    def on_broken_pipe(self) -> NoReturn:
+        """Let `lathe.cli.endings` end it."""
+        raise BrokenPipeError
+
+
+def out() -> Console:
+    """Results."""
+    return Paper(width=None if sys.stdout.isatty() else _PLAIN_WIDTH, highlight=False)
+
+
+def err() -> Console:
+    """What is said on the way."""
+    return Paper(stderr=True, highlight=False)
+
+
+def note(text: str) -> None:
+    """One sentence on stderr, as it is."""
+    typer.echo(text, err=True)
+
+
+def show(value: BaseModel | Sequence[BaseModel] | dict[str, object]) -> None:
+    """The one JSON value of `--json`."""
+    if isinstance(value, BaseModel):
+        typer.echo(value.model_dump_json(indent=2))
+    elif isinstance(value, dict):
+        typer.echo(json.dumps({k: _plain(v) for k, v in value.items()}, indent=2))
+    else:
+        typer.echo(json.dumps([each.model_dump(mode="json") for each in value], indent=2))
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A list for people; ids are never cut."""
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in headings:
+        shown.add_column(heading, no_wrap=heading in {"id", "state", "made"})
+    for row in rows:
+        shown.add_row(*(Text(cell) for cell in row))
+    out().print(shown)
+
+
+def _plain(value: object) -> object:
+    return value.model_dump(mode="json") if isinstance(value, BaseModel) else value

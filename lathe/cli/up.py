@@ -1,0 +1,34 @@
+"""`lathe up`."""
+
+import subprocess
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lathe.cli.server import HOW_TO_GET_IT, server_command, server_environment
+from lathe.cli.wrong import wrong
+
+
+def up(
+    data: Annotated[Path, typer.Option(help="Folder for database, files and broker.")] = Path(
+        "data"
+    ),
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8000,
+    cpu_slots: Annotated[
+        int | None, typer.Option(min=1, help="Compressions at once; they share the cores.")
+    ] = None,
+) -> None:
+    """Start the whole service on this machine; Ctrl-C stops all of it."""
+    command = server_command()
+    if command is None:
+        raise wrong(HOW_TO_GET_IT)
+    command += ["--data", str(data), "--host", host, "--port", str(port)]
+    if cpu_slots is not None:
+        command += ["--cpu-slots", str(cpu_slots)]
+    try:
+        status = subprocess.call(command, env=server_environment())  # noqa: S603 - our own
+    except KeyboardInterrupt:  # it has stopped by the same Ctrl-C
+        status = 0
+    raise typer.Exit(status)
