@@ -68,6 +68,9 @@ async def test_what_is_not_there_is_a_problem_too(world: Any) -> None:
         assert body["request_id"] == answer.headers["x-request-id"]
 
 
+WITHOUT_KEY = {"describe_uploads"}  # tus asks for its versions before anything else
+
+
 def test_the_document_names_every_operation_once_and_its_problems(
     document: dict[str, Any],
 ) -> None:
@@ -81,7 +84,7 @@ def test_the_document_names_every_operation_once_and_its_problems(
     assert len(set(names)) == len(names)
     assert all(name.isidentifier() and name.islower() for name in names)
     for path, operation in operations:
-        if path.startswith("/v1/"):
+        if path.startswith("/v1/") and operation["operationId"] not in WITHOUT_KEY:
             problem = operation["responses"]["401"]["content"]["application/problem+json"]
             assert problem["schema"] == {"$ref": "#/components/schemas/Problem"}
             assert operation["security"] == [{"HTTPBearer": []}]

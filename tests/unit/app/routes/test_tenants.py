@@ -121,6 +121,14 @@ async def told(world: Any) -> str:
     return webhook_id
 
 
+async def begun(world: Any) -> str:
+    """An upload that is announced."""
+    headers = {"Tus-Resumable": "1.0.0", "Upload-Length": "10"}
+    made = await world.client.post("/v1/uploads", headers=headers)
+    upload_id: str = made.headers["Location"].rpartition("/")[2]
+    return upload_id
+
+
 async def test_no_get_route_shows_what_another_project_has(
     world: Any, document: dict[str, Any]
 ) -> None:
@@ -132,6 +140,7 @@ async def test_no_get_route_shows_what_another_project_has(
         "job_id": job_id,
         "artifact_id": await world.artifact(job_id, b"{}", "report.json"),
         "webhook_id": await told(world),
+        "upload_id": await begun(world),
     }
     await world.artifact(job_id, b"<p>", "report.html", "text/html")
     await world.measurement(job_id, values["model_id"], "size_bytes", 3.0)
