@@ -106,6 +106,13 @@ chaos: .venv/.test  ## 200 real jobs while everything they need is killed or tak
 fuzz-packed: .venv/.fuzz  ## Fuzz the parser of packed files (RUNS=1000000).
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.fuzz -runs=$(or $(RUNS),1000000) -print_final_stats=1
 
+.PHONY: test-tus
+test-tus: .venv/.test  ## A tus client of others' (tus-js-client) against ours; needs node and npm.
+	@command -v node >/dev/null && command -v npm >/dev/null || { echo "node and npm are needed for this" >&2; exit 1; }
+	@mkdir -p build/tus && cp tests/tus/package.json build/tus
+	@cd build/tus && npm install --silent --no-audit --no-fund --no-package-lock
+	$(BIN)/pytest tests/tus
+
 .PHONY: test-upgrade
 test-upgrade: .venv/.test  ## Run an older release (OLD=<ref>, default HEAD~1) and this one together.
 	OLD="$(or $(OLD),HEAD~1)" $(BIN)/pytest tests/upgrade
