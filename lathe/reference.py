@@ -12,7 +12,8 @@ class Reference(Spec):
 
     source: Annotated[str, StringConstraints(min_length=1, max_length=4000)] = Field(
         description="https://... on the public internet, or s3://bucket/key of a bucket that "
-        "the operator has opened."
+        "the operator has opened.",
+        examples=["https://example.org/file"],
     )
     sha256: Annotated[str, StringConstraints(pattern="^[0-9a-fA-F]{64}$")] | None = Field(
         None, description="What the file must have, in hex; it is checked."

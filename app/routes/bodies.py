@@ -16,7 +16,9 @@ from lathe.reference import Reference
 
 async def _announced(
     request: Request,
-    name: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
+    name: Annotated[
+        str | None, Query(min_length=1, max_length=200, description="For people.")
+    ] = None,
     upload: Annotated[
         UploadId | None,
         Query(

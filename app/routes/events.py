@@ -36,8 +36,11 @@ async def list_events(
     parts: Parts,
     request: Request,
     after: Annotated[int, Query(ge=0, lt=10**18, description="Begin behind this number.")] = 0,
-    limit: Annotated[int, Query(ge=1, le=1000)] = DEFAULT_LIMIT,
-    last_event_id: Annotated[str | None, Header(alias="Last-Event-ID")] = None,
+    limit: Annotated[int, Query(ge=1, le=1000, description="Of a page.")] = DEFAULT_LIMIT,
+    last_event_id: Annotated[
+        str | None,
+        Header(alias="Last-Event-ID", description="Of a stream: begin behind this number."),
+    ] = None,
 ) -> Response:
     """What happened, oldest first. `Accept: text/event-stream` stays open until the end."""
     if SSE not in request.headers.get("accept", ""):

@@ -91,8 +91,8 @@ async def list_jobs(
     parts: Parts,
     paging: Paged,
     state: Annotated[list[JobState] | None, Query(description="Any of these.")] = None,
-    kind: JobKind | None = None,
-    model: Annotated[str | None, Query(max_length=40)] = None,
+    kind: Annotated[JobKind | None, Query(description="One kind alone.")] = None,
+    model: Annotated[str | None, Query(max_length=40, description="Of this model.")] = None,
     label: Annotated[list[str] | None, Query(description="`name:value`; all of these.")] = None,
 ) -> Response:
     """The project's jobs, newest first."""

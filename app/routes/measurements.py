@@ -22,8 +22,10 @@ async def list_measurements(
     caller: Reader,
     db: ReadDb,
     paging: Paged,
-    model: Annotated[str | None, Query(max_length=40)] = None,
-    metric: Annotated[str | None, Query(max_length=64)] = None,
+    model: Annotated[str | None, Query(max_length=40, description="Of this model.")] = None,
+    metric: Annotated[
+        str | None, Query(max_length=64, description="Of this metric, such as latency_ms.")
+    ] = None,
 ) -> Page[MeasurementView]:
     """Every stored number, newest first, of one model or one metric where asked."""
     statement = results.measurements(caller.project_id, model_id=model, metric=metric)

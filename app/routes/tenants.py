@@ -28,15 +28,20 @@ EVERY_SCOPE: tuple[Scope, ...] = ("read", "write", "admin")
 class NewProject(Spec):
     """A project to make."""
 
-    name: Name
+    name: Name = Field(description="For people; no other project has it.", examples=["vision"])
 
 
 class NewKey(Spec):
     """A key to make in the caller's own project."""
 
-    name: Name
-    scopes: tuple[Scope, ...] = Field(("read", "write"), min_length=1, max_length=3)
-    expires_at: AwareDatetime | None = None
+    name: Name = Field(description="For people.", examples=["ci"])
+    scopes: tuple[Scope, ...] = Field(
+        ("read", "write"),
+        min_length=1,
+        max_length=3,
+        description="What it may do; admin makes and revokes keys, write includes read.",
+    )
+    expires_at: AwareDatetime | None = Field(None, description="Default: never.")
 
     @model_validator(mode="after")
     def _expires_later(self) -> Self:

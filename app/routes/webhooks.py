@@ -28,7 +28,8 @@ class NewWebhook(Spec):
     """An address that is to be told."""
 
     url: Annotated[str, StringConstraints(max_length=2000)] = Field(
-        description="Where messages are posted to: https, on the public internet."
+        description="Where messages are posted to: https, on the public internet.",
+        examples=["https://example.org/lathe"],
     )
     name: Name | None = None
     events: tuple[EventName, ...] = Field(

@@ -11,18 +11,24 @@ _PLACE = re.compile(r"\{(\w+?)(?:_id)?\}")
 
 
 def curl(method: str, path: str, said: Schema, document: Schema) -> str:
-    """One command; `$MODEL`, `$JOB` and so on stand for ids."""
+    """A command for each kind of body; `$MODEL`, `$JOB` and so on stand for ids."""
+    offered = said.get("requestBody", {}).get("content", {}) or {"": {}}
+    bodies = (_body(media, each, document) for media, each in offered.items())
+    return "\n".join(_command(method, path, said, document, body) for body in bodies)
+
+
+def _command(method: str, path: str, said: Schema, document: Schema, body: list[str]) -> str:
     parts = ["curl -sS"]
     if method != "GET":
         parts.append("-I" if method == "HEAD" else f"-X {method}")
     if said.get("security"):
-        parts.append('-H "Authorization: Bearer $KEY"')
+        parts.append('-H "Authorization: Bearer $LATHE_API_KEY"')
     for each in said.get("parameters", ()):
         if each["in"] == "header" and each["required"]:
             value = example(each["schema"], document)
             parts.append(f"-H '{each['name']}: {value}'")
-    parts += _body(said, document)
-    address = "$LATHE" + _PLACE.sub(lambda place: f"${place[1].upper()}", path)
+    parts += body
+    address = "$LATHE_URL" + _PLACE.sub(lambda place: f"${place[1].upper()}", path)
     parts.append(f'"{address}{_query(said, document)}"')
     return " ".join(parts)
 
@@ -36,14 +42,17 @@ def _query(said: Schema, document: Schema) -> str:
     return f"?{urlencode(needed)}" if needed else ""
 
 
-def _body(said: Schema, document: Schema) -> list[str]:
-    offered = said.get("requestBody", {}).get("content", {})
-    if "application/octet-stream" in offered:
-        return ["-T file"]
-    if "application/json" in offered:
-        value = example(offered["application/json"].get("schema", {}), document)
-        return [f"--json '{json.dumps(value)}'"]
-    return [f"-H 'Content-Type: {media}' --data-binary @file" for media in list(offered)[:1]]
+def _body(media: str, offered: Schema, document: Schema) -> list[str]:
+    match media:
+        case "":
+            return []
+        case "application/octet-stream":
+            return ["-T file"]
+        case "application/json":
+            value = example(offered.get("schema", {}), document)
+            return [f"--json '{json.dumps(value)}'"]
+        case other:
+            return [f"-H 'Content-Type: {other}' --data-binary @file"]
 
 
 def example(schema: Schema, document: Schema) -> Any:
@@ -68,7 +77,7 @@ def _plain(schema: Schema, document: Schema) -> Any:
         case "array":
             return [example(schema["items"], document)]
         case "integer" | "number":
-            return schema.get("minimum", 1)
+            return schema.get("minimum", 0)
         case "boolean":
             return True
         case _:

@@ -114,7 +114,7 @@ def _plain(schema: Schema) -> Schema:
 
 def _default(field: FieldInfo) -> str:
     value: Any = field.default
-    if value is PydanticUndefined or value is None:
+    if value is PydanticUndefined or value in (None, ""):
         return ""  # computed on the machine, or none: the description says it
     if isinstance(value, Path):
         return f"`{str(value).replace(tempfile.gettempdir(), '$TMPDIR')}`"

@@ -110,6 +110,17 @@ def test_every_endpoint_of_the_openapi_document_has_an_entry_with_a_request(
             assert "```sh\ncurl -sS" in entry.split("\n### ")[0]
 
 
+def test_every_parameter_says_what_it_is() -> None:
+    silent = [
+        f"{method} {path}: {parameter['name']}"
+        for path, methods in application().openapi()["paths"].items()
+        for method, said in methods.items()
+        for parameter in said.get("parameters", ())
+        if parameter["in"] != "path" and not parameter.get("description")
+    ]
+    assert not silent
+
+
 def test_every_code_that_an_endpoint_may_answer_is_known(made: dict[str, str]) -> None:
     codes = set(re.findall(r"errors\.md#(\w+)", made["http.md"]))
     assert codes
