@@ -94,6 +94,18 @@ unit-hands: .venv/.test
 services: .venv/.test  ## Tests on real processes, PostgreSQL, Valkey and S3.
 	$(BIN)/pytest tests/services
 
+.venv/.browser: .venv/.test requirements/browser.txt
+	@$(PIP) -r requirements/browser.txt
+	@touch $@
+
+.PHONY: test-browser
+test-browser: .venv/.browser  ## The page in a real Chromium (LATHE_CHROMIUM, else /usr/bin/chromium).
+	OMP_NUM_THREADS=1 $(BIN)/pytest tests/browser
+
+.PHONY: screenshots
+screenshots: .venv/.browser  ## Take docs/screenshots anew: every page, light and dark, wide and narrow.
+	OMP_NUM_THREADS=1 PYTHONPATH=tests/services:tests/browser $(BIN)/python -m tests.browser.screens
+
 .PHONY: chaos
 chaos: .venv/.test  ## 200 real jobs while everything they need is killed or taken away.
 	PYTHONPATH=tests/services OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.chaos

@@ -1,5 +1,6 @@
 """Before and after: every number of the baseline beside that of the result."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.page import numbers
@@ -17,6 +18,7 @@ _EVEN = 0.005  # of a ratio: nothing that a person would call a change
 class Change:
     """One metric of one file; `better` is None where nothing changed that matters."""
 
+    name: str
     label: str
     before: float
     after: float
@@ -43,12 +45,22 @@ def changes(baseline: Candidate, best: Candidate) -> list[Change]:
     ]
 
 
+def foremost(every: Sequence[Change], metric: str | None) -> list[Change]:
+    """Those that people ask for first: the file (packed where it is), the time, the score."""
+    by_name: dict[str, Change] = {}
+    for change in every:
+        by_name.setdefault(change.name, change)
+    wanted = ["packed" if "packed" in by_name else "size_bytes", "latency_ms", metric or ""]
+    return [by_name[name] for name in wanted if name in by_name]
+
+
 def _change(before: Measurement, after: Measurement, told: Comparison | None) -> Change:
     lower = is_lower_better(after.metric)
     even = abs(after.value - before.value) <= _EVEN * abs(before.value)
     if bare(after.metric) in numbers.SHARES:
         even = after.value == before.value
     return Change(
+        name="packed" if after.of == "packed" else after.metric,
         label=_label(after),
         before=before.value,
         after=after.value,
@@ -66,6 +78,7 @@ def _label(measurement: Measurement) -> str:
         "size_bytes": "Packed file" if measurement.of == "packed" else "File",
         "latency_ms": "Latency",
         "peak_memory_bytes": "Peak memory",
+        "throughput_per_s": "Examples a second",
     }.get(name, numbers.words(measurement.metric))
     task = measurement.metric.rpartition(".")[0]
     said = f"{task}: {said}" if task else said
@@ -76,6 +89,8 @@ def _text(before: float, after: float, metric: str) -> str:
     name = bare(metric)
     if name in numbers.SHARES:
         return f"{_POINTS * (after - before):+.2f} points"
+    if name == "throughput_per_s" and before > 0:
+        return "the same" if abs(after / before - 1) <= _EVEN else f"{after / before:.2f}x"
     if name.endswith("_db") or not is_lower_better(metric) or before <= 0 or after <= 0:
         return f"{after - before:+.4g}"
     ratio = before / after

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from app.follow import reading
 from app.logs import log
-from app.page.changes import Change, changes
+from app.page.changes import Change, changes, foremost
 from app.page.pareto import Point, value_of, with_front
 from app.page.visitor import Visitor
 from app.services import Services
@@ -18,7 +18,7 @@ from lathe.states import JobState
 from lathe.views import JobView
 
 _MOST_BYTES = 16 << 20  # of a report that is read for the page; the whole is a link away
-_NUMBERS_FILES = {"report.json", "report.html"}
+_MODELS = {"onnx", "packed"}
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Proof:
 
     report: Report
     changes: list[Change]
+    foremost: list[Change]
     points: list[Point]
     metric: str | None
 
@@ -55,13 +56,19 @@ async def job_page(parts: Services, visitor: Visitor, job_id: str) -> dict[str, 
     return {
         "job": job,
         "model": model,
-        "files": [each for each in files if each[0].kind not in _NUMBERS_FILES],
+        "best": [each for each in files if _is_best(job, each[0])],
+        "others": [each for each in files if not _is_best(job, each[0])],
         "report": next((a for a, _ in files if a.kind == "report.html"), None),
-        "numbers": next((a for a, _ in files if a.kind == "report.json"), None),
         "proof": await _proof(parts, job, files),
         "spec": job.spec.model_dump_json(indent=2, exclude_defaults=True) if job.spec else "",
         "running": job.state in {JobState.QUEUED, JobState.RUNNING},
     }
+
+
+def _is_best(job: JobView, artifact: Artifact) -> bool:
+    """Whether it is what people came for: a file of the candidate that the verdict is about."""
+    chosen = job.verdict is None or artifact.candidate in {job.verdict.best, None}
+    return chosen and artifact.kind in _MODELS
 
 
 async def _proof(
@@ -79,9 +86,11 @@ async def _proof(
     best = next((c for c in report.candidates if c.id == report.verdict.best), None)
     task = report.spec.task
     metric = task.measured[0] if task else None
+    every = changes(report.baseline, best) if best else []
     return Proof(
         report=report,
-        changes=changes(report.baseline, best) if best else [],
+        changes=every,
+        foremost=foremost(every, metric),
         points=_points(report, metric) if metric else [],
         metric=metric,
     )

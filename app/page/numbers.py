@@ -64,6 +64,8 @@ def metric(value: float | None, name: str) -> str:
         return f"{value:.1f} dB"
     if bare == "latency_ms":
         return f"{value:.3g} ms" if value < _STEP else f"{value / _STEP:.3g} s"
+    if bare == "throughput_per_s":
+        return f"{value:,.0f}" if value >= _STEP else f"{value:.3g}"
     written = _WRITTEN.get(bare)
     return written(value) if written else f"{value:.4g}"
 

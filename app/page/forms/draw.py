@@ -93,7 +93,7 @@ def draw(
 
 
 def children(node: Schema, around: Around, name: str, value: Any) -> tuple[Field, ...]:
-    """A field for each property of an object, the needed ones first."""
+    """A field for each property of an object, in the order that people look for them."""
     said = value if isinstance(value, Mapping) else {}
     needed = set(node.get("required", ()))
     drawn = []
@@ -106,7 +106,14 @@ def children(node: Schema, around: Around, name: str, value: Any) -> tuple[Field
             now = MISSING if found is None else found
         path = f"{name}.{key}" if name else key
         drawn.append(draw(child, around, path, now, needed=key in needed))
-    return tuple(sorted(drawn, key=lambda each: each.optional))
+    return tuple(sorted(drawn, key=_rank))
+
+
+def _rank(each: Field) -> int:
+    """What is needed first, then numbers that nothing is said of: most are how far to go."""
+    if not each.optional:
+        return 0
+    return 1 if each.kind == "number" and not each.value else 2
 
 
 def _object(ask: Asked, around: Around, value: Any, common: dict[str, Any]) -> Field:

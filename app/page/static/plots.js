@@ -62,9 +62,14 @@
       if (points.length <= 12) {
         ctx.fillStyle = colour("--ink");
         ctx.font = `${13 * scale}px ${getComputedStyle(document.body).fontFamily}`;
-        for (const point of points) {
+        const written = []; // where a name stands already; one that would cover it is left out
+        for (const point of [...points].sort((a, b) => b.front - a.front)) {
           const [x, y] = at(point), gap = (radius(point.latency, most) + 5) * scale;
           const left = x > plot.bbox.left + plot.bbox.width * 0.6;
+          const wide = ctx.measureText(point.name).width, high = 14 * scale;
+          const box = { from: left ? x - gap - wide : x + gap, to: left ? x - gap : x + gap + wide, y };
+          if (written.some((o) => box.from < o.to && o.from < box.to && Math.abs(box.y - o.y) < high)) continue;
+          written.push(box);
           ctx.textAlign = left ? "right" : "left";
           ctx.textBaseline = "middle";
           ctx.fillText(point.name, left ? x - gap : x + gap, y);
