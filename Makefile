@@ -205,6 +205,10 @@ bench-peers: .venv/.bench .venv-peers/.made  ## Lathe beside onnxruntime, NNCF, 
 bench-memory-data: .venv/.test  ## Train on 4 GiB of images with 1 GiB of memory.
 	$(BIN)/python -m benchmarks.memory_data
 
+.PHONY: bench-sharded
+bench-sharded: .venv/.test  ## Train on 6 GB of images in shards with 2 GB of memory (20 GB of disk).
+	$(BIN)/python -m benchmarks.sharded $(ARGS)
+
 .PHONY: clean
 clean:  ## Remove what the targets made.
 	rm -rf .venv .venv-peers .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info demo-out chaos-out data

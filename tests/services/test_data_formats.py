@@ -139,6 +139,7 @@ def test_a_folder_of_pictures(lathe: Client, tmp_path: Path) -> None:
     report = finished(lathe, net, data, {"technique": "quantize.static"})
     assert accuracy(report, "baseline") == 1
     assert accuracy(report, "candidate") == 1
+    assert [one.name for one in report.classes] == ["amber", "blue"]
 
 
 def reviews(count: int, seed: int) -> bytes:

@@ -37,11 +37,19 @@ class _Found:
     absent: int = 0
     absent_at: str = ""
     texts: set[str] | None = None
+    low: int = 0
+    high: int = 0
+
+    def widen(self, low: int, high: int) -> None:
+        """Integers between these were seen."""
+        self.low, self.high = min(low, self.low), max(high, self.high)
 
     def column(self, name: str) -> Column:
         if self.kind == "text":
             return Column(name, "text", self.empty, self.empty_at, self.at, self.texts)
-        return Column(name, self.kind, self.absent, self.absent_at, self.at)
+        found = Column(name, self.kind, self.absent, self.absent_at, self.at)
+        found.low, found.high = self.low, self.high
+        return found
 
 
 @dataclass(slots=True)
@@ -117,7 +125,7 @@ class CsvTable:
 
 
 def _look(found: _Found, cells: Sequence[str], lines: list[int], file: str) -> None:
-    plain = _plain_kind(cells) if found.texts is None and found.kind != "text" else None
+    plain = _plain_kind(found, cells) if found.texts is None and found.kind != "text" else None
     if plain is not None:
         _raise_to(found, plain, where(file, lines[0]))
         return
@@ -137,8 +145,11 @@ def _look_at(found: _Found, cell: str, line: int, file: str) -> None:
         _raise_to(found, "text", f"{where(file, line)}: {stripped[:40]!r}")
     elif math.isinf(float(stripped)):
         raise NotADataset(f"{where(file, line)} holds {stripped!r}; replace or remove it")
+    elif _is_integer(stripped):
+        found.widen(int(stripped), int(stripped))
+        _raise_to(found, "integer", where(file, line))
     else:
-        _raise_to(found, "integer" if _is_integer(stripped) else "number", where(file, line))
+        _raise_to(found, "number", where(file, line))
     if stripped and found.texts is not None:
         found.texts.add(stripped)
         if len(found.texts) > MOST_TEXTS:
@@ -151,7 +162,7 @@ def _raise_to(found: _Found, kind: Kind, at: str) -> None:
         found.kind, found.at = kind, at
 
 
-def _plain_kind(cells: Sequence[str]) -> Kind | None:
+def _plain_kind(found: _Found, cells: Sequence[str]) -> Kind | None:
     """Of cells that are all numbers, which is usual and quickly seen."""
     try:
         integers = [int(cell) for cell in cells]
@@ -160,7 +171,11 @@ def _plain_kind(cells: Sequence[str]) -> Kind | None:
     else:
         if "_" in "".join(cells):
             return None
-        return "integer" if min(integers) in INT64 and max(integers) in INT64 else "number"
+        low, high = min(integers), max(integers)
+        if low not in INT64 or high not in INT64:
+            return "number"
+        found.widen(low, high)
+        return "integer"
     try:
         numbers = np.array([float(cell) for cell in cells])
     except ValueError:

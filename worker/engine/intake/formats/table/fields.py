@@ -134,17 +134,17 @@ def _input(name: str, columns: str | Sequence[str], roles: Roles, read: Reader) 
 
 
 def _numbers(name: str, columns: Sequence[str], roles: Roles) -> Field:
-    kinds = {roles.columns[each].kind for each in columns}
-    for each in columns:
-        if roles.columns[each].kind not in {"integer", "number"}:
+    held = [roles.columns[each] for each in columns]
+    for column in held:
+        if column.kind not in {"integer", "number"}:
             raise InvalidSpec(
-                f"the column {each!r} holds no numbers ({roles.columns[each].at}), so it "
-                f"cannot be part of the input {name!r}",
+                f"the column {column.name!r} holds no numbers ({column.at}), so it cannot be "
+                f"part of the input {name!r}",
                 param=f"layout.inputs.{name}",
             )
-    whole = kinds == {"integer"} and float(roles.layout.fill).is_integer()
-    declared = {name: Declared("int64" if whole else "float32", (len(columns),))}
-    dtype, fill = np.dtype("int64" if whole else "float32"), roles.layout.fill
+    fill = roles.layout.fill
+    dtype = _dtype(held, fill)
+    declared = {name: Declared(dtype, (len(columns),))}
 
     def made(batch: Batch) -> Arrays:
         filled = [
@@ -156,6 +156,17 @@ def _numbers(name: str, columns: Sequence[str], roles: Roles) -> Field:
         return {name: np.stack(filled, axis=1).astype(dtype)}
 
     return Field(tuple(columns), declared, made)
+
+
+def _dtype(columns: Sequence[Column], fill: float) -> DType:
+    """The narrowest of a few integer types; float32 where there are fractions."""
+    if any(column.kind == "number" for column in columns) or not float(fill).is_integer():
+        return "float32"
+    low = min(int(fill), *(column.low for column in columns))
+    high = max(int(fill), *(column.high for column in columns))
+    narrow: tuple[DType, ...] = ("uint8", "int16", "int32")
+    fitting = (d for d in narrow if np.iinfo(d).min <= low and high <= np.iinfo(d).max)
+    return next(fitting, "int64")
 
 
 def _pictures(name: str, column: str, layout: PictureLayout, read: Reader) -> Field:

@@ -179,6 +179,10 @@ def _look(column: Column, values: pa.Array, prefix: str, start: int) -> None:
         first = start + int((~missing).argmax())
         shown = f": {values[first - start].as_py()[:40]!r}" if column.kind == "text" else ""
         column.at = f"{prefix}{first}{shown}"
+    if pa.types.is_integer(values.type) and not missing.all():
+        ends = pc.min_max(values).as_py()
+        column.low = min(ends["min"], column.low)
+        column.high = max(ends["max"], column.high)
     if column.texts is not None:
         column.texts.update(text for text in pc.unique(values).to_pylist() if text)
         if len(column.texts) > MOST_TEXTS:

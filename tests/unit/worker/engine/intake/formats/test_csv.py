@@ -32,7 +32,28 @@ def test_a_label_is_found_by_its_name(header: bytes, dtype: str, intake: Intake)
     _, arrays = intake(header + b"1,7\n2,9\n")
     assert arrays["train/label"].tolist() == [7, 9]
     assert arrays["train/label"].dtype == dtype
-    assert (arrays["train/x"].dtype, arrays["train/x"].tolist()) == (np.int64, [[1], [2]])
+    assert (arrays["train/x"].dtype, arrays["train/x"].tolist()) == (np.uint8, [[1], [2]])
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "fill", "dtype"),
+    [
+        (0, 255, 0, "uint8"),
+        (0, 256, 0, "int16"),
+        (-1, 255, 0, "int16"),
+        (3, 40_000, 0, "int32"),
+        (3, 4, -40_000, "int32"),
+        (0, 2**31, 0, "int64"),
+        (0, 1, 0.5, "float32"),
+    ],
+)
+def test_whole_numbers_are_stored_in_as_few_bytes_as_they_need(
+    low: int, high: int, fill: float, dtype: str, intake: Intake
+) -> None:
+    data = f"a,b\n{low},1\n2,{high}\n,2\n".encode()
+    _, arrays = intake(data, {"missing": "fill", "fill": fill})
+    assert arrays["train/x"].dtype == dtype
+    assert arrays["train/x"].tolist() == [[low, 1], [2, high], [fill, 2]]
 
 
 def test_a_label_with_fractions_is_a_number_to_predict(intake: Intake) -> None:

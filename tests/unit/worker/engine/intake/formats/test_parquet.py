@@ -46,6 +46,13 @@ def test_nested_lists_are_matrices(intake: Intake) -> None:
     assert arrays["train/label"].dtype == np.int64
 
 
+def test_whole_numbers_are_stored_in_as_few_bytes_as_they_need(intake: Intake) -> None:
+    table = {"a": pa.array([7, 300, None, 2], pa.int64()), "b": [True, False, True, True]}
+    _, arrays = intake(parquet(table), {"missing": "drop"})
+    assert arrays["train/x"].dtype == np.int16
+    assert arrays["train/x"].tolist() == [[7, 1], [300, 0], [2, 1]]
+
+
 def test_pictures_in_a_column_are_decoded(intake: Intake) -> None:
     files = [picture((9, 8, 7)), picture((1, 2, 3))]
     table = {
