@@ -74,6 +74,14 @@ def test_a_how_to_prints_what_it_says(
     assert all(line in said.splitlines() for line in promised(name))
 
 
+def test_the_how_to_on_data_prints_every_line_that_it_says(
+    service: Service, tmp_path: Path
+) -> None:
+    page = (HOW_TOS / "datasets.md").read_text()
+    said = "".join(re.findall(r"```text\n(.*?)```", page, re.DOTALL))
+    assert ran(commands("datasets"), service, tmp_path) == said
+
+
 def test_the_transformer_how_to_takes_a_folder_as_it_is(
     service: Service, tmp_path: Path
 ) -> None:
