@@ -40,6 +40,14 @@ _FROM_DATABASE: dict[str, tuple[str, tuple[str, ...]]] = {
         "Those of them that met a dependency that was away",
         ("sweep",),
     ),
+    "lathe_deliveries": (
+        "Messages to webhooks that are to be sent, and that died within a month",
+        ("state",),
+    ),
+    "lathe_deliveries_late_seconds": (
+        "How long the oldest message that is due waits for somebody to send it",
+        (),
+    ),
     "lathe_stored_bytes": ("Bytes of all stored objects, at most a minute old", ()),
 }
 
@@ -126,6 +134,9 @@ class Metrics:
         self._gauges["lathe_stored_bytes"].set(
             float("nan") if totals is None else totals.stored_bytes
         )
+        self._gauges["lathe_deliveries_late_seconds"].set(
+            float("nan") if census is None else census.outbox.late_s
+        )
         for state, queue, number in [] if totals is None else totals.ended:
             self._gauges["lathe_jobs"].labels(state, queue).set(number)
         for name, labels, value in [] if census is None else _samples(census):
@@ -160,3 +171,5 @@ def _samples(census: Census) -> Iterable[tuple[str, tuple[str, ...], float]]:
     for sweeper in census.sweepers:
         yield "lathe_sweep_rounds", (sweeper.name,), sweeper.rounds
         yield "lathe_sweep_failed_rounds", (sweeper.name,), sweeper.failed_rounds
+    yield "lathe_deliveries", ("pending",), census.outbox.pending
+    yield "lathe_deliveries", ("dead",), census.outbox.dead

@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.store.clock import db_now, db_now_plus, seconds_between
 from app.store.fleet import serves_now
 from app.store.jobs import counts
-from app.store.rows import Blob, Job, Worker
+from app.store.outbox import DEAD, PENDING
+from app.store.rows import Blob, Delivery, Job, Worker
 from lathe.states import JobState
 
 RECENT_S = 3600.0
@@ -59,6 +60,16 @@ class Sweeper:
 
 
 @dataclass(frozen=True, slots=True)
+class Outbox:
+    """The messages to webhooks that have not arrived; `late_s` is how long the oldest that
+    somebody should be sending has been due."""
+
+    pending: int
+    dead: int
+    late_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Totals:
     """What grows with the age of an installation."""
 
@@ -75,6 +86,7 @@ class Census:
     workers: dict[tuple[str, str], int] = field(default_factory=dict)  # of a queue and device
     slots: dict[tuple[str, str], int] = field(default_factory=dict)
     sweepers: list[Sweeper] = field(default_factory=list)
+    outbox: Outbox = field(default_factory=lambda: Outbox(0, 0, 0.0))
 
 
 async def census(session: AsyncSession) -> Census:
@@ -96,6 +108,7 @@ async def census(session: AsyncSession) -> Census:
         workers=workers,
         slots=slots,
         sweepers=sweepers,
+        outbox=await _outbox(session),
     )
 
 
@@ -107,6 +120,16 @@ async def totals(session: AsyncSession) -> Totals:
         ended=[(state, queue, number) for state, queue, number in await _rows(session, ended)],
         stored_bytes=int(stored or 0),
     )
+
+
+async def _outbox(session: AsyncSession) -> Outbox:
+    """Two looks into indexes of what is pending or dead; what arrived is not counted."""
+    pending = select(func.count(), seconds_between(db_now(), func.min(Delivery.next_at))).where(
+        Delivery.state == PENDING
+    )
+    dead = select(func.count()).where(Delivery.state == DEAD)
+    waiting, late_s = (await session.execute(pending)).one()
+    return Outbox(waiting, await session.scalar(dead) or 0, max(0.0, late_s or 0.0))
 
 
 async def _rows(

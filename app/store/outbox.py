@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, Select, delete, select, update
+from sqlalchemy import ColumnElement, Select, delete, literal_column, select, update
 from sqlalchemy.orm import Session
 
 from app.store.clock import db_now, db_now_plus
@@ -20,6 +20,10 @@ from app.store.rows.base import utc_now
 from lathe.events import PING, EventName
 
 _BATCH = 500
+# only literals find the indexes of these states
+PENDING: ColumnElement[str] = literal_column("'pending'")
+DEAD: ColumnElement[str] = literal_column("'dead'")
+DELIVERED: ColumnElement[str] = literal_column("'delivered'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ def take(
 
     `but_not` leaves webhooks out, `nor_of` projects: those that have their share already.
     """
-    due = _due(but_not, nor_of)
+    due = due_messages(but_not, nor_of)
     while (
         row := session.scalar(due.with_for_update(skip_locked=True, of=Delivery))
     ) is not None:
@@ -121,7 +125,9 @@ def anything_due(
     session: Session, *, but_not: Collection[str] = (), nor_of: Collection[str] = ()
 ) -> bool:
     """Whether `take` would find something; reads only."""
-    return session.scalar(_due(but_not, nor_of).with_only_columns(Delivery.id)) is not None
+    return (
+        session.scalar(due_messages(but_not, nor_of).with_only_columns(Delivery.id)) is not None
+    )
 
 
 def settle(session: Session, parcel: Parcel, answered: Answered, retry_s: float | None) -> bool:
@@ -141,7 +147,7 @@ def settle(session: Session, parcel: Parcel, answered: Answered, retry_s: float 
     mine = (
         Delivery.id == parcel.id,
         Delivery.attempts == parcel.attempt,
-        Delivery.state == "pending",
+        Delivery.state == PENDING,
     )
     settled = _set(
         session,
@@ -160,7 +166,7 @@ def settle(session: Session, parcel: Parcel, answered: Answered, retry_s: float 
 
 def forget(session: Session, delivered_s: float, dead_s: float) -> None:
     """Delete some of what was delivered, and of what died, so long ago."""
-    for state, older_s in (("delivered", delivered_s), ("dead", dead_s)):
+    for state, older_s in ((DELIVERED, delivered_s), (DEAD, dead_s)):
         old = (
             select(Delivery.id)
             .where(Delivery.state == state, Delivery.created_at < db_now_plus(-older_s))
@@ -180,15 +186,18 @@ def _disable(session: Session, webhook_id: str, because: str) -> None:
         .values(disabled_at=db_now(), disabled_because=because)
         .execution_options(synchronize_session=False)
     )
-    waiting = (Delivery.webhook_id == webhook_id, Delivery.state == "pending")
+    waiting = (Delivery.webhook_id == webhook_id, Delivery.state == PENDING)
     _set(session, *waiting, state="dead", last_error="the webhook is disabled")
 
 
-def _due(but_not: Collection[str], nor_of: Collection[str]) -> Select[Delivery]:
+def due_messages(
+    but_not: Collection[str] = (), nor_of: Collection[str] = ()
+) -> Select[Delivery]:
+    """The message that is due longest."""
     return (
         select(Delivery)
         .where(
-            Delivery.state == "pending",
+            Delivery.state == PENDING,
             Delivery.next_at <= db_now(),
             Delivery.webhook_id.not_in(but_not),
             Delivery.project_id.not_in(nor_of),

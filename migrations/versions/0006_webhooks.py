@@ -67,7 +67,15 @@ def upgrade() -> None:
     op.create_index(
         "ix_deliveries_due", "deliveries", ["next_at"], sqlite_where=DUE, postgresql_where=DUE
     )
-    op.create_index("ix_deliveries_state_created_at", "deliveries", ["state", "created_at"])
+    for state in ("dead", "delivered"):
+        where = sa.text(f"state = '{state}'")
+        op.create_index(
+            f"ix_deliveries_{state}",
+            "deliveries",
+            ["created_at"],
+            sqlite_where=where,
+            postgresql_where=where,
+        )
 
 
 def downgrade() -> None:

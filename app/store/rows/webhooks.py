@@ -9,7 +9,9 @@ from app.store.rows.base import Base, utc_now
 from lathe import ids
 from lathe.events import DeliveryState
 
-_DUE = text("state = 'pending'")
+_DUE, _DEAD, _DELIVERED = (
+    text(f"state = '{state}'") for state in ("pending", "dead", "delivered")
+)
 
 
 class Webhook(Base):
@@ -48,7 +50,13 @@ class Delivery(Base):
     __table_args__ = (
         Index("ix_deliveries_webhook_id_created_at", "webhook_id", "created_at", "id"),
         Index("ix_deliveries_due", "next_at", sqlite_where=_DUE, postgresql_where=_DUE),
-        Index("ix_deliveries_state_created_at", "state", "created_at"),
+        Index("ix_deliveries_dead", "created_at", sqlite_where=_DEAD, postgresql_where=_DEAD),
+        Index(
+            "ix_deliveries_delivered",
+            "created_at",
+            sqlite_where=_DELIVERED,
+            postgresql_where=_DELIVERED,
+        ),
     )
 
     id: Mapped[str] = mapped_column(

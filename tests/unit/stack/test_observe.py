@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from app.metrics import Disk, Metrics, Pool
 from app.store.census import Census, Ended, Sweeper, Totals, Unfinished
 from lathe import errors
+from lathe.events import DeliveryState
 from lathe.states import JobState, Queue
 from tests.unit.stack.compose import ROOT, services
 from tests.unit.stack.expressions import read
@@ -76,7 +77,12 @@ def test_an_expression_reads_metrics_and_labels_that_are_given(
 def test_states_queues_and_codes_in_expressions_exist() -> None:
     refused = errors.Refused
     codes = {kind.code for kind in _family(refused)}
-    words = {"state": set(JobState), "queue": set(Queue), "code": codes, "status": {"5.."}}
+    words = {
+        "state": {*JobState, *get_args(DeliveryState)},
+        "queue": set(Queue),
+        "code": codes,
+        "status": {"5.."},
+    }
     words |= {"job": {"lathe-api", "objects"}}
     for expression in expressions():
         for label, value in read(expression).values:

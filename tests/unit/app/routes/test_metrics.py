@@ -7,7 +7,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text, update
 
-from app.store.rows import Job, Worker
+from app.store.rows import Delivery, Job, Worker
 from app.store.rows.base import utc_now
 from lathe.errors import Internal, OutOfMemory
 
@@ -107,6 +107,28 @@ async def test_bytes_are_those_of_every_object_that_has_a_row(world: Any) -> Non
     assert found["lathe_database_connections_limit",] == 8
     await world.blob(b"later")
     assert (await scraped(world))["lathe_stored_bytes",] == 12  # for a minute
+
+
+async def test_messages_that_have_not_arrived_are_counted_and_the_latest_is_told(
+    world: Any,
+) -> None:
+    hook = await world.client.post("/v1/webhooks", json={"url": "https://hooks.example/"})
+    webhook_id = hook.json()["id"]
+    now = utc_now()
+    for state, due_s in (("pending", 90), ("pending", -60), ("dead", 900), ("delivered", 900)):
+        await world.add(
+            Delivery(
+                project_id=world.project_id,
+                webhook_id=webhook_id,
+                type="ping",
+                body="{}",
+                state=state,
+                next_at=now - timedelta(seconds=due_s),
+            )
+        )
+    found = await scraped(world)
+    assert (found["lathe_deliveries", "pending"], found["lathe_deliveries", "dead"]) == (2, 1)
+    assert 89 < found["lathe_deliveries_late_seconds",] < 120
 
 
 async def test_without_its_database_a_process_still_tells_of_itself(world: Any) -> None:

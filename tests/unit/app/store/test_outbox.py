@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from app.store import endings, outbox
@@ -186,3 +186,12 @@ def test_what_arrived_is_forgotten_sooner_than_what_died(
     session.execute(update(Delivery).values(state=state, created_at=week_old))
     outbox.forget(session, 7 * 86_400, 30 * 86_400)
     assert len(sent(session)) == kept
+
+
+def test_what_is_due_is_found_by_its_index(session: Session) -> None:
+    due = outbox.due_messages(["whk_1"], ["prj_1"])
+    told = due.compile(session.get_bind(), compile_kwargs={"literal_binds": True})
+    plan = session.execute(text(f"EXPLAIN QUERY PLAN {told}")).all()
+    assert [line[3] for line in plan] == [
+        "SEARCH deliveries USING INDEX ix_deliveries_due (next_at<?)"
+    ]
