@@ -40,11 +40,11 @@ def note(text: str) -> None:
 def show(value: BaseModel | Sequence[BaseModel] | dict[str, object]) -> None:
     """The one JSON value of `--json`."""
     if isinstance(value, BaseModel):
-        typer.echo(value.model_dump_json(indent=2))
+        _print(value.model_dump_json(indent=2))
     elif isinstance(value, dict):
-        typer.echo(json.dumps({k: _plain(v) for k, v in value.items()}, indent=2))
+        _print(json.dumps({k: _plain(v) for k, v in value.items()}, indent=2))
     else:
-        typer.echo(json.dumps([each.model_dump(mode="json") for each in value], indent=2))
+        _print(json.dumps([each.model_dump(mode="json") for each in value], indent=2))
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -55,6 +55,15 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         shown.add_row(*(Text(cell) for cell in row))
     out().print(shown)
+
+
+def _print(text: str) -> None:
+    """Whole: with PYTHONUNBUFFERED a text stream forgets what a pipe did not take at once."""
+    sys.stdout.flush()
+    left = memoryview(f"{text}\n".encode())
+    while left:
+        left = left[sys.stdout.buffer.write(left) :]
+    sys.stdout.buffer.flush()
 
 
 def _plain(value: object) -> object:
