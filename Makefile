@@ -172,6 +172,10 @@ bench-deep-compression: .venv/.bench  ## LeNets, ResNet-20, MiniLM as packed fil
 bench-api: .venv/.test  ## Reads of jobs against a bare hello, on SQLite and PostgreSQL (ARGS=--quick).
 	PYTHONPATH=tests/services $(BIN)/python -m benchmarks.api $(ARGS)
 
+.PHONY: bench-pages
+bench-pages: .venv/.test  ## Every page and report view with 10,000 jobs, on SQLite and PostgreSQL.
+	PYTHONPATH=tests/services $(BIN)/python -m benchmarks.pages $(ARGS)
+
 .PHONY: bench-overhead
 bench-overhead: .venv/.bench  ## Quantizing through the service against the bare library (needs DATA=folder).
 	$(BIN)/python -m benchmarks.overhead --data "$(DATA)" $(ARGS)

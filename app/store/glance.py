@@ -131,9 +131,19 @@ def artifacts(project_id: str, job_id: str) -> Select[Artifact, Blob]:
     )
 
 
-def scores(project_id: str, model_id: str, limit: int) -> Select[*tuple[Any, ...]]:
-    """The newest numbers of every job on one model."""
-    columns = (
+def scores(project_id: str, model_id: str, jobs: int) -> Select[*tuple[Any, ...]]:
+    """The numbers of the newest so many jobs on one model that have succeeded."""
+    newest = (
+        select(Job.id)
+        .where(
+            Job.project_id == project_id,
+            Job.model_id == model_id,
+            Job.state == JobState.SUCCEEDED,
+        )
+        .order_by(Job.created_at.desc(), Job.id.desc())
+        .limit(jobs)
+    )
+    return select(
         MeasurementRow.job_id,
         MeasurementRow.role,
         MeasurementRow.candidate,
@@ -141,9 +151,4 @@ def scores(project_id: str, model_id: str, limit: int) -> Select[*tuple[Any, ...
         MeasurementRow.batch_size,
         MeasurementRow.data["of"].as_string().label("of"),
         MeasurementRow.value,
-    )
-    mine = select(*columns).where(
-        MeasurementRow.project_id == project_id, MeasurementRow.model_id == model_id
-    )
-    newest = MeasurementRow.created_at.desc(), MeasurementRow.id.desc()
-    return mine.order_by(*newest).limit(limit)
+    ).where(MeasurementRow.job_id.in_(newest), MeasurementRow.model_id == model_id)

@@ -46,6 +46,7 @@ async def test_what_jobs_made_of_a_model_is_one_plot(world: Any, browser: Any) -
         job = await world.job(model=model)
         await world.measurement(job, model, "size_bytes", size)
         await world.measurement(job, model, "accuracy", accuracy)
+        await world.ends(job)
     page = await browser.see(f"/models/{model}")
     assert page.count('data-front="1"') == 1
     assert page.count('data-front="0"') == 1

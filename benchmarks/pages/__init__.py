@@ -1,0 +1,1 @@
+"""How long each page takes with a full database: `python -m benchmarks.pages`."""
