@@ -22,7 +22,7 @@ router = APIRouter(prefix="/models", route_class=PageRoute, include_in_schema=Fa
 
 _PAGE_SIZE = 25
 _JOBS = 10
-_JOBS_IN_THE_PLOT = 60
+_PLOTTED_JOBS = 60
 _PRIMARY = tuple(dict.fromkeys(metrics[0] for metrics in METRICS.values()))
 
 
@@ -45,7 +45,9 @@ async def one(request: Request, model_id: str, visitor: Looking, db: ReadDb) -> 
     row, blob = await uploads.find_model(db, visitor.project_id, model_id)
     of_model = glance.jobs_of_model(visitor.project_id, model_id)
     found, steps, _ = await glance.job_page(db, of_model, None, _JOBS)
-    scores = (await db.execute(glance.scores(visitor.project_id, model_id, _JOBS_IN_THE_PLOT))).all()
+    scores = (
+        await db.execute(glance.scores(visitor.project_id, model_id, _PLOTTED_JOBS))
+    ).all()
     metric, points = _points(scores)
     return page(
         request,
