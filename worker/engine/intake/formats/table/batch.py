@@ -18,7 +18,8 @@ MOST_TEXTS = 10_000  # different ones in a column of labels
 class Column:
     """What a first reading found out. `at` is where the first value of its kind stands and
     `missing_at` where the first missing one; `texts` are the different ones, where they were
-    asked for and are not too many. Integers lie between `low` and `high`, which 0 does, too.
+    asked for and are not too many. Integers lie between `low` and `high`, which 0 does, too,
+    and `classes` are their names where the file has some.
     `dtype` and `shape` are those of a vector's example."""
 
     name: str
@@ -29,6 +30,7 @@ class Column:
     texts: set[str] | None = field(default_factory=set)
     low: int = 0
     high: int = 0
+    classes: tuple[str, ...] = ()
     dtype: DType = "float32"
     shape: tuple[int, ...] = ()
 

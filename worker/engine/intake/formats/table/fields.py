@@ -198,7 +198,7 @@ def _label(roles: Roles, name: str) -> Field:
             lambda batch: {"label": _looked_up(batch, name, numbers)},
         )
     if column.kind == "integer":
-        roles.classes = roles.layout.classes
+        roles.classes = roles.layout.classes or column.classes
     elif column.kind != "number":
         raise InvalidSpec(
             f"the column {name!r} holds no labels but a {column.kind}", param="layout.label"

@@ -6,13 +6,14 @@ Importing pyarrow starts a thread, so this module is imported in the child alone
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from pydantic import BaseModel, Field, ValidationError
 
 from lathe.errors import NotADataset
 from lathe.facts import DType
@@ -27,9 +28,22 @@ _NUMBERS: dict[str, DType] = {name: name for name in ITEM_BYTES if "int" in name
 _NUMBERS |= {"halffloat": "float16", "float": "float32", "double": "float64"}  # arrow's names
 _PICTURE = "bytes"  # the field of a struct in which datasets keep a picture's file
 
+_DAMAGE = (
+    pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowKeyError, pa.ArrowIndexError,
+    UnicodeDecodeError, OSError,
+)  # fmt: skip
+
 pa.set_cpu_count(1)
 pa.set_io_thread_count(1)
 pa.set_memory_pool(pa.system_memory_pool())  # gives memory back, and counts in the limits
+
+
+class _Info(BaseModel):
+    features: dict[str, Any] = Field(default_factory=dict)
+
+
+class _Noted(BaseModel):
+    info: _Info = _Info()
 
 
 @dataclass(slots=True)
@@ -38,17 +52,20 @@ class ParquetTable:
 
     splits: dict[str, dict[str, Place]]
     schema: pa.Schema
+    classes: Mapping[str, tuple[str, ...]]
     format: Literal["parquet"] = "parquet"
     _counts: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def open(cls, splits: Mapping[str, Mapping[str, Place]]) -> "ParquetTable":
         """The files of each split by name (empty for an upload that is one file)."""
-        schema, first = None, ""
+        schema, first, classes = None, "", dict[str, tuple[str, ...]]()
         for files in splits.values():
             for name, place in files.items():
                 with _opened(name, place) as file:
-                    found = file.schema_arrow.remove_metadata()
+                    found = file.schema_arrow
+                    classes = classes or _class_names(found.metadata or {})
+                    found = found.remove_metadata()
                 if schema is not None and not found.equals(schema):
                     raise NotADataset(
                         f"the table {name!r} has other columns than {first!r}; give all files "
@@ -57,7 +74,7 @@ class ParquetTable:
                 schema, first = found, first or name
         if schema is None or len(set(schema.names)) < len(schema.names) or not schema.names:
             raise NotADataset("the table needs columns, each with a name of its own")
-        return cls({split: dict(files) for split, files in splits.items()}, schema)
+        return cls({split: dict(files) for split, files in splits.items()}, schema, classes)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -71,6 +88,8 @@ class ParquetTable:
     def profiled(self, names: Sequence[str], listed: set[str]) -> dict[str, Column]:
         """What these columns hold; raises NotADataset for a kind that is no data."""
         found = {name: _column(self.schema.field(name), name in listed) for name in names}
+        for name, column in found.items():
+            column.classes = self.classes.get(name, ())
         for split, prefix, start, batch in self._raw(names):
             self._counts[split] = self._counts.get(split, 0) + len(batch)
             for name, column in found.items():
@@ -94,6 +113,7 @@ class ParquetTable:
                 with _opened(name, place) as file:
                     size = _rows_of_a_batch(file.metadata)
                     for batch in file.iter_batches(size, columns=names, use_threads=False):
+                        batch.validate(full=True)
                         if len(batch):
                             yield split, prefix, start, batch
                         start += len(batch)
@@ -107,12 +127,25 @@ def _opened(name: str, place: Place) -> Iterator[pq.ParquetFile]:
             pq.ParquetFile(source, buffer_size=1 << 20, pre_buffer=False) as file,
         ):
             yield file
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+    except _DAMAGE as error:
         raise NotADataset(
             f"the parquet table {name!r} cannot be read ({error}); write it again"
             if name
             else f"the parquet table cannot be read ({error}); write it again"
         ) from error
+
+
+def _class_names(metadata: Mapping[bytes, bytes]) -> dict[str, tuple[str, ...]]:
+    """What the datasets library notes of columns of class numbers; nothing where it did not."""
+    try:
+        noted = _Noted.model_validate_json(metadata.get(b"huggingface", b"{}"))
+    except ValidationError:
+        return {}
+    return {
+        name: tuple(str(each) for each in feature["names"])
+        for name, feature in noted.info.features.items()
+        if isinstance(feature, dict) and isinstance(feature.get("names"), list)
+    }
 
 
 def _rows_of_a_batch(metadata: pq.FileMetaData) -> int:

@@ -1,4 +1,5 @@
 import io
+import json
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,19 @@ def test_tables_of_several_splits_with_a_tokenizer(intake: Intake) -> None:
     assert arrays["test/label"].tolist() == [1]
 
 
+def test_classes_go_by_the_names_that_the_datasets_library_noted(intake: Intake) -> None:
+    features = {"label": {"names": ["cat", "dog"], "_type": "ClassLabel"}, "a": [{"x": 1}]}
+    noted = {"huggingface": json.dumps({"info": {"features": features}})}
+    table = pa.table({"a": [1.5, 2.5], "label": [1, 0]}).replace_schema_metadata(noted)
+    held = io.BytesIO()
+    pq.write_table(table, held)
+    facts, arrays = intake(held.getvalue())
+    assert facts.classes == ("cat", "dog")
+    assert arrays["train/label"].tolist() == [1, 0]
+    facts, _ = intake(held.getvalue(), {"classes": ["Katze", "Hund"]})
+    assert facts.classes == ("Katze", "Hund")
+
+
 def _gaps() -> dict[str, Any]:
     return {
         "a": pa.array([1, None, 3, 4], pa.int32()),
@@ -128,6 +142,7 @@ def _broken() -> bytes:
         (parquet({"a": ["x", "y"]}), r"'a' holds text \(row 1: 'x'\)"),
         (parquet({"i": [picture(3), b"junk"]}), "picture 'row 2' cannot be read"),
         (parquet({"i": [picture(3)], "j": [picture(4)]}), "i, j hold pictures"),
+        (parquet({"label": pa.array([b"\xff"]).cast(pa.string(), safe=False)}), "cannot be r"),
         (parquet({"a": pa.array([], pa.int64())}), "has no rows"),
         (
             zipped({"train.parquet": parquet({"a": [1]}), "test.parquet": parquet({"b": [1]})}),
