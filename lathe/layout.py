@@ -63,6 +63,13 @@ class Layout(Spec):
     split: SplitName = Field(
         "train", description="Of what neither a folder nor a file name puts in a split."
     )
+    holdout: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Of tables and pictures of one split: the fraction of the examples that "
+        "becomes the split `test`, drawn by chance.",
+    )
     header: bool | None = Field(
         None, description="Of csv: whether the first line names the columns; default guessed."
     )

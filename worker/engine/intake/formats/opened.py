@@ -9,17 +9,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, assert_never
 
-from lathe.errors import NotADataset
+from lathe.errors import InvalidSpec, NotADataset
 from lathe.layout import Layout
 from worker.engine.intake.file_kind import file_kind
 from worker.engine.intake.formats.arrays import content_of_arrays
 from worker.engine.intake.formats.content import Content
 from worker.engine.intake.formats.files import by_split, sorted_out
+from worker.engine.intake.formats.holdout import PARAM
 from worker.engine.intake.formats.pictures import content_of_pictures
 from worker.engine.intake.formats.shards import content_of_shards
 from worker.engine.intake.formats.table.batch import Table
 from worker.engine.intake.formats.table.content import content_of_table
 from worker.engine.intake.formats.table.csv_table import CsvTable
+from worker.engine.intake.formats.table.held_out import HeldOut
 from worker.engine.intake.formats.table.tokens import Tokens
 from worker.engine.intake.npz_source import open_npz
 from worker.engine.intake.tar_archive import unpack_tar
@@ -46,9 +48,11 @@ def opened(upload: Path, scratch: Path, layout: Layout, limits: Limits) -> Itera
     match file_kind(upload):
         case "zip" if _is_npz(upload, limits):
             with open_npz(whole(upload), scratch, limits) as sources:
+                _no_holdout(layout)
                 yield content_of_arrays("npz", sources)
         case "safetensors":
             with open_tensor_file(whole(upload), limits) as sources:
+                _no_holdout(layout)
                 yield content_of_arrays("safetensors", sources)
         case ("zip" | "tar" | "tar.gz") as kind:
             members = _members(upload, kind, scratch, limits)
@@ -75,6 +79,15 @@ def _is_foreign_text(upload: Path) -> bool:
     """Text of another encoding holds no control characters either."""
     with upload.open("rb") as file:
         return not CONTROL.search(file.read(HEAD_BYTES))
+
+
+def _no_holdout(layout: Layout) -> None:
+    """Arrays are stored as they come, not row by row."""
+    if layout.holdout is not None:
+        raise InvalidSpec(
+            "arrays are not divided; name two splits, such as 'train/image' and 'test/image'",
+            param=PARAM,
+        )
 
 
 def _is_npz(upload: Path, limits: Limits) -> bool:
@@ -104,6 +117,7 @@ def _archived(
         case "pictures":
             return content_of_pictures(files, layout)
         case "npz" | "safetensors":
+            _no_holdout(layout)
             return content_of_shards(group, files, layout.split, scratch, limits)
         case "csv" | "parquet":
             splits = {
@@ -117,6 +131,13 @@ def _archived(
 
 
 def _table(
+    kind: Literal["csv", "parquet"], splits: dict[str, dict[str, Place]], layout: Layout
+) -> Table:
+    table = _read_as(kind, splits, layout)
+    return table if layout.holdout is None else HeldOut(table, layout.holdout)
+
+
+def _read_as(
     kind: Literal["csv", "parquet"], splits: dict[str, dict[str, Place]], layout: Layout
 ) -> Table:
     if kind == "csv":

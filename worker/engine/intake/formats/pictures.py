@@ -16,6 +16,7 @@ from worker.engine.intake.array_stream import CHUNK_BYTES
 from worker.engine.intake.formats.classes import class_numbers
 from worker.engine.intake.formats.content import Content, Declared, Notes, Piece
 from worker.engine.intake.formats.files import SPLITS, below_root, split_order
+from worker.engine.intake.formats.holdout import HELD, Draw, check_both, only_split
 from worker.engine.intake.formats.picture import Form, Sizes, header, pixels
 from worker.engine.intake.formats.window import window
 from worker.engine.onnx_file.place import Place
@@ -32,6 +33,8 @@ class _Shelf:
 def content_of_pictures(files: Mapping[str, Place], layout: Layout) -> Content:
     """Raises NotADataset for a broken picture, or sizes that differ, naming the file."""
     shelves = _shelves(files, layout.split)
+    if layout.holdout is not None:
+        shelves = _divided(shelves, layout.holdout)
     classes = class_numbers(
         {each for shelf in shelves.values() for each in shelf.classes}, layout.classes
     )
@@ -84,6 +87,19 @@ def _shelves(files: Mapping[str, Place], default: str) -> dict[str, _Shelf]:
                 "take it out"
             )
     return dict(sorted(shelves.items(), key=lambda item: split_order(item[0])))
+
+
+def _divided(shelves: Mapping[str, _Shelf], fraction: float) -> dict[str, _Shelf]:
+    """The only shelf as two."""
+    split = only_split(shelves)
+    whole = shelves[split]
+    parts = {split: _Shelf([], []), HELD: _Shelf([], [])}
+    for row, held in enumerate(Draw(fraction).next(len(whole.names))):
+        part = parts[HELD if held else split]
+        part.names.append(whole.names[row])
+        part.classes.extend(whole.classes[row : row + 1])
+    check_both({name: len(part.names) for name, part in parts.items()})
+    return parts
 
 
 def _form(files: Mapping[str, Place], layout: PictureLayout) -> Form:

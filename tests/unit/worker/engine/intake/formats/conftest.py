@@ -19,7 +19,7 @@ from lathe.layout import Layout
 from worker.engine.intake.dataset import inspect_dataset
 from worker.wire import Limits
 
-LIMITS = Limits(max_bytes=1 << 24, max_members=64)
+LIMITS = Limits(max_bytes=1 << 24, max_members=128)
 Arrays = dict[str, NDArray[np.generic]]
 
 
