@@ -12,9 +12,9 @@ from app.page.pareto import Point, value_of, with_front
 from app.page.visitor import Visitor
 from app.services import Services
 from app.store import glance, uploads
-from app.store.rows import Artifact, Blob
+from app.store.rows import Artifact, Blob, Dataset, Model
 from lathe.report import Candidate, Report
-from lathe.states import JobState
+from lathe.states import JobState, UploadState
 from lathe.views import JobView
 
 _MOST_BYTES = 16 << 20  # of a report that is read for the page; the whole is a link away
@@ -63,6 +63,15 @@ async def job_page(parts: Services, visitor: Visitor, job_id: str) -> dict[str, 
         "spec": job.spec.model_dump_json(indent=2, exclude_defaults=True) if job.spec else "",
         "running": job.state in {JobState.QUEUED, JobState.RUNNING},
     }
+
+
+async def inspection(
+    parts: Services, project_id: str, upload: Model | Dataset
+) -> JobView | None:
+    """The job that still looks at an upload, or fetches it; None once it is decided."""
+    if upload.state != UploadState.PENDING or upload.inspection_job_id is None:
+        return None
+    return await shown(parts, project_id, upload.inspection_job_id)
 
 
 def _is_best(job: JobView, artifact: Artifact) -> bool:

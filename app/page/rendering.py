@@ -39,6 +39,7 @@ _ENVIRONMENT.filters |= {
     "moment": numbers.moment,
     "metric": numbers.metric,
     "words": numbers.words,
+    "sumvalues": lambda counts: sum(counts.values()),
 }
 
 

@@ -5,7 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from app import present
-from app.http.deps import ReadDb
+from app.http.deps import Parts, ReadDb
+from app.page.job_page import inspection
 from app.page.rendering import page
 from app.page.route import PageRoute
 from app.page.visitor import Looking
@@ -31,7 +32,15 @@ async def listed(
 
 
 @router.get("/{dataset_id}")
-async def one(request: Request, dataset_id: str, visitor: Looking, db: ReadDb) -> Response:
+async def one(
+    request: Request, dataset_id: str, visitor: Looking, db: ReadDb, parts: Parts
+) -> Response:
     """A data set: its splits, their arrays and counts."""
-    found = await uploads.find_dataset(db, visitor.project_id, dataset_id)
-    return page(request, "dataset.html", visitor, data=present.dataset(*found))
+    row, blob = await uploads.find_dataset(db, visitor.project_id, dataset_id)
+    return page(
+        request,
+        "dataset.html",
+        visitor,
+        data=present.dataset(row, blob),
+        inspection=await inspection(parts, visitor.project_id, row),
+    )

@@ -7,7 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from app import present
-from app.http.deps import ReadDb
+from app.http.deps import Parts, ReadDb
+from app.page.job_page import inspection
 from app.page.job_rows import job_row
 from app.page.pareto import Point, value_of, with_front
 from app.page.rendering import page
@@ -40,7 +41,9 @@ async def listed(
 
 
 @router.get("/{model_id}")
-async def one(request: Request, model_id: str, visitor: Looking, db: ReadDb) -> Response:
+async def one(
+    request: Request, model_id: str, visitor: Looking, db: ReadDb, parts: Parts
+) -> Response:
     """A model: its doors, sizes and layers, what was noticed, and its jobs."""
     row, blob = await uploads.find_model(db, visitor.project_id, model_id)
     of_model = glance.jobs_of_model(visitor.project_id, model_id)
@@ -54,6 +57,7 @@ async def one(request: Request, model_id: str, visitor: Looking, db: ReadDb) -> 
         "model.html",
         visitor,
         model=present.model(row, blob),
+        inspection=await inspection(parts, visitor.project_id, row),
         jobs=[job_row(job, steps[job.id]) for job in found],
         metric=metric,
         points=points,

@@ -150,6 +150,26 @@
     }
   }
 
+  async function fetched(form) {
+    const problem = form.querySelector("[data-problem]");
+    const said = Object.fromEntries(["source", "sha256"].map((name) => [name, form.elements[name].value.trim()]));
+    if (!said.sha256) delete said.sha256;
+    problem.hidden = true;
+    try {
+      const answer = await fetch(form.dataset.upload, {
+        method: "POST",
+        headers: { "Content-Type": "application/json", "X-Lathe-Guard": document.body.dataset.guard },
+        body: JSON.stringify(said),
+      });
+      if (!answer.ok) throw new Refused(sentence(answer.status, await answer.text()));
+      location.assign(form.dataset.then + (await answer.json()).id);
+    } catch (error) {
+      problem.textContent = error instanceof Refused ? error.message : "The service does not answer; try again.";
+      problem.hidden = false;
+      form.elements.source.focus();
+    }
+  }
+
   function dropped(form, event) {
     event.preventDefault();
     form.classList.remove("over");
@@ -159,6 +179,9 @@
   }
 
   document.addEventListener("DOMContentLoaded", () => {
+    for (const form of document.querySelectorAll("form.by-reference")) {
+      form.addEventListener("submit", (event) => { event.preventDefault(); fetched(form); });
+    }
     for (const form of document.querySelectorAll("form.upload")) {
       form.classList.add("can-drop");
       form.addEventListener("submit", (event) => {

@@ -1,8 +1,13 @@
 """The pages of models and data sets, and uploading with a session."""
 
+import re
 from typing import Any
 
 import pytest
+from sqlalchemy import update
+
+from app.store.rows import Job, Model
+from lathe import ids
 
 pytestmark = pytest.mark.anyio
 
@@ -69,3 +74,48 @@ async def test_the_overview_begins_with_the_first_steps(world: Any, browser: Any
     page = await browser.see("/")
     assert "Upload a model" not in page
     assert page.count('href="/jobs/job_') == 1
+
+
+async def test_a_data_set_says_what_it_holds(world: Any, browser: Any) -> None:
+    fields = [{"name": "x", "dtype": "float32", "shape": [2]}]
+    sample = {"source": "line 2", "texts": ["a <b> c"], "values": {"x": [0.5, 12345.678]}}
+    split = {"name": "train", "examples": 5, "fields": fields}
+    summary = {
+        "splits": [split | {"samples": [sample]}],
+        "classes": [
+            {"label": 0, "name": "rose", "examples": {"train": 4}},
+            {"label": 1, "name": None, "examples": {"train": 1}},
+        ],
+        "missing": [{"column": "width", "values": 1234, "handled": "filled by the mean"}],
+    }
+    facts = {"format": "csv", "splits": [split], "summary": summary}
+    page = await browser.see(f"/datasets/{await world.dataset(facts)}")
+    for said in ("rose", "filled by the mean", "1,234", "a &lt;b&gt; c", "1.235e+04", "line 2"):
+        assert said in page, said
+    widths = re.findall(r'bar-fill" width="([\d.]+)"', page)
+    assert widths == ["100.00", "25.00"]
+
+
+async def test_what_is_still_to_be_fetched_is_listed_and_shows_how_far_it_is(
+    world: Any, browser: Any
+) -> None:
+    job = await world.job()
+    async with world.parts.writing() as session:
+        progress = {"fraction": 0.25, "message": "fetching", "unit": "bytes"}
+        progress |= {"current": 250.0, "total": 1000.0}
+        await session.execute(update(Job).values(progress=progress, state="running"))
+    source = "https://example.org/net.onnx"
+    row = Model(
+        id=ids.new("mdl"),
+        project_id=world.project_id,
+        name="far away",
+        state="pending",
+        source=source,
+        inspection_job_id=job,
+    )
+    await world.add(row)
+    assert "far away" in await browser.see("/models")
+    page = await browser.see(f"/models/{row.id}")
+    assert f"It is fetched from {source}" in page
+    assert 'value="25"' in page
+    assert "250 B of 1 kB" in page
