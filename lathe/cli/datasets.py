@@ -59,6 +59,28 @@ def push(
     _shown(made, as_json=as_json)
 
 
+@app.command()
+def fetch(
+    source: Annotated[str, typer.Argument(help="https://... or s3://bucket/key.")],
+    sha256: Annotated[str | None, typer.Option(help="What it must have; checked.")] = None,
+    name: Annotated[str | None, typer.Option(help="Default: the end of the address.")] = None,
+    transforms: TransformsOption = None,
+    layout: LayoutOption = None,
+    url: Url = None,
+    key: Key = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Let the service fetch data and wait for what inspection finds in it."""
+    how = given(TRANSFORMS, transforms, "--transforms") if transforms else None
+    what = given(LAYOUT, layout, "--layout") if layout else None
+    with connected(url, key) as service, bytes_bar("fetching") as told:
+        made = service.lathe.fetch_dataset(
+            source, name=name, sha256=sha256, transforms=how, layout=what, told=told
+        )
+    _shown(made, as_json=as_json)
+
+
 @app.command("list")
 def list_datasets(
     limit: Limit = 20, url: Url = None, key: Key = None, *, as_json: AsJson = False
@@ -73,7 +95,7 @@ def list_datasets(
         (
             d.id,
             str(d.state),
-            f"{d.size_bytes:,}",
+            "" if d.size_bytes is None else f"{d.size_bytes:,}",
             f"{d.created_at:%Y-%m-%d %H:%M}",
             ", ".join(f"{s.name} {s.examples:,}" for s in d.facts.splits) if d.facts else "",
             d.name or "",

@@ -32,6 +32,22 @@ def push(
     _shown(made, as_json=as_json)
 
 
+@app.command()
+def fetch(
+    source: Annotated[str, typer.Argument(help="https://... or s3://bucket/key.")],
+    sha256: Annotated[str | None, typer.Option(help="What it must have; checked.")] = None,
+    name: Annotated[str | None, typer.Option(help="Default: the end of the address.")] = None,
+    url: Url = None,
+    key: Key = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Let the service fetch a model and wait for what inspection finds in it."""
+    with connected(url, key) as service, bytes_bar("fetching") as told:
+        made = service.lathe.fetch_model(source, name=name, sha256=sha256, told=told)
+    _shown(made, as_json=as_json)
+
+
 @app.command("list")
 def list_models(
     limit: Limit = 20, url: Url = None, key: Key = None, *, as_json: AsJson = False
@@ -46,7 +62,7 @@ def list_models(
         (
             m.id,
             str(m.state),
-            f"{m.size_bytes:,}",
+            "" if m.size_bytes is None else f"{m.size_bytes:,}",
             f"{m.created_at:%Y-%m-%d %H:%M}",
             m.name or "",
         )

@@ -95,6 +95,36 @@ class Client:
             uploads.upload_dataset(self._url, path, name, transforms, layout, told)
         )
 
+    def fetch_model(
+        self,
+        source: str,
+        *,
+        name: str | None = None,
+        sha256: str | None = None,
+        told: Told | None = None,
+    ) -> ModelView:
+        """Let the service fetch a model from https://... or s3://..., and wait for its
+        inspection; raises what rejected it, or why it did not come.
+
+        `told` is called with the bytes so far and in all, which are 0 while nobody knows.
+        """
+        reference = {"source": source, "sha256": sha256, "name": name}
+        return self._run(uploads.fetch_model(reference, told))
+
+    def fetch_dataset(
+        self,
+        source: str,
+        *,
+        name: str | None = None,
+        sha256: str | None = None,
+        transforms: Mapping[str, Transform] | None = None,
+        layout: Layout | None = None,
+        told: Told | None = None,
+    ) -> DatasetView:
+        """As `fetch_model`, for a data set."""
+        reference = {"source": source, "sha256": sha256, "name": name}
+        return self._run(uploads.fetch_dataset(reference, transforms, layout, told))
+
     def model(self, model_id: str) -> ModelView:
         """One model as it stands."""
         return self._run(uploads.model(model_id))

@@ -19,6 +19,7 @@ from lathe.states import UploadState
 from lathe.views import DatasetView, JobView, ModelView
 
 WAIT_S = 30
+_FETCH_LOOK_S = 2
 Uploaded = TypeVar("Uploaded", ModelView, DatasetView)
 
 
@@ -38,14 +39,25 @@ def upload_dataset(
     told: Told | None,
 ) -> Talk[DatasetView]:
     """Raises what rejected it."""
-    query: dict[str, str | int] = {"name": name or path.name, "wait": WAIT_S}
-    if transforms:
-        dumped = {field: t.model_dump(mode="json") for field, t in transforms.items()}
-        query["transforms"] = json.dumps(dumped)
-    if layout:
-        query["layout"] = layout.model_dump_json(exclude_defaults=True)
+    query = {"name": name or path.name, "wait": WAIT_S, **_of_data(transforms, layout)}
     view = yield from _sent(DatasetView, url, "/v1/datasets", path, query, told)
     return (yield from _inspected(DatasetView, "/v1/datasets", view))
+
+
+def fetch_model(reference: Mapping[str, str | None], told: Told | None) -> Talk[ModelView]:
+    """Raises what rejected it, or why it did not come."""
+    return (yield from _fetched(ModelView, "/v1/models", reference, {}, told))
+
+
+def fetch_dataset(
+    reference: Mapping[str, str | None],
+    transforms: Mapping[str, Transform] | None,
+    layout: Layout | None,
+    told: Told | None,
+) -> Talk[DatasetView]:
+    """Raises what rejected it, or why it did not come."""
+    query = _of_data(transforms, layout)
+    return (yield from _fetched(DatasetView, "/v1/datasets", reference, query, told))
 
 
 def model(model_id: str) -> Talk[ModelView]:
@@ -71,6 +83,37 @@ def datasets(limit: int | None) -> Talk[list[DatasetView]]:
 def delete(route: str) -> Talk[None]:
     """Of a model or a data set."""
     yield from ask(Ask("DELETE", route, again=True))
+
+
+def _of_data(
+    transforms: Mapping[str, Transform] | None, layout: Layout | None
+) -> dict[str, str]:
+    query = {}
+    if transforms:
+        dumped = {field: t.model_dump(mode="json") for field, t in transforms.items()}
+        query["transforms"] = json.dumps(dumped)
+    if layout:
+        query["layout"] = layout.model_dump_json(exclude_defaults=True)
+    return query
+
+
+def _fetched(
+    view: type[Uploaded],
+    route: str,
+    reference: Mapping[str, str | None],
+    query: Mapping[str, Any],
+    told: Told | None,
+) -> Talk[Uploaded]:
+    """The service fetches it; its inspection says how far that is."""
+    body = {field: value for field, value in reference.items() if value is not None}
+    shown = parsed(view, (yield from ask(Ask("POST", route, query=query, json=body))))
+    while told and shown.state is UploadState.PENDING and shown.inspection_job:
+        asked = {"wait": _FETCH_LOOK_S}
+        job = yield from got(JobView, f"/v1/jobs/{shown.inspection_job}", asked)
+        if job.progress and job.progress.unit == "bytes":
+            told(int(job.progress.current or 0), int(job.progress.total or 0))
+        shown = yield from got(view, f"{route}/{shown.id}")
+    return (yield from _inspected(view, route, shown))
 
 
 def _sent(
