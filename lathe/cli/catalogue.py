@@ -4,8 +4,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from lathe.cli.connect import connected
-from lathe.cli.logins import kept
+from lathe.cli.connect import connected, is_named
 from lathe.cli.options import AsJson, Key, Url
 from lathe.cli.say import out, show, table
 from lathe.cli.wrong import no_such
@@ -55,7 +54,7 @@ def recipes(url: Url = None, key: Key = None, *, as_json: AsJson = False) -> Non
 
 
 def _techniques(url: str | None, key: str | None) -> list[TechniqueView]:
-    if url or kept():
+    if is_named(url):
         with connected(url, key) as service:
             return service.lathe.techniques()
     return [
@@ -71,7 +70,7 @@ def _techniques(url: str | None, key: str | None) -> list[TechniqueView]:
 
 
 def _recipes(url: str | None, key: str | None) -> list[RecipeView]:
-    if url or kept():
+    if is_named(url):
         with connected(url, key) as service:
             return service.lathe.recipes()
     return [

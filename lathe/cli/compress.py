@@ -5,12 +5,12 @@ from typing import Annotated, Any
 
 import typer
 
-from lathe.cli.connect import Connection, connected
+from lathe.cli.connect import Connection, connected, is_named
 from lathe.cli.datasets import LAYOUT, TRANSFORMS, LayoutOption, TransformsOption
 from lathe.cli.endings import Ending
 from lathe.cli.follow import ending, followed, why
 from lathe.cli.given import given
-from lathe.cli.inputs import dataset_of, model_of
+from lathe.cli.inputs import dataset_of, model_of, there
 from lathe.cli.options import AsJson, Key, Patience, Url
 from lathe.cli.order import Wishes, job_spec
 from lathe.cli.pipeline import pipeline
@@ -24,10 +24,10 @@ from lathe.views import JobView, PlanView
 
 
 def compress(  # noqa: PLR0913 - the command line of a whole job
-    model: Annotated[str, typer.Argument(help="A model file, or mdl_...")],
+    model: Annotated[str, typer.Argument(help="A model file, mdl_..., or https://...")],
     *,
     data: Annotated[
-        str | None, typer.Option("--data", "-d", help="A file of data, or dat_...")
+        str | None, typer.Option("--data", "-d", help="A file of data, dat_..., or https://...")
     ] = None,
     steps: Annotated[
         str,
@@ -93,16 +93,22 @@ def compress(  # noqa: PLR0913 - the command line of a whole job
     wishes = Wishes(
         task, metric, max_drop, max_bytes, max_latency_ms, train, samples, name, device, seed
     )
-    if max_drop is not None and data is None:
+    plan = pipeline(steps)
+    there(model, "mdl")
+    if data is not None:
+        there(data, "dat")
+    elif max_drop is not None:
         raise wrong("--max-drop is judged on examples; give --data, too.")
-    with connected(url, key) as service:
-        if service.passing and not wait:
+    if not is_named(url):
+        plan.known_here()
+        if not wait:
             raise wrong("--no-wait needs a service that stays; start one with `lathe up`.")
+    with connected(url, key) as service:
         lathe = service.lathe
-        plan = pipeline(steps, lathe)
+        plan = plan.known_to(lathe)
         dataset = dataset_of(data, lathe, how, what) if data else None
         net = model_of(model, lathe)
-        spec = job_spec(net.id, dataset, plan, wishes)
+        spec = {"name": net.name, **job_spec(net.id, dataset, plan, wishes)}
         if dry_run:
             raise typer.Exit(_planned(lathe.validate(spec), as_json=as_json))
         job = lathe.submit(spec)

@@ -23,6 +23,11 @@ class Connection:
     passing: bool = False
 
 
+def is_named(url: str | None) -> bool:
+    """Whether there is a service to talk to, rather than one to be started."""
+    return url is not None or kept() is not None
+
+
 @contextmanager
 def connected(url: str | None, key: str | None) -> Iterator[Connection]:
     """The service that is named by option or variable, that of `lathe login`, or one that is

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from lathe.cli.pipeline import trains
+from lathe.cli.pipeline import Pipeline
 from lathe.cli.wrong import no_such
 from lathe.job import METRICS, TaskKind
 from lathe.views import DatasetView
@@ -31,13 +31,13 @@ class Wishes:
 
 
 def job_spec(
-    model: str, dataset: DatasetView | None, steps: Any, wishes: Wishes
+    model: str, dataset: DatasetView | None, pipeline: Pipeline, wishes: Wishes
 ) -> dict[str, Any]:
     """Splits are taken by their names; without a task the answers are compared with those of
     the original."""
-    train = trains(steps) if wishes.train is None else wishes.train
+    train = pipeline.trains if wishes.train is None else wishes.train
     data = _data(dataset, wishes.samples, train=train) if dataset else {}
-    spec: dict[str, Any] = {"model": model, "data": data, "pipeline": steps}
+    spec: dict[str, Any] = {"model": model, "data": data, "pipeline": pipeline.steps}
     if wishes.name:
         spec["name"] = wishes.name
     primary = None

@@ -17,6 +17,7 @@ _MORE_AND_LESS = {
     "macs": ("more", "fewer"),
     "peak_memory_bytes": ("more", "less"),
 }
+_SELDOM = frozenset({"parameters", "macs"})  # changed, and shown then
 _OF_ONE = frozenset({"accuracy", "f1_macro", "precision_macro", "recall_macro", "agreement"})
 
 
@@ -42,7 +43,7 @@ def _rows(report: Report, best: Candidate) -> Iterator[tuple[str, str, str, str,
     quality = [m for metric in judged for m in found if m.metric == metric]
     for before in (size, *quality, *costs):
         after = _same(before, best)
-        if after is None:
+        if after is None or (before.metric in _SELDOM and after.value == before.value):
             continue
         limit = next((c for c in report.spec.constraints if _limits(c, after)), None)
         yield (

@@ -9,6 +9,7 @@ import pytest
 from click.testing import Result
 
 from lathe.cli.order import Wishes, job_spec
+from lathe.cli.pipeline import Pipeline
 from lathe.views import DatasetView
 from tests.unit.lathe.cli.played import (
     DATA,
@@ -26,6 +27,7 @@ from tests.unit.lathe.cli.played import (
 )
 
 Run = Callable[..., Result]
+INT8 = Pipeline("int8")
 TEACH = [{"technique": "train.recover", "epochs": 1}]
 
 
@@ -34,7 +36,7 @@ def splits(*named: tuple[str, int]) -> DatasetView:
 
 
 def data(view: DatasetView, steps: Any = "int8", **wishes: Any) -> dict[str, str]:
-    given = job_spec(MODEL, view, steps, Wishes(**wishes))["data"]
+    given = job_spec(MODEL, view, Pipeline(steps), Wishes(**wishes))["data"]
     return {purpose: split["split"] for purpose, split in given.items()}
 
 
@@ -57,14 +59,14 @@ def test_training_reads_the_train_split_only_where_steps_or_the_user_ask_for_it(
 
 
 def test_no_more_examples_are_asked_for_than_there_are() -> None:
-    spec = job_spec(MODEL, splits(("train", 40), ("test", 7)), "int8", Wishes(samples=512))
+    spec = job_spec(MODEL, splits(("train", 40), ("test", 7)), INT8, Wishes(samples=512))
     assert spec["data"]["calibration"] == {"dataset": DATA, "split": "train", "samples": 40}
 
 
 def test_limits_are_of_the_tasks_first_metric_or_the_one_that_is_named() -> None:
     both = splits(("train", 40), ("test", 7))
     wishes = Wishes(task="classification", max_drop=0.005, max_bytes=9000, max_latency_ms=2.5)
-    spec = job_spec(MODEL, both, "int8", wishes)
+    spec = job_spec(MODEL, both, INT8, wishes)
     assert spec["task"] == {"kind": "classification"}
     assert spec["constraints"] == [
         {"metric": "accuracy", "max_drop": 0.005},
@@ -72,15 +74,15 @@ def test_limits_are_of_the_tasks_first_metric_or_the_one_that_is_named() -> None
         {"metric": "latency_ms", "max": 2.5},
     ]
     named = Wishes(task="classification", metric="f1_macro", max_drop=0.01)
-    spec = job_spec(MODEL, both, "int8", named)
+    spec = job_spec(MODEL, both, INT8, named)
     assert spec["task"] == {"kind": "classification", "metrics": ["f1_macro"]}
     assert spec["constraints"] == [{"metric": "f1_macro", "max_drop": 0.01}]
 
 
 def test_without_a_task_the_original_is_the_measure_and_without_data_nothing_is() -> None:
-    spec = job_spec(MODEL, splits(("test", 7)), "int8", Wishes())
+    spec = job_spec(MODEL, splits(("test", 7)), INT8, Wishes())
     assert spec["task"] == {"kind": "none"}
-    bare = job_spec(MODEL, None, "int8", Wishes())
+    bare = job_spec(MODEL, None, INT8, Wishes())
     assert "task" not in bare
     assert bare["data"] == {}
 
@@ -192,6 +194,30 @@ def test_a_wrong_option_is_a_sentence(
     assert ended.exit_code == 2
     assert said in ended.stderr
     assert not list(ready.sent("POST /v1/jobs"))
+
+
+def test_a_name_that_only_a_newer_service_knows_goes_to_it(ready: Played, run: Run) -> None:
+    ready.on("GET /v1/techniques", found([technique("quantize.newer")]))
+    assert run("compress", "net.onnx", "--no-wait", "-p", "quantize.newer").exit_code == 0
+    assert submitted(ready)["pipeline"] == [{"technique": "quantize.newer"}]
+
+
+def test_where_a_service_would_be_started_a_slip_is_found_before(
+    ready: Played, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LATHE_URL")
+    monkeypatch.delenv("LATHE_KEY")
+    for words in (("-p", "int-8"), ("--no-wait",), ("--max-drop", "1"), ("-d", "none.npz")):
+        assert run("compress", "net.onnx", *words).exit_code == 2
+    assert not ready.asked
+
+
+def test_a_file_elsewhere_is_named_and_not_sent(ready: Played, run: Run) -> None:
+    ended = run("compress", "https://models.test/a/net.onnx", "--no-wait")
+    assert ended.exit_code == 0, ended.output
+    (request,) = ready.sent("POST /v1/models")
+    assert json.loads(request.content)["source"] == "https://models.test/a/net.onnx"
+    assert "fetching https://models.test/a/net.onnx" in ended.stderr
 
 
 def test_a_dry_run_shows_every_problem_and_queues_nothing(ready: Played, run: Run) -> None:
