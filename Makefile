@@ -192,6 +192,10 @@ bench-packed: .venv/.test  ## Packed files: 1,000 random graphs, size of a graph
 bench-transfer: .venv/.test  ## 1 GiB in and out, against the bare server underneath (S3=1: on S3 too).
 	PYTHONPATH=tests/services $(BIN)/python -m benchmarks.transfer $(if $(S3),--s3)
 
+.PHONY: bench-resume
+bench-resume: .venv/.test  ## An upload of 1 GiB, cut three times: client, API, connection (S3=1: on S3 too).
+	PYTHONPATH=tests/services $(BIN)/python -m benchmarks.resume $(if $(S3),--s3) $(ARGS)
+
 .PHONY: bench-scale
 bench-scale: .venv/.test  ## Jobs an hour with one worker and with two, of one thread each.
 	$(BIN)/python -m benchmarks.scale

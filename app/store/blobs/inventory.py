@@ -37,9 +37,14 @@ def inventory(store: LocalStore | S3Store) -> Iterator[Listed]:
 
 
 def digest(store: LocalStore | S3Store, key: str) -> str:
-    """The sha256 of an object's bytes as they are read now; raises Missing, Unavailable."""
+    """The sha256 of an object's bytes as they are read now; raises Missing, Unavailable.
+
+    Each window is a request of its own, as the store's timeout is that of a whole request.
+    """
     found = hashlib.sha256()
     with object_errors(store):
-        for window in obstore.get(store, key).stream(min_chunk_size=_WINDOW_BYTES):
-            found.update(window)
+        size_bytes = obstore.head(store, key)["size"]
+        for start in range(0, size_bytes, _WINDOW_BYTES):
+            length = min(_WINDOW_BYTES, size_bytes - start)
+            found.update(obstore.get_range(store, key, start=start, length=length))
     return found.hexdigest()

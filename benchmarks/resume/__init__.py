@@ -1,0 +1,1 @@
+"""`make bench-resume`: a large upload that is cut three times."""
