@@ -9,7 +9,7 @@ never lost; its id tells the receiver.
 import json
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Select, delete, literal_column, select, update
 from sqlalchemy.orm import Session
@@ -28,10 +28,12 @@ DELIVERED: ColumnElement[str] = literal_column("'delivered'")
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A message that was taken: what to send where, and the try that may settle it."""
+    """A message that was taken: what to send where, and the try that may settle it, which is
+    known by its number and by the end of its lease."""
 
     id: str
     attempt: int
+    until: datetime
     webhook_id: str
     project_id: str
     url: str
@@ -109,10 +111,14 @@ def take(
         return None
     row.attempts += 1
     session.flush()
-    _set(session, Delivery.id == row.id, next_at=db_now_plus(lease_s))
+    leased = update(Delivery).where(Delivery.id == row.id).values(next_at=db_now_plus(lease_s))
+    returned = leased.returning(Delivery.next_at)
     return Parcel(
         id=row.id,
         attempt=row.attempts,
+        until=session.execute(
+            returned.execution_options(synchronize_session=False)
+        ).scalar_one(),
         webhook_id=hook.id,
         project_id=hook.project_id,
         url=hook.url,
@@ -147,6 +153,7 @@ def settle(session: Session, parcel: Parcel, answered: Answered, retry_s: float 
     mine = (
         Delivery.id == parcel.id,
         Delivery.attempts == parcel.attempt,
+        Delivery.next_at == parcel.until,  # numbers begin again with a redelivery
         Delivery.state == PENDING,
     )
     settled = _set(

@@ -7,6 +7,7 @@ redirect is followed, no proxy or .netrc of the environment is used, and no conn
 one that was opened for another name on the same address must not be used again.
 """
 
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from types import TracebackType
@@ -22,8 +23,8 @@ _MOST_ADDRESSES = 4  # of one name, in turn
 
 
 class Guard:
-    """Makes requests; close it, or use it as a context. `transport` and `resolver` are a
-    test's."""
+    """Makes requests; close it, or use it as a context. `resolver`, `transport` and
+    `tls` are a test's."""
 
     def __init__(
         self,
@@ -32,12 +33,14 @@ class Guard:
         silence_s: float,
         resolver: Resolver = ask,
         transport: httpx.AsyncBaseTransport | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """`silence_s` bounds connecting, and every wait for the next bytes."""
         self._allowed = allowed
         self._resolver = resolver
         self._client = httpx.AsyncClient(
             transport=transport,
+            verify=tls or True,
             trust_env=False,
             follow_redirects=False,
             timeout=silence_s,

@@ -41,9 +41,9 @@ class Webhook(Base):
 class Delivery(Base):
     """One message to one webhook, written in the transaction of what it tells.
 
-    Its id is the message's, the same on every try. `attempts` is the fencing token of a try:
-    whoever writes the outcome must still hold it. `next_at` is when the next try is due; a
-    try moves it behind its own end first, so a killed one comes due again by itself.
+    Its id is the message's, the same on every try. `next_at` is when the next try is due; a
+    try moves it behind its own end first, so a killed one comes due again by itself. With
+    `attempts` it is the fencing token: whoever writes the outcome must still find both.
     """
 
     __tablename__ = "deliveries"

@@ -192,6 +192,26 @@ def test_a_dead_receiver_slows_no_job(shop: Shop, crew: Crew, there: Receiver) -
     assert ratio > 0.7
 
 
+def test_dead_receivers_of_one_project_hold_up_nobody_elses_messages(
+    shop: Shop, crew: Crew, there: Receiver, tmp_path: Path
+) -> None:
+    there.pause_s = 60.0
+    for webhook in [hook(shop, there.url) for _ in range(12)]:
+        for _ in range(10):
+            ping(shop, webhook)
+    crew.deliver()
+    crew.until(lambda: any(row.attempts for row in shop.rows(Delivery)))
+    other = Shop.open(shop.database_url, tmp_path / "other")
+    with receiver() as alive:
+        ping(other, hook(other, alive.url))
+        began_s = time.monotonic()
+        crew.until(lambda: bool(alive.heard))
+        assert time.monotonic() - began_s < 3
+    under_way = sum(row.attempts for row in shop.rows(Delivery) if row.last_at is None)
+    assert under_way <= 8
+    other.close()
+
+
 def timed(shop: Shop, crew: Crew, model: str, told: str | None, turn: int) -> float:
     """Seconds that twelve jobs take, from the first submit to the last end."""
     before, began_s = shop.in_state(JobState.SUCCEEDED), time.monotonic()

@@ -1,6 +1,7 @@
 """The outbox: written with the ending, taken once, settled by whoever took it."""
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -131,6 +132,19 @@ def test_a_try_that_was_overtaken_settles_nothing(session: Session) -> None:
     assert outbox.settle(session, mine, FINE, 5)
     assert [(each.state, each.last_status) for each in sent(session)] == [("delivered", 204)]
     assert not outbox.settle(session, mine, FAILED, None)
+
+
+def test_a_late_try_does_not_settle_what_was_sent_again_on_demand(session: Session) -> None:
+    pinged(session, hook(session))
+    late = taken(session)
+    time.sleep(0.002)  # SQLite's clock has milliseconds
+    again = {"state": "pending", "attempts": 0, "next_at": LONG_AGO}  # as redeliver does
+    session.execute(update(Delivery).values(**again))
+    session.expire_all()
+    mine = taken(session)
+    assert (late.id, late.attempt) == (mine.id, mine.attempt)
+    assert not outbox.settle(session, late, FAILED, None)
+    assert outbox.settle(session, mine, FINE, None)
 
 
 def test_a_failed_try_comes_due_later_and_the_last_one_is_dead(session: Session) -> None:

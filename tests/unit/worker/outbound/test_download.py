@@ -134,8 +134,10 @@ async def test_a_server_without_ranges_begins_again() -> None:
 
 
 async def test_a_part_that_begins_elsewhere_is_not_taken() -> None:
-    with pytest.raises(StartOver):
-        await got(Server(cuts=[3000], headers={"content-range": "bytes 0-9/10"}))
+    last = len(FILE) - 1
+    for wrong in (f"bytes 0-{last}/{last + 1}", f"bytes 3000-{last}/{last + 2}", "nonsense"):
+        with pytest.raises(StartOver):
+            await got(Server(cuts=[3000], headers={"content-range": wrong}))
 
 
 async def test_a_busy_server_is_asked_again_and_at_last_given_up() -> None:
