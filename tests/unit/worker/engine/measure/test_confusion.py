@@ -47,6 +47,16 @@ def test_of_many_classes_only_the_twenty_largest_changes_are_kept() -> None:
     assert found.pairs[0].answer == "30"
 
 
+def test_a_wrong_answer_that_became_rare_is_among_the_largest_changes() -> None:
+    # label 30 was answered 31 fifty times over, labels 1 .. 25 are answered k + 1 once each
+    labels = [30] * 50 + list(range(1, 26))
+    before = [31] * 50 + list(range(1, 26))
+    after = [30] * 50 + list(range(2, 27))
+    found = confusions(said(before, labels, classes=40), said(after, labels, classes=40))
+    assert len(found.pairs) == 20
+    assert found.pairs[-1].change == -50
+
+
 def test_classes_are_called_what_the_data_set_calls_them() -> None:
     found = confusions(said(BEFORE, LABELS), said(AFTER, LABELS), ("cat", "dog"))
     assert found.classes == ("cat", "dog", "2")

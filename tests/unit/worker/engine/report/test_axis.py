@@ -22,6 +22,17 @@ def test_a_single_value_still_gets_an_axis() -> None:
     assert spanning([0.0], 0, 100).at(0.0) == 50.0
 
 
+def test_what_hardly_differs_gets_a_span_that_shows_so_and_stays_below_the_most() -> None:
+    # 99.0 to 99.5 is widened by 1.75 on both sides to 4, with 0.4 of margin: 96.85 to 101.65;
+    # what is above 100 goes below: 95.2 to 100
+    axis = spanning([99.0, 99.5], 0, 48, margin=0.1, least=4, most=100)
+    assert round(axis.high, 9) == 100
+    assert round(axis.low, 9) == 95.2
+    # a span that needs no widening keeps its lower end
+    axis = spanning([60.0, 100.0], 0, 1, margin=0.1, least=4, most=100)
+    assert (axis.low, axis.high) == (56.0, 100.0)
+
+
 def test_epochs_are_ticked_at_whole_numbers() -> None:
     assert [t.label for t in Axis(0.67, 12.33, 0, 1).ticks(whole=True)] == ["5", "10"]
     assert [t.label for t in Axis(0.97, 2.03, 0, 1).ticks(whole=True)] == ["1", "2"]
