@@ -22,7 +22,7 @@ def _command(method: str, path: str, said: Schema, document: Schema, body: list[
     if method != "GET":
         parts.append("-I" if method == "HEAD" else f"-X {method}")
     if said.get("security"):
-        parts.append('-H "Authorization: Bearer $LATHE_API_KEY"')
+        parts.append('-H "Authorization: Bearer $LATHE_KEY"')
     for each in said.get("parameters", ()):
         if each["in"] == "header" and each["required"]:
             value = example(each["schema"], document)

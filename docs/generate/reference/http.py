@@ -26,7 +26,7 @@ INTRODUCTION = (
     "Lists come in pages, newest first: pass `next_cursor` as `cursor` until it is null. Ids "
     "are seen by keys of their own project only. Every answer has an `X-Request-ID`, which is "
     "in the log too. In the examples `$LATHE_URL` is the "
-    "address, such as `http://127.0.0.1:8000`, and `$LATHE_API_KEY` the key."
+    "address, such as `http://127.0.0.1:8000`, and `$LATHE_KEY` the key."
 )
 EVERYWHERE = ("malformed", "unauthenticated", "invalid_request", "unavailable")
 _CODE = re.compile(r"\(`(\w+)`\)")

@@ -4,7 +4,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from docs.generate.pages import MADE
-from docs.generate.reference import artifacts, errors, http, job, metrics, recipes, settings
+from docs.generate.reference import (
+    artifacts,
+    command,
+    errors,
+    http,
+    job,
+    metrics,
+    recipes,
+    settings,
+)
 
 FOLDER = Path(__file__).resolve().parents[2] / "reference"
 
@@ -14,6 +23,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "recipes.md": recipes.page,
     "artifacts.md": artifacts.page,
     "errors.md": errors.page,
+    "command.md": command.page,
     "settings.md": settings.page,
     "metrics.md": metrics.page,
 }

@@ -10,6 +10,7 @@ from typing import Any, get_args
 import pytest
 
 from docs.generate.reference import errors
+from docs.generate.reference.command import commands, parameters
 from docs.generate.reference.errors import meaning_and_remedy
 from docs.generate.reference.http import application, endpoints
 from docs.generate.reference.metrics import registered
@@ -141,6 +142,18 @@ def test_every_field_of_a_job_says_what_it_is(made: dict[str, str]) -> None:
         assert f"\n| `{name}` | " in made["job.md"]
 
 
+def test_every_command_has_an_entry_and_its_options_say_what_they_are(
+    made: dict[str, str],
+) -> None:
+    listed = list(commands())
+    assert "compress" in dict(listed)
+    assert "jobs watch" in dict(listed)
+    for name, command in listed:
+        assert f"\n## lathe {name}\n" in made["command.md"]
+        assert command.help
+        assert not [each.name for each in parameters(command) if not each.help]
+
+
 def test_every_recipe_and_kind_of_artifact_is_there(made: dict[str, str]) -> None:
     assert all(f"\n## {name}\n" in made["recipes.md"] for name in NAMES)
     assert set(get_args(ArtifactKind)) == set(ARTIFACT_KINDS)
@@ -180,5 +193,7 @@ def _read_by_name() -> Iterator[str]:
                     func=ast.Attribute(attr="getenv"), args=[ast.Constant(value=str(name)), *_]
                 ):
                     yield name
-                case ast.keyword(arg="envvar", value=ast.Constant(value=str(name))):
-                    yield name
+                case ast.keyword(arg="envvar", value=value):
+                    yield from (
+                        one.value for one in ast.walk(value) if isinstance(one, ast.Constant)
+                    )
