@@ -195,5 +195,7 @@ def _read_by_name() -> Iterator[str]:
                     yield name
                 case ast.keyword(arg="envvar", value=value):
                     yield from (
-                        one.value for one in ast.walk(value) if isinstance(one, ast.Constant)
+                        str(one.value)
+                        for one in ast.walk(value)
+                        if isinstance(one, ast.Constant)
                     )
