@@ -20,11 +20,12 @@ from app.store.blobs.seen import seen
 from app.store.clock import db_now, db_now_plus
 from app.store.db import AsyncSessions
 from app.store.rows import Upload, UploadPart
-from app.store.transfers import parts_of, received_bytes
+from app.store.transfers import part_count, parts_of, received_bytes
 from lathe import ids
 from lathe.errors import Conflict, Locked, Missing
 
 PART_BYTES = 8 << 20
+MOST_PARTS = 20_000
 _LEASE_S = 15.0
 _RENEW_S = 4.0
 
@@ -43,10 +44,18 @@ class InBucket:
 
     @asynccontextmanager
     async def receiving(self, row: Upload) -> AsyncIterator["_Sending"]:
-        """Add to the upload; raises Locked while another request does."""
+        """Add to the upload; raises Locked while another request does, and Conflict where it
+        has come in so many small pieces that putting them together would take for ever."""
         lease = _Lease(self._sessions, row.id)
         await lease.take()
         try:
+            async with self._sessions() as session, session.begin():
+                pieces = await session.scalar(part_count(row.id)) or 0
+            if pieces >= MOST_PARTS:
+                raise Conflict(
+                    f"the upload has come in {pieces} pieces already; end it, and begin one "
+                    "that sends 8 MiB or more with each request"
+                )
             yield _Sending(self._objects, lease, row.stage_key, await self.offset(row))
         finally:
             await lease.give_back()

@@ -33,9 +33,9 @@ class InFolder:
         try:
             yield _Adding(file, self._objects)
         finally:
+            file.close()
             if file.digest is not None and file.digest.size_bytes == file.size_bytes:
                 self._digests.keep(key, file.digest)
-            file.close()
 
     async def whole(self, row: Upload) -> Whole:
         """The file as it is; it is read unless this process has hashed all of it already."""

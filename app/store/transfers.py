@@ -103,6 +103,11 @@ def received_bytes(upload_id: str) -> Select[int]:
     ).where(UploadPart.upload_id == upload_id)
 
 
+def part_count(upload_id: str) -> Select[int]:
+    """In how many pieces it has come."""
+    return select(func.count()).select_from(UploadPart).where(UploadPart.upload_id == upload_id)
+
+
 @dataclass(frozen=True, slots=True)
 class Leftover:
     """Where the bytes of an upload lay that has no row any more."""

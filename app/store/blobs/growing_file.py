@@ -7,6 +7,7 @@ to it holds its lock (flock(2)), which the kernel takes back from a process that
 import fcntl
 import hashlib
 import os
+import threading
 from pathlib import Path
 
 from app.store.blobs.made_folder import made_folder
@@ -21,7 +22,11 @@ _WINDOW_BYTES = 1 << 20
 
 
 class GrowingFile:
-    """Open for adding. What was added before an error, a full disk or a kill stays."""
+    """Open for adding. What was added before an error, a full disk or a kill stays.
+
+    The calls may come from different threads; `close` waits for a `write` that is at work,
+    whose asker may have gone.
+    """
 
     def __init__(self, root: Path, key: str) -> None:
         """The file is made where it is not there; raises Locked, Missing, Unavailable."""
@@ -40,17 +45,21 @@ class GrowingFile:
             os.close(self._file)
             raise
         self._push = Push(self._file, self.size_bytes)
+        self._at_work, self._closed = threading.Lock(), False
         self.digest: RunningDigest | None = None
 
     def write(self, data: bytes | memoryview) -> None:
-        """Add `data`; raises OutOfDisk, Unavailable."""
-        try:
-            with object_errors():
-                self._push.written(write_all(self._file, data))
-        finally:
-            self.size_bytes = os.fstat(self._file).st_size
-        if self.digest is not None:
-            self.digest.add(data)
+        """Add `data`; raises OutOfDisk, Unavailable, and ValueError after `close`."""
+        with self._at_work:
+            if self._closed:
+                raise ValueError("the file is closed")
+            try:
+                with object_errors():
+                    self._push.written(write_all(self._file, data))
+            finally:
+                self.size_bytes = os.fstat(self._file).st_size
+            if self.digest is not None:
+                self.digest.add(data)
 
     def sync(self) -> None:
         """What was added is on the disk when this returns; raises OutOfDisk, Unavailable."""
@@ -59,7 +68,10 @@ class GrowingFile:
 
     def close(self) -> None:
         """Let others add to it."""
-        os.close(self._file)
+        with self._at_work:
+            if not self._closed:
+                self._closed = True
+                os.close(self._file)
 
     def _locked(self) -> int:
         try:

@@ -18,8 +18,10 @@ from typing import Any
 
 import httpx
 import pytest
+from celery import Celery
 from sqlalchemy import select, update
 
+from app.store.blobs.objects import Objects
 from app.store.bootstrap import bootstrap
 from app.store.db import sessions, sync_engine
 from app.store.migrate import upgrade
@@ -28,6 +30,8 @@ from app.store.rows.base import utc_now
 from lathe.states import JobState, UploadState
 from stacks.s3 import S3
 from tests.services.app.mortal import ROOT, Mortal, mortal
+from worker.settings import Settings
+from worker.sweep import Sweep
 
 TUS = {"Tus-Resumable": "1.0.0"}
 MIB = 1 << 20
@@ -50,6 +54,13 @@ class Place:
     @property
     def headers(self) -> dict[str, str]:
         return {**TUS, "Authorization": f"Bearer {self.key}"}
+
+    def objects(self) -> Objects:
+        return Objects.open(
+            self.environment["LATHE_OBJECTS_URL"],
+            access_key_id=self.environment.get("LATHE_S3_ACCESS_KEY_ID"),
+            secret_access_key=self.environment.get("LATHE_S3_SECRET_ACCESS_KEY"),
+        )
 
     @contextmanager
     def rows(self) -> Iterator[Any]:
@@ -256,6 +267,30 @@ def test_two_processes_never_add_to_one_upload_at_once(place: Place, content: by
             row = session.get(Upload, upload_id)
             assert row.found_sha256 == hashlib.sha256(content).hexdigest()
             assert place.stored(row.key) == content
+
+
+def test_the_sweep_deletes_what_was_abandoned_and_spares_what_is_used(
+    place: Place, content: bytes
+) -> None:
+    with mortal(place.environment, place.log) as api:
+        abandoned, used = begin(api, place, content), begin(api, place, content)
+        assert patch(place, abandoned, 0, content[: 20 * MIB]).status_code == 204
+        finish(place, used, content)
+        route = f"{api.url}/v1/models?upload={used.rpartition('/')[2]}"
+        made = httpx.post(route, headers=place.headers, trust_env=False, timeout=60)
+        assert made.status_code == 201, made.text
+    assert len(place.names()) > 1
+    with place.rows() as session:
+        session.execute(update(Upload).values(expires_at=utc_now()))
+    engine = sync_engine(place.environment["LATHE_DATABASE_URL"])
+    Sweep(sessions(engine), place.objects(), Celery(), Settings())._clean()
+    engine.dispose()
+    with place.rows() as session:
+        blob = session.scalars(select(Blob)).one()
+        assert session.scalars(select(Upload)).all() == []
+        assert session.scalars(select(UploadPart)).all() == []
+    assert place.names() == [blob.key]
+    assert place.stored(blob.key) == content
 
 
 @contextmanager
