@@ -16,7 +16,8 @@ _EVEN = 0.005  # of a ratio: nothing that a person would call a change
 
 @dataclass(frozen=True)
 class Change:
-    """One metric of one file; `better` is None where nothing changed that matters."""
+    """One metric of one file; `better` is None where nothing changed that matters, or where
+    other work disturbed the timing, so that nothing is claimed."""
 
     name: str
     label: str
@@ -27,6 +28,12 @@ class Change:
     text: str
     interval: str
     better: bool | None
+    disturbed: bool
+
+    @property
+    def drawn(self) -> bool:
+        """Whether bars say anything: shares all end at nearly one."""
+        return self.name not in numbers.SHARES and min(self.before, self.after) > 0
 
     @property
     def most(self) -> float:
@@ -56,6 +63,7 @@ def foremost(every: Sequence[Change], metric: str | None) -> list[Change]:
 
 def _change(before: Measurement, after: Measurement, told: Comparison | None) -> Change:
     lower = is_lower_better(after.metric)
+    disturbed = before.contended or after.contended
     even = abs(after.value - before.value) <= _EVEN * abs(before.value)
     if bare(after.metric) in numbers.SHARES:
         even = after.value == before.value
@@ -68,7 +76,8 @@ def _change(before: Measurement, after: Measurement, told: Comparison | None) ->
         after_text=numbers.metric(after.value, after.metric),
         text=_text(before.value, after.value, after.metric),
         interval=_interval(told, after.metric),
-        better=None if even else (after.value < before.value) is lower,
+        better=None if even or disturbed else (after.value < before.value) is lower,
+        disturbed=disturbed,
     )
 
 
@@ -90,7 +99,9 @@ def _text(before: float, after: float, metric: str) -> str:
     if name in numbers.SHARES:
         return f"{_POINTS * (after - before):+.2f} points"
     if name == "throughput_per_s" and before > 0:
-        return "the same" if abs(after / before - 1) <= _EVEN else f"{after / before:.2f}x"
+        return (
+            "the same" if abs(after / before - 1) <= _EVEN else f"{after / before:.2f}x as many"
+        )
     if name.endswith("_db") or not is_lower_better(metric) or before <= 0 or after <= 0:
         return f"{after - before:+.4g}"
     ratio = before / after

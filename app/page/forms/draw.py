@@ -7,7 +7,7 @@ from typing import Any
 
 from app.page import numbers
 from app.page.forms.schema import MISSING, Asked, Schema, asked, followed
-from app.page.forms.usual import usual
+from app.page.forms.usual import own, usual
 
 Options = tuple[tuple[str, str], ...]
 _MAIN = 6  # fields of a form that are seen at once
@@ -97,7 +97,8 @@ def children(node: Schema, around: Around, name: str, value: Any) -> tuple[Field
     said = value if isinstance(value, Mapping) else {}
     needed = set(node.get("required", ()))
     drawn = []
-    for key, child in node["properties"].items():
+    for key in sorted(node["properties"], key=lambda key: _rank(key, node, around)):
+        child = node["properties"][key]
         if "const" in followed(child, around.defs):
             continue
         now = said.get(key, MISSING)
@@ -106,14 +107,21 @@ def children(node: Schema, around: Around, name: str, value: Any) -> tuple[Field
             now = MISSING if found is None else found
         path = f"{name}.{key}" if name else key
         drawn.append(draw(child, around, path, now, needed=key in needed))
-    return tuple(sorted(drawn, key=_rank))
+    return tuple(drawn)
 
 
-def _rank(each: Field) -> int:
-    """What is needed first, then numbers that nothing is said of: most are how far to go."""
-    if not each.optional:
+def _rank(key: str, node: Schema, around: Around) -> int:
+    """What is needed first, then numbers that nothing is usual for (most say how far to go),
+    then what only this class has, what it shares with others, and the name of the step."""
+    ask = asked(node["properties"][key], around.defs)
+    if key in node.get("required", ()):
         return 0
-    return 1 if each.kind == "number" and not each.value else 2
+    if key == "id":
+        return 4
+    if key not in own(node.get("title")):
+        return 3
+    unsaid = ask.default is MISSING or ask.default is None
+    return 1 if ask.kind == "number" and unsaid else 2
 
 
 def _object(ask: Asked, around: Around, value: Any, common: dict[str, Any]) -> Field:
@@ -154,7 +162,7 @@ def _list(ask: Asked, around: Around, value: Any, common: dict[str, Any]) -> Fie
 def _plain(ask: Asked, around: Around, value: Any, common: dict[str, Any]) -> Field:
     options = _options(ask, around, common["name"])
     if options is not None:
-        needed = ask.default not in {MISSING, None}
+        needed = ask.default is not MISSING and ask.default is not None
         options = options if needed else (("", "none"), *options)
         return Field("choice", value=_text(value), options=options, **common)
     match ask.kind:

@@ -17,6 +17,11 @@ def usual(title: str | None, field: str) -> Any:
     return _FOUND.get((title or "", field))
 
 
+def own(title: str | None) -> frozenset[str]:
+    """The fields that the class called `title` has beyond those that it shares with others."""
+    return _OWN.get(title or "", frozenset())
+
+
 def _classes(root: type[BaseModel]) -> Iterator[type[BaseModel]]:
     for each in root.__subclasses__():
         yield each
@@ -37,4 +42,8 @@ _FOUND = {
     for each in _classes(Spec)
     for name, info in each.model_fields.items()
     if (made := _made(info)) is not None
+}
+_OWN = {
+    each.__name__: frozenset(each.__annotations__) & frozenset(each.model_fields)
+    for each in _classes(Spec)
 }

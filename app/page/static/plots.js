@@ -50,7 +50,7 @@
         if (index) ctx.lineTo(x, y); else ctx.moveTo(x, y);
       });
       ctx.stroke();
-      for (const point of points) {
+      for (const point of [...points].sort((a, b) => a.front - b.front)) {
         const [x, y] = at(point);
         ctx.beginPath();
         ctx.arc(x, y, radius(point.latency, most) * scale, 0, 2 * Math.PI);
