@@ -58,6 +58,7 @@ def upload(page: Page, kind: str, what: str, file: Path, name: str) -> None:
 def test_from_upload_to_download_by_keyboard(
     page: Page, service: Stage, tmp_path: Path
 ) -> None:
+    page.on("filechooser", lambda _: None)  # else the first could come before it is caught
     page.goto(f"{service.url}/sign-in")
     reach(page, "API key")
     page.keyboard.type(service.key)

@@ -10,6 +10,7 @@ from app.page.forms.schema import MISSING, Asked, Schema, asked, followed
 from app.page.forms.usual import own, usual
 
 Options = tuple[tuple[str, str], ...]
+_LONG_HINT = 140  # characters
 _MAIN = 6  # fields of a form that are seen at once
 _LIMITS = (
     ("exclusiveMinimum", "above"),
@@ -39,6 +40,11 @@ class Field:
     def id(self) -> str:
         """Of the element that holds it."""
         return "f-" + self.name.replace(".", "-").replace("?", "")
+
+    @property
+    def wide(self) -> bool:
+        """Whether there is much to say about it."""
+        return len(self.hint) > _LONG_HINT
 
     @property
     def wrong(self) -> bool:
@@ -112,13 +118,15 @@ def children(node: Schema, around: Around, name: str, value: Any) -> tuple[Field
 
 def _rank(key: str, node: Schema, around: Around) -> int:
     """What is needed first, then numbers that nothing is usual for (most say how far to go),
-    then what only this class has, what it shares with others, and the name of the step."""
+    then what only this class has, groups last, what it shares with others, the step's id."""
     ask = asked(node["properties"][key], around.defs)
     if key in node.get("required", ()):
         return 0
     if key == "id":
-        return 4
+        return 5
     if key not in own(node.get("title")):
+        return 4
+    if ask.kind in {"object", "union", "list"}:
         return 3
     unsaid = ask.default is MISSING or ask.default is None
     return 1 if ask.kind == "number" and unsaid else 2
@@ -207,7 +215,7 @@ def _hint(ask: Asked) -> str:
         if ask.kind in {"object", "union", "list"}
         else " ".join(ask.description.split())
     )
-    return f"{said} {bounds[:1].upper()}{bounds[1:]}".strip()
+    return f"{said} {bounds[:1].upper()}{bounds[1:]}".strip().replace("`", "")
 
 
 def _bound(limit: float) -> str:

@@ -151,6 +151,9 @@ async def test_a_form_that_is_sent_twice_makes_one_job(world: Any, browser: Any)
     first = await press(browser, page, "submit")
     second = await press(browser, page, "submit")
     other = await press(browser, page, "submit", name="another")
+    anew = await browser.see(f"/compose?job={first.headers['location'][6:]}")
+    again = await press(browser, anew, "submit")
+    assert again.headers["location"] != first.headers["location"]
     assert first.headers["location"] == second.headers["location"]
     assert other.headers["location"] != first.headers["location"]
 
