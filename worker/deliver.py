@@ -110,7 +110,7 @@ class Courier:
     async def _deliver(self, parcel: Parcel) -> None:
         timeout_s = self._settings.webhook_timeout_s
         answered = await tell(parcel, self._guard, self._allowed, timeout_s)
-        retry_s = self._retry_s(parcel.attempt)
+        retry_s = self._retry_s(parcel.attempt, answered.asked_wait_s)
         how = "delivered" if answered.error is None else answered.error
         log.info("message %s try %d: %s", parcel.id, parcel.attempt, how)
         try:
@@ -129,12 +129,13 @@ class Courier:
         if not outbox.settle(session, parcel, answered, retry_s):
             log.info("message %s is another's, or was deleted", parcel.id)
 
-    def _retry_s(self, attempt: int) -> float | None:
-        """How long to wait behind a failed try; None behind the last."""
+    def _retry_s(self, attempt: int, asked_wait_s: float) -> float | None:
+        """How long to wait behind a failed try, no shorter than asked; None behind the last."""
         waits = self._settings.webhook_retries
         if attempt > len(waits):
             return None
-        return waits[attempt - 1] * (1 + random.uniform(0, _STRETCH))  # noqa: S311 - no secret
+        stretched = waits[attempt - 1] * (1 + random.uniform(0, _STRETCH))  # noqa: S311 - no secret
+        return max(stretched, asked_wait_s)
 
     async def _clean(self) -> None:
         now_s = asyncio.get_running_loop().time()

@@ -43,12 +43,14 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """How a try went: it arrived, or `error` says why not. `gone` is the receiver's 410."""
+    """How a try went: it arrived, or `error` says why not. `gone` is the receiver's 410;
+    before `asked_wait_s` it wants no other try."""
 
     status: int | None
     error: str | None
     answer: str | None = None
     gone: bool = False
+    asked_wait_s: float = 0.0
 
 
 def announce(session: Session, job: Job, event: EventName) -> None:

@@ -16,6 +16,7 @@ from worker.outbound.sign import signed
 _READ_BYTES = 2000  # of an answer; the rest is not waited for
 _KEPT_CHARACTERS = 500
 _KEPT_ERROR = 300
+_LONGEST_ASKED_S = 86_400
 
 
 async def tell(parcel: Parcel, guard: Guard, allowed: Allowed, timeout_s: float) -> Answered:
@@ -48,7 +49,13 @@ async def _posted(parcel: Parcel, guard: Guard, place: Place) -> Answered:
         error=_trouble(status),
         answer=None if place.trusted else answer,
         gone=status == HTTPStatus.GONE,
+        asked_wait_s=_asked_wait_s(response.headers.get("retry-after", "")),
     )
+
+
+def _asked_wait_s(retry_after: str) -> float:
+    """Of the header in seconds; its other form, a date, is left to our own schedule."""
+    return float(min(int(retry_after), _LONGEST_ASKED_S)) if retry_after.isdecimal() else 0.0
 
 
 async def _beginning(response: httpx.Response) -> str:

@@ -45,14 +45,18 @@ class Plays(httpx.AsyncBaseTransport):
     """Answers with a status and a body, or raises."""
 
     def __init__(
-        self, status: int, stream: httpx.AsyncByteStream | Exception | None = None
+        self,
+        status: int,
+        stream: httpx.AsyncByteStream | Exception | None = None,
+        headers: dict[str, str] | None = None,
     ) -> None:
-        self._status, self._stream = status, stream
+        self._status, self._stream, self._headers = status, stream, headers or {}
 
     async def handle_async_request(self, _request: httpx.Request) -> httpx.Response:
         if isinstance(self._stream, Exception):
             raise self._stream
-        return httpx.Response(self._status, stream=self._stream or Thanks())
+        stream = self._stream or Thanks()
+        return httpx.Response(self._status, headers=self._headers, stream=stream)
 
 
 async def told(plays: Plays, url: str = PUBLIC, allow: str = "") -> Answered:
@@ -95,3 +99,12 @@ async def test_a_cut_connection_and_a_refused_address_are_answers_too() -> None:
     assert cut.error == "hooks.example does not answer: the connection was cut"
     refused = await told(Plays(200), "https://10.0.0.1/")
     assert "not on the public internet" in str(refused.error)
+
+
+@pytest.mark.parametrize(
+    ("said", "wait_s"),
+    [("90", 90), ("999999999", 86_400), ("-5", 0), ("Wed, 21 Oct 2026 07:28:00 GMT", 0)],
+)
+async def test_a_receiver_may_ask_for_time_up_to_a_day(said: str, wait_s: float) -> None:
+    answered = await told(Plays(503, headers={"retry-after": said}))
+    assert answered.asked_wait_s == wait_s
