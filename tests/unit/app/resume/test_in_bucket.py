@@ -53,9 +53,10 @@ async def test_parts_are_full_but_for_the_last_of_a_request(
     assert await parts(world) == [(0, 5), (5, 1)]
     async with place.receiving(row) as receiving:
         assert receiving.offset_bytes == 6
-        await receiving.take(b"ghijk")
+        for piece in (b"gh", b"ij", b"k"):
+            await receiving.take(piece)
         await receiving.rest()
-    assert await parts(world) == [(0, 5), (5, 1), (6, 5)]
+    assert await parts(world) == [(0, 5), (5, 1), (6, 4), (10, 1)]
     assert await place.offset(row) == 11
     whole = await place.whole(row)
     assert (world.objects / whole.key).read_bytes() == b"abcdefghijk"
