@@ -155,3 +155,23 @@ async def test_the_life_of_a_job_and_its_model(service: Service) -> None:
         assert (await session.scalars(select(Blob))).one().doomed_at is not None
     assert (await client.get("/readyz")).json()["database"]["ok"] is True
     assert 'state="cancelled"} 3.0' in (await client.get("/metrics")).text
+
+
+async def test_pages_are_read_and_a_form_makes_a_job(service: Service) -> None:
+    model = await service.model(b"shown")
+    client = service.client
+    printable = client.headers.pop("authorization").removeprefix("Bearer ")
+    assert (await client.post("/sign-in", data={"key": printable})).status_code == 303
+    paths = ("/", "/jobs", "/models", f"/models/{model}", "/datasets", "/compose")
+    shown = {path: await client.get(path) for path in paths}
+    assert {path: answer.status_code for path, answer in shown.items()} == dict.fromkeys(
+        paths, 200
+    )
+    guard = shown["/"].text.partition('data-guard="')[2].partition('"')[0]
+    form = {"guard": guard, "model": model, "do": "submit", "once": "1"}
+    form |= {"pipeline.#": "1", "pipeline.0.technique": PIPELINE[0]["technique"]}
+    made = await client.post("/compose", data=form)
+    assert made.status_code == 303, made.text
+    assert "quantize.dynamic" in (await client.get(made.headers["location"])).text
+    assert (await client.post("/sign-out", data={"guard": guard})).status_code == 303
+    assert (await client.get("/")).status_code == 303
