@@ -108,7 +108,10 @@ def compress(  # noqa: PLR0913 - the command line of a whole job
         plan = plan.known_to(lathe)
         dataset = dataset_of(data, lathe, how, what) if data else None
         net = model_of(model, lathe)
-        spec = {"name": net.name, **job_spec(net.id, dataset, plan, wishes)}
+        spec = {
+            "name": Path(net.name or net.id).stem,
+            **job_spec(net.id, dataset, plan, wishes),
+        }
         if dry_run:
             raise typer.Exit(_planned(lathe.validate(spec), as_json=as_json))
         job = lathe.submit(spec)

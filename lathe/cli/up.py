@@ -1,6 +1,6 @@
 """`lathe up`."""
 
-import subprocess
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -27,8 +27,4 @@ def up(
     command += ["--data", str(data), "--host", host, "--port", str(port)]
     if cpu_slots is not None:
         command += ["--cpu-slots", str(cpu_slots)]
-    try:
-        status = subprocess.call(command, env=server_environment())  # noqa: S603 - our own
-    except KeyboardInterrupt:  # it has stopped by the same Ctrl-C
-        status = 0
-    raise typer.Exit(status)
+    os.execve(command[0], command, server_environment())  # noqa: S606 - so signals reach it
