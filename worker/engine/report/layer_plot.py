@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from lathe.report import LayerReport
 from worker.engine.report.axis import Axis, Tick
+from worker.engine.report.rows import GOOD_SQNR_DB
 from worker.engine.run import figures
 
 LEFT, PITCH, NARROWEST, WIDEST = 56.0, 44.0, 260.0, 880.0  # pixels; of one layer, of all
@@ -105,8 +106,9 @@ def _size(unit: int) -> str:
 
 
 def _sqnr_axis(levels: list[float]) -> Axis:
-    """From zero, or what lies below, to the best layer; 20 dB are always in sight."""
-    low, high = min(0.0, *levels), max(TENTH_DB, *levels)
+    """From zero, or what lies below, to the best layer; 20 dB are always in sight, and what is
+    beyond 60 lies on the edge: a layer that nobody touched must not flatten all others."""
+    low, high = min(0.0, *levels), min(GOOD_SQNR_DB, max(TENTH_DB, *levels))
     return Axis(low, high + (high - low) * 0.06, SQNR_BOTTOM, SQNR_TOP)
 
 

@@ -68,3 +68,17 @@ def test_the_worse_layer_is_the_lower_one() -> None:
     assert worse is not None
     assert better is not None
     assert worse > better
+
+
+def test_a_layer_that_nobody_touched_does_not_flatten_the_others() -> None:
+    found = layer_plot((layer(4, 1, 200.0), layer(4, 1, 15.0), layer(4, 1, 30.0)))
+    assert found is not None
+    untouched, low, high = (mark.sqnr for mark in found.marks)
+    assert untouched is not None
+    assert low is not None
+    assert high is not None
+    # 0 to 60 with 6 % of it on top, over 100 pixels that end at 306
+    assert untouched == 206.0
+    assert low == round(306 - 15 / 63.6 * 100, 1)
+    assert high == round(306 - 30 / 63.6 * 100, 1)
+    assert found.sqnr_ticks[-1].label == "60"
