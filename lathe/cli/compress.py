@@ -106,8 +106,12 @@ def compress(  # noqa: PLR0913 - the command line of a whole job
     with connected(url, key) as service:
         lathe = service.lathe
         plan = plan.known_to(lathe)
-        dataset = dataset_of(data, lathe, how, what) if data else None
-        net = model_of(model, lathe)
+        try:
+            dataset = dataset_of(data, lathe, how, what) if data else None
+            net = model_of(model, lathe)
+        except KeyboardInterrupt:
+            note("No job was queued; the same command goes on with the upload.")
+            raise
         spec = {
             "name": Path(net.name or net.id).stem,
             **job_spec(net.id, dataset, plan, wishes),

@@ -234,6 +234,7 @@ def test_ctrl_c_during_the_upload_ends_without_a_job(ready: Played, run: Run) ->
     ready.on("POST /v1/models", KeyboardInterrupt())
     ended = run("compress", "net.onnx")
     assert ended.exit_code == 130
+    assert "the same command goes on with the upload" in ended.stderr
     assert not list(ready.sent("POST /v1/jobs"))
 
 

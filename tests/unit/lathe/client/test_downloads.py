@@ -53,6 +53,8 @@ class Store:
     def __call__(self, request: httpx.Request) -> httpx.Response:
         asked = request.headers.get("range", "bytes=0-")
         self.ranges.append(asked)
+        if "range" in request.headers:
+            assert request.headers["if-range"] == f'"{hashlib.sha256(CONTENT).hexdigest()}"'
         start = int(asked.removeprefix("bytes=").rstrip("-"))
         status = 206 if "range" in request.headers else 200
         if self.each is None:
