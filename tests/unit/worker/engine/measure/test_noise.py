@@ -90,11 +90,11 @@ def test_without_float_inputs_there_is_no_curve(tmp_path: Path) -> None:
 
 
 def test_the_more_a_model_computes_the_fewer_examples_it_is_shown() -> None:
-    # two files at four strengths: 1e12 / 8 = 1.25e11 multiply-accumulates for each
+    # two files at four strengths: 2.5e11 / 8 = 31.25e9 multiply-accumulates for each
     assert examples_within(None) == 1000
-    assert examples_within(125_000_000) == 1000
-    assert examples_within(250_000_000) == 500
-    assert examples_within(250_000_000, sides=2) == 250
+    assert examples_within(31_250_000) == 1000
+    assert examples_within(62_500_000) == 500
+    assert examples_within(62_500_000, sides=2) == 250
     assert examples_within(4_000_000_000) == 100
 
 
@@ -110,7 +110,7 @@ def test_the_check_says_how_many_examples_of_how_many_were_looked_at(tmp_path: P
 
     path = linear([[-1, 1], [0, 0]], tmp_path / "right.onnx")
     task = Task(kind="classification")
-    heard = noise_curve(path, path, Many(), task, seed=1, threads=1, macs=250_000_000)
+    heard = noise_curve(path, path, Many(), task, seed=1, threads=1, macs=62_500_000)
     assert heard is not None
     assert (heard.check.examples, heard.check.of, heard.check.stopped) == (500, 3000, None)
     assert heard.check.wall_s > 0
