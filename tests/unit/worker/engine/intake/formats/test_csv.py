@@ -43,6 +43,7 @@ def test_a_label_is_found_by_its_name(header: bytes, dtype: str, intake: Intake)
         (-1, 255, 0, "int16"),
         (3, 40_000, 0, "int32"),
         (3, 4, -40_000, "int32"),
+        (3, 4, 300, "int16"),
         (0, 2**31, 0, "int64"),
         (0, 1, 0.5, "float32"),
     ],
@@ -116,6 +117,14 @@ def test_rows_with_missing_values_can_be_dropped(intake: Intake) -> None:
         MissingSummary(column="b", values=2, handled="their rows were dropped"),
     )
     assert facts.summary.splits[0].samples[0].source == "line 4"
+
+
+def test_what_an_unused_column_lacks_drops_no_row(intake: Intake) -> None:
+    said = {"missing": "drop", "inputs": {"x": ["b"]}}
+    facts, arrays = intake(GAPS, said)
+    assert arrays["train/x"].tolist() == [[0.5], [7]]
+    assert facts.summary is not None
+    assert [each.column for each in facts.summary.missing] == ["b"]
 
 
 def test_missing_inputs_can_be_filled_but_labels_cannot(intake: Intake) -> None:

@@ -113,6 +113,13 @@ def test_missing_values_are_refused_dropped_or_filled(intake: Intake) -> None:
         intake(parquet(_gaps()), {"missing": "fill"})
 
 
+def test_lists_behind_a_missing_one_stay_in_their_rows(intake: Intake) -> None:
+    table = {"v": pa.array([None, [2.0], [3.0]], pa.list_(pa.float32())), "label": [7, 8, 9]}
+    _, arrays = intake(parquet(table, rows=3), {"missing": "drop"})
+    assert arrays["train/v"].tolist() == [[2], [3]]
+    assert arrays["train/label"].tolist() == [8, 9]
+
+
 def _broken() -> bytes:
     data = bytearray(parquet({"a": list(range(3000)), "label": [0] * 3000}, rows=3000))
     data[20:2000] = bytes(1980)

@@ -21,7 +21,8 @@ def test_shards_are_joined_in_the_order_of_their_numbers(
 ) -> None:
     save = (lambda a: npz(**a)) if kind == "npz" else safetensors.numpy.save
     members = {
-        f"set/train-10.{kind}": save(_shard(7, 2)),
+        f"set/train-10.{kind}": save(_shard(9, 2)),
+        f"set/train-3.{kind}": save(_shard(7, 2)),
         f"set/train-2.{kind}": save(_shard(4, 3)),
         f"set/test-0.{kind}": save(_shard(50, 1)),
     }
@@ -33,11 +34,11 @@ def test_shards_are_joined_in_the_order_of_their_numbers(
     facts, arrays = intake(data)
     assert facts.format == "shards"
     assert [(split.name, split.examples) for split in facts.splits] == [
-        ("train", 5),
+        ("train", 7),
         ("test", 1),
     ]
-    assert arrays["train/x"][:, 1].tolist() == [40, 50, 60, 70, 80]
-    assert arrays["train/label"].tolist() == [1, 2, 0, 1, 2]
+    assert arrays["train/x"][:, 1].tolist() == [40, 50, 60, 70, 80, 90, 100]
+    assert arrays["train/label"].tolist() == [1, 2, 0, 1, 2, 0, 1]
     assert arrays["test/x"].tolist() == [[50, 500]]
 
 
@@ -61,6 +62,11 @@ def test_a_split_is_said_by_a_folder_a_file_or_an_array(
         ("train", 2),
         ("val", 1),
     ]
+
+
+def test_one_folder_that_is_a_split_is_no_mere_wrapping(intake: Intake) -> None:
+    facts, _ = intake(tarred({"set/val/0.npz": npz(**_shard(0, 2))}))
+    assert [split.name for split in facts.splits] == ["val"]
 
 
 def test_what_nothing_puts_in_a_split_is_of_the_one_that_is_said(intake: Intake) -> None:
