@@ -11,7 +11,8 @@ Limits always hold. What else the kernel does not have is named in `Confinement.
 Memory is limited twice. RLIMIT_DATA holds what a child can fill with its own bytes: private
 writable pages, its heap and stacks (setrlimit(2)); pages of a file that is only read do not
 count, so a data set may be larger than the limit. Shared anonymous memory counts in RLIMIT_AS
-alone, so that one leaves room for the same limit and the maps of the staged files, no more.
+alone, so that one leaves room for the same limit, for what the loaded libraries have mapped
+already, and for the maps of the staged files, no more.
 
 CUDA reserves far more address space than it uses and talks to the driver through device
 files, so with `gpu` memory is not limited here (give the worker a memory cgroup) and
@@ -139,7 +140,7 @@ def _limit(policy: Policy) -> None:
         resource.RLIMIT_CORE: (0, 0),
     }
     if not policy.gpu:
-        addresses = policy.memory_bytes + policy.mapped_bytes
+        addresses = policy.memory_bytes + policy.mapped_bytes + _mapped_already()
         limits[resource.RLIMIT_DATA] = (policy.memory_bytes, policy.memory_bytes)
         limits[resource.RLIMIT_AS] = (addresses, addresses)
     for kind, (soft, hard) in limits.items():
@@ -147,6 +148,12 @@ def _limit(policy: Policy) -> None:
         if ceiling != resource.RLIM_INFINITY:  # never above what we were given
             soft, hard = min(soft, ceiling), min(hard, ceiling)  # noqa: PLW2901 - clamped
         resource.setrlimit(kind, (soft, hard))
+
+
+def _mapped_already() -> int:
+    """Address space of this process as it is: mostly its libraries (proc(5), statm)."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    return pages * resource.getpagesize()
 
 
 def _drop_capabilities() -> None:

@@ -168,7 +168,7 @@ def test_memory_over_the_limit_is_a_named_failure(nursery: Nursery, tmp_path: Pa
 
 
 def test_shared_memory_over_the_limit_is_refused_too(nursery: Nursery, tmp_path: Path) -> None:
-    wish = {"act": "shared_memory", "bytes": MEMORY_BYTES}
+    wish = {"act": "shared_memory", "bytes": MEMORY_BYTES + (64 << 20)}
     answer, _ = attempt(nursery, tmp_path, "required", wish)
     assert answer is not None
     assert answer.code in {"OSError", "out_of_memory"}

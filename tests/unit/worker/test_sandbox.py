@@ -51,10 +51,20 @@ def test_staged_files_may_be_mapped_on_top_of_what_may_be_allocated(
     limits: dict[int, tuple[int, int]] = {}
     monkeypatch.setattr(resource, "setrlimit", limits.__setitem__)
     monkeypatch.setattr(resource, "getrlimit", lambda _: (-1, -1))
+    monkeypatch.setattr(sandbox, "_mapped_already", lambda: 500)
     off = POLICY.model_copy(update={"mode": "off"})
     confine(off.with_staged(7_000))
     assert limits[resource.RLIMIT_DATA] == (1 << 30, 1 << 30)
-    assert limits[resource.RLIMIT_AS] == ((1 << 30) + 28_000, (1 << 30) + 28_000)  # four maps
+    most = (1 << 30) + 28_000 + 500  # four maps, and the libraries
+    assert limits[resource.RLIMIT_AS] == (most, most)
     limits.clear()
     confine(off.model_copy(update={"gpu": True}))
     assert limits.keys().isdisjoint({resource.RLIMIT_DATA, resource.RLIMIT_AS})
+
+
+def test_what_the_libraries_have_mapped_is_counted_in_bytes() -> None:
+    status = Path("/proc/self/status").read_text()
+    kib = int(
+        next(line for line in status.splitlines() if line.startswith("VmSize")).split()[1]
+    )
+    assert sandbox._mapped_already() == pytest.approx(kib * 1024, rel=0.01)
