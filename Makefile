@@ -75,10 +75,11 @@ walls: .venv/.test
 	$(BIN)/lint-imports
 
 .PHONY: stack
-stack: .venv/.test  ## Lint the Dockerfile and the compose file.
+stack: .venv/.test  ## Lint the Dockerfile, the compose file and the Helm chart.
 	$(BIN)/hadolint --config deploy/hadolint.yaml Dockerfile
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
 	$(BIN)/compose-lint check --quiet --config deploy/compose-lint.yaml --fail-on low docker-compose.yml
+	$(BIN)/python -m tests.unit.stack.chart
 
 .PHONY: unit unit-door unit-hands
 unit: .venv/.test  ## Unit tests: sealed, seconds; both halves side by side.
