@@ -1,5 +1,6 @@
 """`lathe compress`: from a file to a smaller one with its proof."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ from lathe.cli.endings import Ending
 from lathe.cli.follow import ending, followed, why
 from lathe.cli.given import given
 from lathe.cli.inputs import dataset_of, model_of, there
+from lathe.cli.judged import classified
 from lathe.cli.options import AsJson, Key, Patience, Url
 from lathe.cli.order import Wishes, job_spec
 from lathe.cli.pipeline import pipeline
@@ -40,8 +42,8 @@ def compress(  # noqa: PLR0913 - the command line of a whole job
     task: Annotated[
         str | None,
         typer.Option(
-            help="classification, regression, similarity or reconstruction; without it answers "
-            "are compared with the original's."
+            help="classification, regression, similarity, reconstruction or none: answers are "
+            "compared with the original's. Default: what labels and network look like."
         ),
     ] = None,
     metric: Annotated[
@@ -112,6 +114,7 @@ def compress(  # noqa: PLR0913 - the command line of a whole job
         except KeyboardInterrupt:
             note("No job was queued; the same command goes on with the upload.")
             raise
+        wishes = replace(wishes, task=task or classified(net, dataset))
         spec = {
             "name": Path(net.name or net.id).stem,
             **job_spec(net.id, dataset, plan, wishes),
