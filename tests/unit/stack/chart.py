@@ -39,10 +39,14 @@ def values(name: str) -> dict[str, Any]:
 
 
 def rendered(
-    given: dict[str, Any], *, upgrade: bool = False, release: str = "lathe"
+    given: dict[str, Any],
+    *,
+    upgrade: bool = False,
+    release: str = "lathe",
+    packed: bytes | None = None,
 ) -> list[Manifest]:
     """Every manifest; raises HelmError for values that the chart refuses."""
-    with helm.Chart.load_archive(_packed()) as chart:
+    with helm.Chart.load_archive(packed or packed_chart()) as chart:
         chart.validate_schema(given)
         written = chart.render(
             given, name=release, namespace="prod", is_install=not upgrade, is_upgrade=upgrade
@@ -52,11 +56,22 @@ def rendered(
 
 
 @cache
-def _packed() -> bytes:
-    """The chart with what the links in files/ lead to, as `helm package` makes it."""
+def packed_chart(version: str | None = None) -> bytes:
+    """The chart with what the links in files/ lead to, as `helm package` makes it; of another
+    version of the service where one is named."""
+
+    def other(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+        return None if version and member.name.endswith("/Chart.yaml") else member
+
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz", dereference=True) as archive:
-        archive.add(CHART, arcname=CHART.name)
+        archive.add(CHART, arcname=CHART.name, filter=other)
+        if version:
+            described = yaml.safe_load((CHART / "Chart.yaml").read_text())
+            text = yaml.safe_dump(described | {"appVersion": version}).encode()
+            member = tarfile.TarInfo(f"{CHART.name}/Chart.yaml")
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text))
     return packed.getvalue()
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from ipaddress import ip_address, ip_network
-from typing import Any
 
 import pytest
 
@@ -64,25 +63,35 @@ def may(
 OWN = {"kubernetes.io/metadata.name": "prod"}
 
 
-def play(manifests: list[Manifest]) -> Any:
+def play(manifests: list[Manifest]) -> tuple[list[Manifest], dict[str, Labels]]:
     policies = list(of_kind(manifests, "NetworkPolicy").values())
     labels = {part: own for part, (own, _) in pods(manifests).items()}
     return policies, labels
 
 
+@pytest.fixture(scope="module")
+def played() -> tuple[list[Manifest], dict[str, Labels]]:
+    return play(rendered(values("gpu")))
+
+
 def test_pods_reach_what_they_are_made_for_and_nothing_else() -> None:
+    """Each side by itself: one that lets too much through is not to be saved by the other."""
     policies, labels = play(rendered({**values("gpu"), "backup": {"enabled": True}}))
-    reached = {
+    pairs = [(one, other, port) for one in labels for other in labels for port in PORTS]
+    sent = {
         (one, other, port)
-        for one in labels
-        for other in labels
-        for port in PORTS
+        for one, other, port in pairs
         if may(policies, "Egress", labels[one], labels[other], port, OWN)
-        and may(policies, "Ingress", labels[other], labels[one], port, OWN)
     }
-    to_stores = {(one, store, port) for one in DATA for store, port in STORES.items()}
-    # the door is open to all, but nobody inside may send to it
-    assert reached == to_stores | {("proxy", "api", 8000)}
+    taken = {
+        (one, other, port)
+        for one, other, port in pairs
+        if may(policies, "Ingress", labels[other], labels[one], port, OWN)
+    }
+    wanted = {(one, store, port) for one in DATA for store, port in STORES.items()}
+    wanted.add(("proxy", "api", 8000))
+    assert sent == wanted
+    assert taken == wanted | {(one, "proxy", 8080) for one in labels}  # the door
 
 
 @pytest.mark.parametrize(
@@ -98,14 +107,21 @@ def test_pods_reach_what_they_are_made_for_and_nothing_else() -> None:
         ("192.168.1.1", 443, set()),
         ("100.64.0.1", 443, set()),
         ("127.0.0.1", 443, set()),
+        ("0.0.0.1", 443, set()),
+        ("172.16.0.1", 443, set()),
+        ("172.31.255.254", 443, set()),
+        ("192.0.0.192", 443, set()),
+        ("198.19.0.1", 443, set()),
+        ("239.1.1.1", 443, set()),
+        ("3fff::1", 443, set()),
         ("fd00::1", 443, set()),
         ("2002:7f00:1::", 443, set()),
     ],
 )
 def test_only_two_reach_out_and_only_to_the_public_internet(
-    address: str, port: int, who: set[str]
+    address: str, port: int, who: set[str], played: tuple[list[Manifest], dict[str, Labels]]
 ) -> None:
-    policies, labels = play(rendered(values("gpu")))
+    policies, labels = played
     found = {p for p, own in labels.items() if may(policies, "Egress", own, address, port, {})}
     assert found == who
 
@@ -154,6 +170,15 @@ def test_others_come_in_only_where_they_were_let_in() -> None:
     assert comes(external, "monitoring", "api", 8000)
     assert not comes(gpu, "monitoring", "api", 8000)
     assert not comes(gpu, "keda", "valkey", 6379)
+
+
+def test_all_our_processes_can_be_let_out_to_one_more_place() -> None:
+    rule = {"to": [{"ipBlock": {"cidr": "10.40.0.7/32"}}], "ports": [{"port": 4317}]}
+    policies, labels = play(rendered({"networkPolicy": {"everyone": [rule]}}))
+    out = {
+        p for p, own in labels.items() if may(policies, "Egress", own, "10.40.0.7", 4317, {})
+    }
+    assert out == labels.keys() & DATA
 
 
 def test_policies_can_be_left_to_the_cluster() -> None:

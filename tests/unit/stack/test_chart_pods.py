@@ -12,7 +12,16 @@ from app.settings import Settings
 from app.store.rows import Job
 from app.store.variables import unknown_variable
 from lathe.states import JobState, Queue
-from tests.unit.stack.chart import CHART, SETS, Manifest, of_kind, pods, rendered, values
+from tests.unit.stack.chart import (
+    CHART,
+    SETS,
+    Manifest,
+    of_kind,
+    packed_chart,
+    pods,
+    rendered,
+    values,
+)
 from tests.unit.stack.compose import ROOT, images, seconds, services
 from tests.unit.stack.test_compose import SECRETS
 from worker.settings import Settings as WorkerSettings
@@ -69,6 +78,12 @@ def size(text: str) -> int:
 
 def test_all_that_compose_runs_runs_here(everything: list[Manifest]) -> None:
     assert pods(everything).keys() | THE_CLUSTERS == COMPOSE.keys()
+
+
+def test_a_new_release_exchanges_our_pods_and_no_other() -> None:
+    now, then = pods(rendered({})), pods(rendered({}, packed=packed_chart("9.9.9")))
+    changed = {part for part in now if now[part] != then[part]}
+    assert changed == OURS & now.keys()
 
 
 def test_images_commands_and_networks_are_those_of_compose(everything: list[Manifest]) -> None:

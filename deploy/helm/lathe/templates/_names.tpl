@@ -10,9 +10,14 @@ app.kubernetes.io/instance: {{ (index . 0).Release.Name }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
 
-{{- define "lathe.labels" -}}
+{{/* Of pods: nothing that changes with a release, or each would restart the database. */}}
+{{- define "lathe.pod.labels" -}}
 app.kubernetes.io/name: lathe
 {{ include "lathe.selector" . }}
+{{- end }}
+
+{{- define "lathe.labels" -}}
+{{ include "lathe.pod.labels" . }}
 app.kubernetes.io/version: {{ (index . 0).Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ (index . 0).Release.Service }}
 {{- end }}
