@@ -15,8 +15,9 @@ import pytest
 import uvicorn
 
 from stacks.children import free_ports
+from tests.unit.stack.chart import of_kind, rendered
 
-CONFIGURATION = Path(__file__).resolve().parents[3] / "deploy/nginx/nginx.conf"
+COMPOSE = Path(__file__).resolve().parents[3] / "deploy/nginx/nginx.conf"
 PIECE = b"x" * 100_000
 
 
@@ -53,16 +54,28 @@ async def _answer(send: Any, body: bytes, *, more_body: bool = False) -> None:
     await send(message)
 
 
-@pytest.fixture
-def proxy(tmp_path: Path) -> Iterator[tuple[str, Upstream, uvicorn.Server]]:
+def of_compose() -> tuple[str, str]:
+    """The configuration, and how it names the API."""
+    return COMPOSE.read_text(), "server api:8000 resolve;"
+
+
+def of_the_chart() -> tuple[str, str]:
+    conf = of_kind(rendered({}), "ConfigMap")["lathe-proxy"]["data"]["nginx.conf"]
+    return conf, "server lathe-api.prod.svc:8000;"
+
+
+@pytest.fixture(params=[of_compose, of_the_chart])
+def proxy(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[tuple[str, Upstream, uvicorn.Server]]:
     program = shutil.which("nginx")
     if program is None:
         pytest.skip("nginx is not installed here")
     with free_ports(2) as (behind, before):
         pass
-    text = CONFIGURATION.read_text()
+    text, api = request.param()
     for ours, here in (
-        ("server api:8000 resolve;", f"server 127.0.0.1:{behind};"),
+        (api, f"server 127.0.0.1:{behind};"),
         ("listen 8080;", f"listen 127.0.0.1:{before};"),
         ("        keepalive_timeout 60s;\n", ""),  # newer than some distributions' nginx
         ("/tmp/", f"{tmp_path}/"),
