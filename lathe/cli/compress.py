@@ -12,7 +12,7 @@ from lathe.cli.endings import Ending
 from lathe.cli.follow import ending, followed, why
 from lathe.cli.given import given
 from lathe.cli.inputs import dataset_of, model_of, there
-from lathe.cli.judged import classified
+from lathe.cli.judged import classified, warned
 from lathe.cli.options import AsJson, Key, Patience, Url
 from lathe.cli.order import Wishes, job_spec
 from lathe.cli.pipeline import pipeline
@@ -115,10 +115,11 @@ def compress(  # noqa: PLR0913 - the command line of a whole job
             note("No job was queued; the same command goes on with the upload.")
             raise
         wishes = replace(wishes, task=task or classified(net, dataset))
-        spec = {
+        spec: dict[str, Any] = {
             "name": Path(net.name or net.id).stem,
             **job_spec(net.id, dataset, plan, wishes),
         }
+        warned(spec["data"])
         if dry_run:
             raise typer.Exit(_planned(lathe.validate(spec), as_json=as_json))
         job = lathe.submit(spec)

@@ -1,5 +1,7 @@
 """What is judged where nobody says: classes, where data and network have them."""
 
+from typing import Any
+
 from lathe.cli.say import note
 from lathe.views import DatasetView, ModelView
 
@@ -24,3 +26,14 @@ def classified(model: ModelView, dataset: DatasetView | None) -> str | None:
         "a classification; --task says otherwise (none: by the original's answers)"
     )
     return "classification"
+
+
+def warned(data: dict[str, Any]) -> None:
+    """Say on stderr that the examples which judge have been looked at, where they have."""
+    judged = data.get("evaluation")
+    seen = [name for name in ("calibration", "train") if data.get(name, {}).get("split")]
+    if judged and any(data[name]["split"] == judged["split"] for name in seen):
+        note(
+            f"the split {judged['split']} is the only one: it judges what has seen it, so the "
+            "score may flatter; data with a train and a test split tell more"
+        )

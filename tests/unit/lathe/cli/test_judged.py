@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lathe.cli.judged import classified
+from lathe.cli.judged import classified, warned
 from lathe.views import DatasetView, ModelView
 from tests.unit.lathe.cli.played import dataset, model
 
@@ -49,3 +49,15 @@ def test_where_that_is_not_plain_nothing_is_said(
 ) -> None:
     assert classified(model, data) is None
     assert not capsys.readouterr().err
+
+
+def test_examples_that_are_looked_at_and_judge_are_told_of(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    apart = {"evaluation": {"split": "test"}, "calibration": {"split": "train"}}
+    warned(apart)
+    warned({"evaluation": {"split": "test"}})
+    warned({"calibration": {"split": "test"}})
+    assert not capsys.readouterr().err
+    warned(apart | {"train": {"split": "test"}})
+    assert "the split test is the only one" in capsys.readouterr().err
