@@ -119,6 +119,10 @@ chaos: .venv/.test  ## 200 real jobs while everything they need is killed or tak
 fuzz-packed: .venv/.fuzz  ## Fuzz the parser of packed files (RUNS=1000000).
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.fuzz -runs=$(or $(RUNS),1000000) -print_final_stats=1
 
+.PHONY: fuzz-api
+fuzz-api: .venv/.fuzz  ## Fuzz the whole OpenAPI document against a real server (ARGS="--cases 10000 --keep").
+	PYTHONPATH=tests/services OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz.api $(ARGS)
+
 .PHONY: test-tus
 test-tus: .venv/.test  ## A tus client of others' (tus-js-client) against ours; needs node and npm.
 	@command -v node >/dev/null && command -v npm >/dev/null || { echo "node and npm are needed for this" >&2; exit 1; }

@@ -4,15 +4,16 @@ import base64
 import re
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import quote
 
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
-from app.http.problems import answer
+from app.http.problems import answer, refusals
 from app.store.blobs.objects import Objects
 from app.store.rows import Blob
-from lathe.errors import RangeNotSatisfiable
+from lathe.errors import RangeNotSatisfiable, Refused, Unavailable
 
 PAGE_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
@@ -30,6 +31,20 @@ class File:
     name: str
     media_type: str
     inline: bool = False
+
+
+def file_answers(
+    media_type: str, *kinds: type[Refused], whole: dict[str, Any] | None = None
+) -> dict[int | str, dict[str, Any]]:
+    """What a route that sends a file may answer, for its OpenAPI entry; `whole` is said of the
+    whole file, a range of which has no other form than bytes of its media type."""
+    content: dict[str, Any] = {media_type: {}}
+    return {
+        200: {"content": content, "description": "The file", **(whole or {})},
+        206: {"content": content, "description": "The range that `Range` asks for"},
+        304: {"description": "The file is the one that `If-None-Match` names"},
+        **refusals(*kinds, RangeNotSatisfiable, Unavailable),
+    }
 
 
 async def send(request: Request, objects: Objects, file: File) -> Response:

@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 
 from app.http import wording
 from app.http.body_limit import LIMIT
@@ -32,6 +33,7 @@ from lathe.views import FieldProblem, Problem
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 1  # of what is retryable and passes by itself
 _RETRY_AFTER_S = {Unavailable.code: 5, OutOfDisk.code: 60}
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _SPEC_PATH = "/v1/jobs"
 _EVERYWHERE = (Malformed, Unauthenticated, InvalidRequest, Unavailable)
 
@@ -146,6 +148,9 @@ async def _http(request: Request, error: HTTPException) -> Response:
     if error.status_code in known:
         return answer(request, known[error.status_code], headers=error.headers)
     phrase = HTTPStatus(error.status_code).phrase
+    headers = error.headers
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers = {**(headers or {}), "Allow": ", ".join(_offered(request))}
     problem = Problem(
         type="about:blank",
         title=phrase,
@@ -159,7 +164,20 @@ async def _http(request: Request, error: HTTPException) -> Response:
         retryable=False,
         request_id=getattr(request.state, "request_id", None),
     )
-    return _response(request, problem, error.headers)
+    return _response(request, problem, headers)
+
+
+def _offered(request: Request) -> list[str]:
+    """The methods of this address, of every route that has one; the router names those of the
+    first route alone."""
+    return [
+        method
+        for method in _METHODS
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in request.app.router.routes
+        )
+    ]
 
 
 def _over_limit(request: Request) -> TooLarge:

@@ -6,11 +6,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app import present
 from app.auth import Caller, Reader
 from app.http.deps import Parts, ReadDb
-from app.http.download import File, send
+from app.http.download import File, file_answers, send
 from app.http.problems import refusals
 from app.store import results
 from app.store.rows import Artifact, Blob
-from lathe.errors import Missing, RangeNotSatisfiable, Unavailable
+from lathe.errors import Missing
 from lathe.views import ArtifactView
 
 router = APIRouter(prefix="/v1/artifacts", tags=["artifacts"])
@@ -27,12 +27,7 @@ async def read_artifact(artifact_id: str, caller: Reader, db: ReadDb) -> Artifac
     "/{artifact_id}/content",
     operation_id="download_artifact",
     response_class=Response,
-    responses={
-        200: {"content": {"application/octet-stream": {}}, "description": "The file"},
-        206: {"content": {"application/octet-stream": {}}, "description": "The range"},
-        304: {"description": "The file that `If-None-Match` names"},
-        **refusals(Missing, RangeNotSatisfiable, Unavailable),
-    },
+    responses=file_answers("*/*", Missing),
 )
 @router.head("/{artifact_id}/content", include_in_schema=False)
 async def download_artifact(

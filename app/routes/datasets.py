@@ -21,6 +21,7 @@ from app.store.rows import Dataset
 from lathe.errors import (
     AddressRefused,
     Conflict,
+    Forbidden,
     InvalidRequest,
     Malformed,
     Missing,
@@ -56,7 +57,7 @@ def _layout(
     layout: Annotated[
         str | None,
         Query(
-            max_length=200_000,
+            max_length=40_000,
             description="JSON of a Layout: what the file does not say of itself, such as "
             '{"label": "species", "missing": "drop"} or {"pictures": {"size": [32, 32]}}',
         ),
@@ -83,7 +84,15 @@ def _told(adapter: TypeAdapter[Told], text: str | None, parameter: str) -> Told:
     operation_id="upload_dataset",
     openapi_extra=RAW_BODY,
     responses=refusals(
-        AddressRefused, Malformed, Missing, Conflict, NotReady, TooLarge, OutOfDisk, Unavailable
+        Forbidden,
+        AddressRefused,
+        Malformed,
+        Missing,
+        Conflict,
+        NotReady,
+        TooLarge,
+        OutOfDisk,
+        Unavailable,
     ),
 )
 async def upload_dataset(
@@ -125,7 +134,7 @@ async def read_dataset(dataset_id: str, caller: Reader, db: ReadDb) -> DatasetVi
     "/{dataset_id}",
     status_code=HTTPStatus.NO_CONTENT,
     operation_id="delete_dataset",
-    responses=refusals(Missing, Conflict),
+    responses=refusals(Forbidden, Missing, Conflict),
 )
 async def delete_dataset(dataset_id: str, caller: Writer, db: Db) -> None:
     """Delete a data set; jobs that have finished stay."""

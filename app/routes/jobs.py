@@ -21,6 +21,7 @@ from app.submit import submit_once
 from lathe.errors import (
     Conflict,
     DataMismatch,
+    Forbidden,
     InvalidSpec,
     Malformed,
     Missing,
@@ -64,7 +65,7 @@ async def validate_job(request: Request, caller: Reader, db: ReadDb) -> PlanView
     status_code=HTTPStatus.ACCEPTED,
     operation_id="submit_job",
     response_model=JobView,
-    responses=refusals(*_BAD_SPEC, ReusedKey, Malformed),
+    responses=refusals(Forbidden, *_BAD_SPEC, ReusedKey, Malformed),
 )
 async def submit_job(
     spec: JobSpec,
@@ -131,7 +132,7 @@ async def read_job(
     "/jobs/{job_id}/cancel",
     operation_id="cancel_job",
     response_model=JobView,
-    responses=refusals(Missing, Conflict),
+    responses=refusals(Forbidden, Missing, Conflict),
 )
 async def cancel_job(job_id: str, caller: Writer, parts: Parts) -> Response:
     """End a job: at once while it is queued, within a second while it runs."""
@@ -145,7 +146,7 @@ async def cancel_job(job_id: str, caller: Writer, parts: Parts) -> Response:
     status_code=HTTPStatus.ACCEPTED,
     operation_id="retry_job",
     response_model=JobView,
-    responses=refusals(*_BAD_SPEC, Conflict),
+    responses=refusals(Forbidden, *_BAD_SPEC, Conflict),
 )
 async def retry_job(job_id: str, caller: Writer, parts: Parts) -> Response:
     """Queue a finished job's spec again as a new job; steps that were done are not redone."""

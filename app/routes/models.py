@@ -9,7 +9,7 @@ from app.arrival import model_arrives
 from app.auth import Reader, Writer
 from app.follow.waiting import inspected
 from app.http.deps import Db, Paged, Parts, ReadDb, Wait
-from app.http.download import File, send
+from app.http.download import File, file_answers, send
 from app.http.listing import page
 from app.http.problems import refusals
 from app.retire import retire_model
@@ -19,11 +19,11 @@ from app.store.rows import Model
 from lathe.errors import (
     AddressRefused,
     Conflict,
+    Forbidden,
     Malformed,
     Missing,
     NotReady,
     OutOfDisk,
-    RangeNotSatisfiable,
     TooLarge,
     Unavailable,
 )
@@ -39,7 +39,15 @@ router = APIRouter(prefix="/v1/models", tags=["models"])
     operation_id="upload_model",
     openapi_extra=RAW_BODY,
     responses=refusals(
-        AddressRefused, Malformed, Missing, Conflict, NotReady, TooLarge, OutOfDisk, Unavailable
+        Forbidden,
+        AddressRefused,
+        Malformed,
+        Missing,
+        Conflict,
+        NotReady,
+        TooLarge,
+        OutOfDisk,
+        Unavailable,
     ),
 )
 async def upload_model(
@@ -77,7 +85,7 @@ async def read_model(model_id: str, caller: Reader, db: ReadDb) -> ModelView:
     "/{model_id}/content",
     operation_id="download_model",
     response_class=Response,
-    responses=refusals(Missing, NotReady, Conflict, RangeNotSatisfiable, Unavailable),
+    responses=file_answers("application/onnx", Missing, NotReady, Conflict),
 )
 @router.head("/{model_id}/content", include_in_schema=False)
 async def download_model(
@@ -99,7 +107,7 @@ async def download_model(
     "/{model_id}",
     status_code=HTTPStatus.NO_CONTENT,
     operation_id="delete_model",
-    responses=refusals(Missing, Conflict),
+    responses=refusals(Forbidden, Missing, Conflict),
 )
 async def delete_model(model_id: str, caller: Writer, db: Db) -> None:
     """Delete a model and its measurements; what finished jobs made of it stays."""

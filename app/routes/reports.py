@@ -6,12 +6,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app import present
 from app.auth import Caller, Reader
 from app.http.deps import Paged, Parts, ReadDb
-from app.http.download import File, send
+from app.http.download import File, file_answers, send
 from app.http.listing import page
 from app.http.problems import refusals
 from app.store import jobs, results
 from app.store.rows import Artifact
-from lathe.errors import Malformed, Missing, NotReady, Unavailable
+from lathe.errors import Malformed, Missing, NotReady
 from lathe.report import Report
 from lathe.states import JobState
 from lathe.views import ArtifactView, Page
@@ -34,10 +34,12 @@ async def list_artifacts(
     "/report",
     operation_id="read_report",
     response_class=Response,
-    responses={
-        200: {"model": Report, "description": "The measured proof"},
-        **refusals(Missing, NotReady, Unavailable),
-    },
+    responses=file_answers(
+        "application/json",
+        Missing,
+        NotReady,
+        whole={"model": Report, "description": "The measured proof"},
+    ),
 )
 async def read_report(
     job_id: str, caller: Reader, db: ReadDb, parts: Parts, request: Request
@@ -51,10 +53,9 @@ async def read_report(
     "/report.html",
     operation_id="read_report_page",
     response_class=Response,
-    responses={
-        200: {"content": {"text/html": {}}, "description": "The same as one page"},
-        **refusals(Missing, NotReady, Unavailable),
-    },
+    responses=file_answers(
+        "text/html", Missing, NotReady, whole={"description": "The same as one page"}
+    ),
 )
 async def read_report_page(
     job_id: str, caller: Reader, db: ReadDb, parts: Parts, request: Request

@@ -18,6 +18,7 @@ from app.store import transfers
 from app.store.rows import Upload
 from lathe.errors import (
     Conflict,
+    Forbidden,
     Locked,
     Malformed,
     Missing,
@@ -91,7 +92,7 @@ async def describe_uploads(parts: Parts) -> Response:
         HTTPStatus.CREATED: {
             "headers": _answered(Location="Where its bytes go.", Upload_Expires=_EXPIRES)
         },
-        **refusals(WrongProtocol, Malformed, TooLarge, QuotaReached),
+        **refusals(Forbidden, WrongProtocol, Malformed, TooLarge, QuotaReached),
     },
 )
 async def begin_upload(
@@ -183,6 +184,7 @@ async def upload_offset(upload_id: str, caller: Reader, parts: Parts) -> Respons
             )
         },
         **refusals(
+            Forbidden,
             *(WrongProtocol, Malformed, Missing, Conflict, TooLarge, WrongMediaType),
             *(Locked, OutOfDisk, Unavailable),
         ),
@@ -209,7 +211,7 @@ async def send_upload(
     operation_id="end_upload",
     dependencies=_SPOKEN,
     openapi_extra={"parameters": [_VERSION]},
-    responses=refusals(WrongProtocol, Missing, Conflict),
+    responses=refusals(Forbidden, WrongProtocol, Missing, Conflict),
 )
 async def end_upload(upload_id: str, caller: Writer, parts: Parts) -> None:
     """Give an upload up and free its space; what was made of one stays."""

@@ -14,7 +14,7 @@ from app.http.problems import refusals
 from app.store import outbox, webhooks
 from app.store.outbound import Place
 from app.store.rows import Delivery, Webhook
-from lathe.errors import AddressRefused, Conflict, Malformed, Missing
+from lathe.errors import AddressRefused, Conflict, Forbidden, Malformed, Missing
 from lathe.events import ENDINGS, PING, DeliveryState, EventName
 from lathe.spec import Spec
 from lathe.views import DeliveryView, NewWebhookView, Page, WebhookView
@@ -41,7 +41,7 @@ class NewWebhook(Spec):
     "",
     status_code=HTTPStatus.CREATED,
     operation_id="create_webhook",
-    responses=refusals(AddressRefused, Conflict),
+    responses=refusals(Forbidden, AddressRefused, Conflict),
 )
 async def create_webhook(
     body: NewWebhook, caller: Writer, db: Db, parts: Parts, response: Response
@@ -79,7 +79,7 @@ async def read_webhook(webhook_id: str, caller: Reader, db: ReadDb) -> WebhookVi
     "/{webhook_id}",
     status_code=HTTPStatus.NO_CONTENT,
     operation_id="delete_webhook",
-    responses=refusals(Missing),
+    responses=refusals(Forbidden, Missing),
 )
 async def delete_webhook(webhook_id: str, caller: Writer, db: Db) -> None:
     """Delete a webhook and everything that it was told; what is on its way may still come."""
@@ -93,7 +93,7 @@ async def delete_webhook(webhook_id: str, caller: Writer, db: Db) -> None:
     "/{webhook_id}/test",
     status_code=HTTPStatus.ACCEPTED,
     operation_id="test_webhook",
-    responses=refusals(Missing, Conflict),
+    responses=refusals(Forbidden, Missing, Conflict),
 )
 async def test_webhook(webhook_id: str, caller: Writer, db: Db) -> DeliveryView:
     """Send a message of the type `ping`; the deliveries say how that went."""
@@ -108,7 +108,11 @@ async def test_webhook(webhook_id: str, caller: Writer, db: Db) -> DeliveryView:
     return present.delivery(row)
 
 
-@router.post("/{webhook_id}/enable", operation_id="enable_webhook", responses=refusals(Missing))
+@router.post(
+    "/{webhook_id}/enable",
+    operation_id="enable_webhook",
+    responses=refusals(Forbidden, Missing),
+)
 async def enable_webhook(webhook_id: str, caller: Writer, db: Db) -> WebhookView:
     """Tell a webhook again that was disabled because it answered 410. What died stays dead
     until it is asked for."""
@@ -143,7 +147,7 @@ async def list_deliveries(
     "/{webhook_id}/deliveries/{delivery_id}/redeliver",
     status_code=HTTPStatus.ACCEPTED,
     operation_id="redeliver",
-    responses=refusals(Missing, Conflict),
+    responses=refusals(Forbidden, Missing, Conflict),
 )
 async def redeliver(webhook_id: str, delivery_id: str, caller: Writer, db: Db) -> DeliveryView:
     """Send a message again that was delivered or died, with its id and every try before it."""

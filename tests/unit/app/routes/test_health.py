@@ -68,6 +68,45 @@ async def test_what_is_not_there_is_a_problem_too(world: Any) -> None:
         assert body["request_id"] == answer.headers["x-request-id"]
 
 
+@pytest.mark.parametrize(
+    ("path", "offered"),
+    [
+        ("/v1/models", "GET, POST"),
+        ("/v1/models/mdl_x/content", "GET, HEAD"),
+        ("/v1/uploads/upl_x", "GET, HEAD, PATCH, DELETE, OPTIONS"),
+    ],
+)
+async def test_a_method_that_is_not_offered_is_told_every_one_that_is(
+    world: Any, path: str, offered: str
+) -> None:
+    answer = await world.client.put(path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, offered)
+
+
+def test_the_document_says_that_a_key_without_the_scope_may_not_write(
+    document: dict[str, Any],
+) -> None:
+    reads_with_post = {"validate_job"}
+    for item in document["paths"].values():
+        for method, operation in item.items():
+            writes = method in {"post", "patch", "delete", "put"}
+            if writes and operation["operationId"] not in reads_with_post:
+                assert "403" in operation["responses"], operation["operationId"]
+
+
+def test_the_document_says_how_every_file_is_answered(document: dict[str, Any]) -> None:
+    for path, media_type in (
+        ("/v1/models/{model_id}/content", "application/onnx"),
+        ("/v1/artifacts/{artifact_id}/content", "*/*"),
+        ("/v1/jobs/{job_id}/report", "application/json"),
+        ("/v1/jobs/{job_id}/report.html", "text/html"),
+    ):
+        answers = document["paths"][path]["get"]["responses"]
+        assert {"200", "206", "304", "404", "416"} <= answers.keys()
+        assert list(answers["200"]["content"]) == [media_type], path
+        assert list(answers["206"]["content"]) == [media_type], path
+
+
 WITHOUT_KEY = {"describe_uploads"}  # tus asks for its versions before anything else
 
 
