@@ -18,7 +18,7 @@ ENV PYTHONDONTWRITEBYTECODE=1 \
 # the environment belongs to root, so nothing that runs here can change it
 RUN groupadd --gid 10001 lathe \
  && useradd --uid 10001 --gid lathe --home-dir /var/lib/lathe --create-home --shell /usr/sbin/nologin lathe \
- && install --directory --owner=lathe --group=lathe /var/lib/lathe/work /var/lib/lathe/lock \
+ && install --directory --owner=lathe --group=lathe /var/lib/lathe/work /var/lib/lathe/lock /var/lib/lathe/keys \
  && python -m venv /opt/venv
 WORKDIR /srv/lathe
 
@@ -84,7 +84,8 @@ COPY migrations migrations
 RUN python -m compileall -q lathe app worker migrations
 ENV LATHE_SANDBOX=required \
     LATHE_WORK_DIR=/var/lib/lathe/work \
-    LATHE_LOCK_PATH=/var/lib/lathe/lock/timing.lock
+    LATHE_LOCK_PATH=/var/lib/lathe/lock/timing.lock \
+    LATHE_SIGNING_KEY_FILE=/var/lib/lathe/keys/signing-key.pem
 USER 10001:10001
 VOLUME ["/var/lib/lathe/work"]
 HEALTHCHECK --interval=30s --timeout=10s --start-period=60s --retries=3 \

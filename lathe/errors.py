@@ -36,7 +36,8 @@ What the service itself says is a second tree across those; it carries a status 
     │   ├── WrongMediaType       415
     │   ├── RangeNotSatisfiable  416
     │   ├── Locked               423     retryable
-    │   └── QuotaReached         429
+    │   ├── QuotaReached         429
+    │   └── Untrusted            422     not what was signed, or not by whom
     ├── UnsupportedModel         422     unsupported_model    the file is the obstacle
     │   ├── NotAModel            422
     │   ├── CorruptModel         422
@@ -386,6 +387,16 @@ class QuotaReached(InvalidRequest):
     """
 
     status, code, title = 429, "quota_reached", "The project has no more of these"
+
+
+class Untrusted(InvalidRequest):
+    """A file is not the one that the service signed, or the manifest is not the service's.
+
+    Download both again and compare; if that does not help, do not use the file. After the
+    service has changed its key, older manifests are checked with the older public key.
+    """
+
+    code, title = "untrusted", "The file cannot be trusted"
 
 
 class UnsupportedModel(Refused, UserError):

@@ -15,7 +15,12 @@ from lathe.states import JobKind, JobState, Queue, StepState, TransferState, Upl
 from lathe.summary import DatasetSummary
 
 Item = TypeVar("Item")
-ArtifactKind = Literal["onnx", "packed", "report.json", "report.html", "tensorboard"]
+MANIFEST = "manifest.dsse.json"
+BILL = "bom.cdx.json"
+MadeKind = Literal["onnx", "packed", "report.json", "report.html", "tensorboard"]
+ArtifactKind = Literal[
+    "onnx", "packed", "report.json", "report.html", "tensorboard", "bom", "manifest"
+]
 ARTIFACT_KINDS: dict[ArtifactKind, str] = {
     "onnx": "The compressed model: names, types and axes of its inputs and outputs are those "
     "of the upload. The first is the file that was measured; where it is over 2 GB, a tar with "
@@ -24,6 +29,9 @@ ARTIFACT_KINDS: dict[ArtifactKind, str] = {
     "report.json": "The measured proof: verdict, baseline against candidates, layers, seeds.",
     "report.html": "The same as one page with plots, which needs no other file.",
     "tensorboard": "The same as one event file of TensorBoard, where `outputs` asks for it.",
+    "bom": "The model, what it was made of and with which libraries, as a CycloneDX ML-BOM.",
+    "manifest": "The sha256 of all the others, what they were made of and how, signed by the "
+    "service: [lathe verify](../how-to/verify-an-artifact.md) checks it.",
 }
 
 
@@ -292,6 +300,16 @@ class NewKeyView(KeyView):
     """A key just made: the only time its secret is shown."""
 
     key: str
+
+
+class SigningKeyView(View):
+    """The public half of a key that manifests were signed with."""
+
+    id: str = Field(description="SHA-256 of the key in DER; the `keyid` of manifests.")
+    algorithm: Literal["ed25519"] = "ed25519"
+    public_key: str = Field(description="PEM.")
+    created_at: datetime
+    last_used_at: datetime
 
 
 class WebhookView(View):

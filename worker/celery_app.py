@@ -39,6 +39,7 @@ from worker.patience import Patience
 from worker.presence import Presence, memory_bytes
 from worker.sandbox import available
 from worker.settings import Settings
+from worker.signer import Signer
 from worker.supervise import supervise
 
 
@@ -120,6 +121,16 @@ def _check_the_machine(**_: object) -> None:
     log.info("removed %d left-over job folders", remove_left_overs(settings.work_dir))
 
 
+def _check_the_key(**_: object) -> None:
+    """Make it, or end the start with a sentence. Inspections hand nothing over to sign."""
+    if set(app.amqp.queues.consume_from) <= {Queue.INTAKE}:
+        return
+    try:
+        log.info("manifests are signed with key %s", Signer(settings.signing_key_file).ready())
+    except Unavailable as error:
+        raise SystemExit(f"LATHE_SIGNING_KEY_FILE: {error.detail}") from error
+
+
 def _set_up_pool_process(sender: str, **_: object) -> None:
     die_with_parent(_this.main_pid)
     if remove_left_overs(settings.work_dir):
@@ -180,6 +191,7 @@ def _stop(number: int, _frame: FrameType | None) -> None:
 for _moment, _receiver in (
     (signals.setup_logging, _set_up_logging),
     (signals.worker_init, _check_the_machine),
+    (signals.celeryd_after_setup, _check_the_key),
     (signals.worker_process_init, _set_up_pool_process),
     (signals.worker_ready, _appear),
     (signals.worker_shutting_down, _begin_to_stop),

@@ -4,22 +4,28 @@ import logging
 from typing import assert_never
 
 from sqlalchemy.exc import DataError
+from sqlalchemy.orm import Session
 
-from app.store import endings, queue
+from app.store import endings, queue, signing_keys
 from app.store.deposit import Stored
 from app.store.endings import NewArtifact
+from app.store.rows import Job
 from lathe.errors import Internal, OutOfDisk, Refused, Unavailable
 from lathe.states import JobState
+from worker.attest import attest
 from worker.folder import Escape, JobFolder
 from worker.ledger import Change, Ledger
 from worker.outcome import Failed, Outcome, Postponed, Stop
 from worker.post_mortem import Crash
+from worker.signer import Signer
 from worker.wire import Compressed, DatasetInspected, ModelInspected, OutFile
 
 log = logging.getLogger(__name__)
 
 
-def finish(outcome: Outcome, folder: JobFolder, ledger: Ledger, retry_s: float) -> bool:
+def finish(
+    outcome: Outcome, folder: JobFolder, ledger: Ledger, signer: Signer, retry_s: float
+) -> bool:
     """Write the outcome down; False when the claim was lost and all its work thrown away.
 
     Files go to the store first, under random keys; those that no row names afterwards are
@@ -27,7 +33,7 @@ def finish(outcome: Outcome, folder: JobFolder, ledger: Ledger, retry_s: float) 
     """
     stored: list[Stored] = []
     try:
-        change = _change(outcome, folder, ledger, stored, retry_s)
+        change = _change(outcome, folder, ledger, signer, stored, retry_s)
     except (Unavailable, OutOfDisk) as error:  # the store is away or full
         change = _after(Postponed(error.detail), retry_s)
     except Refused as refused:
@@ -49,6 +55,7 @@ def _change(
     outcome: Outcome,
     folder: JobFolder,
     ledger: Ledger,
+    signer: Signer,
     stored: list[Stored],
     retry_s: float,
 ) -> Change:
@@ -59,10 +66,20 @@ def _change(
             stored.append(ledger.store(kind, path))
         return stored[-1]
 
+    def put(data: bytes) -> Stored:
+        stored.append(ledger.put("artifacts", data))
+        return stored[-1]
+
     match outcome:
         case Compressed(report=report):
             files = [_artifact(file, store("artifacts", file.file)) for file in outcome.files]
-            return lambda session, job: endings.compressed(session, job, report, files)
+            papers, signed = attest(ledger.lineage(), report, files, signer, put)
+
+            def compressed(session: Session, job: Job) -> None:
+                signing_keys.used(session, signed.key_id, signed.public_pem)
+                endings.compressed(session, job, report, [*files, *papers])
+
+            return compressed
         case ModelInspected(facts=model):
             canonical = store("models", outcome.canonical)
             return lambda session, job: endings.model_ready(session, job, model, canonical)

@@ -1,5 +1,6 @@
 """Everything a supervisor writes about its job, each write behind the fence of its claim."""
 
+import hashlib
 import logging
 import threading
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.store.blobs.objects import Objects, new_key
 from app.store.db import Sessions
 from app.store.deposit import Stored, strangers
+from app.store.lineage import Lineage, lineage
 from app.store.queue import Claim, Standing, held, standing
 from app.store.rows import Job
 from app.store.trouble import database_trouble
@@ -86,6 +88,23 @@ class Ledger:
         what = f"storing for {self._fence.job_id}"
         written = self.patience(what, lambda: self._objects.write_file(key, path))
         return Stored(key, written.sha256, written.size_bytes)
+
+    def put(self, kind: str, data: bytes) -> Stored:
+        """Write a small object; raises OutOfDisk, Unavailable."""
+        key = new_key(kind)
+        what = f"storing for {self._fence.job_id}"
+        self.patience(what, lambda: self._objects.put(key, data))
+        return Stored(key, hashlib.sha256(data).hexdigest(), len(data))
+
+    def lineage(self) -> Lineage:
+        """What the job was made of; raises Unavailable when the database stays away."""
+
+        def once() -> Lineage:
+            with self._sessions() as session:
+                session.connection(execution_options={"read_only": True})
+                return lineage(session, self._fence.job_id)
+
+        return self._writing(f"reading about {self._fence.job_id}", once)
 
     def try_to_store(self, kind: str, path: Path) -> Stored | None:
         """Copy a file that the job can do without; None where the store does not take it."""

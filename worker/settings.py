@@ -76,6 +76,11 @@ class Settings(SharedSettings):
     fetch_silence_s: float = Field(
         20.0, gt=0, le=600, description="A source that is silent for so long is asked again."
     )
+    signing_key_file: Path = Field(
+        Path("data/signing-key.pem"),
+        description="The Ed25519 key that manifests are signed with, as PEM; made where there "
+        "is none. Every worker of an installation should have the same.",
+    )
     sources_s3_endpoint: str | None = Field(
         None,
         pattern="^https?://[^/]+$",

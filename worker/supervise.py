@@ -16,6 +16,7 @@ from worker.lease import Lease
 from worker.ledger import Ledger
 from worker.outcome import CutShort, Failed, Outcome, Postponed, Stop
 from worker.post_mortem import Crash
+from worker.signer import Signer
 from worker.wire import Compressed
 
 _DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -53,17 +54,18 @@ def supervise(claim: Claim, bench: Bench) -> None:
 def _attempted(claim: Claim, bench: Bench, ledger: Ledger) -> tuple[Outcome, bool]:
     """How it came out, and whether that was written down."""
     settings, fence = bench.settings, claim.fence
+    signer = Signer(settings.signing_key_file)
     with job_folder(settings.work_dir, fence.job_id, fence.attempt) as folder:
         outcome = Attempt(claim, bench, ledger, folder).outcome()
         if not isinstance(outcome, CutShort):
-            return outcome, finish(outcome, folder, ledger, settings.objects_retry_s)
+            return outcome, finish(outcome, folder, ledger, signer, settings.objects_retry_s)
     log.info("job %s is cut short: %s", fence.job_id, outcome.failure.detail)
     with job_folder(settings.work_dir, fence.job_id, fence.attempt) as folder:
         best = Attempt(claim, bench, ledger, folder, outcome).outcome()
         if not isinstance(best, Compressed | Stop):
             log.warning("job %s: its best so far is lost: %s", fence.job_id, _named(best))
             best = outcome
-        return best, finish(best, folder, ledger, settings.objects_retry_s)
+        return best, finish(best, folder, ledger, signer, settings.objects_retry_s)
 
 
 def _put_off(ledger: Ledger, retry_s: float) -> tuple[Outcome, bool]:

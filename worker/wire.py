@@ -18,7 +18,7 @@ from lathe.job import JobSpec
 from lathe.layout import Layout
 from lathe.report import Report, StepReport
 from lathe.spec import Fact
-from lathe.views import ArtifactKind, Progress
+from lathe.views import MadeKind, Progress
 
 
 class Limits(Fact):
@@ -167,7 +167,7 @@ class OutFile(Fact):
     """A finished artifact in `out/`."""
 
     file: str
-    kind: ArtifactKind
+    kind: MadeKind
     name: str
     media_type: str
     candidate: str | None = None

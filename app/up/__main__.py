@@ -126,6 +126,7 @@ def _environment(data: Path, broker: Broker) -> dict[str, str]:
         "LATHE_OBJECTS_URL": f"file://{data / 'objects'}",
         "LATHE_BROKER_URL": broker.url,
         "LATHE_WORK_DIR": str(data / "work"),
+        "LATHE_SIGNING_KEY_FILE": str(data / "signing-key.pem"),
     }
     quiet = {"PYTHONUNBUFFERED": "1", "ORT_DISABLE_TELEMETRY": "1", "LATHE_DRAIN_S": "0"}
     return {**places, **os.environ, **quiet}

@@ -7,7 +7,7 @@ value. How a command ends:
     1    the job failed, was cancelled, or a limit does not hold
     2    the command line is wrong: an option, a file that is not there, no such name
     3    the service: nobody answers, it is down, busy or full, or made a mistake
-    4    refused: a wrong key, a bad spec, a file that is no model
+    4    refused: a wrong key, a bad spec, a file that is no model, one that is not true
     5    waited as long as `--timeout` allows; the job goes on
     6    this machine: a full disk, a folder that cannot be written
     130  Ctrl-C; a job that was submitted to a running service goes on
@@ -26,6 +26,7 @@ from lathe.cli.logins import login, logout
 from lathe.cli.models import app as models
 from lathe.cli.unpack import unpack
 from lathe.cli.up import up
+from lathe.cli.verify import verify
 
 __all__ = ["app"]
 
@@ -57,4 +58,5 @@ app.add_typer(keys, name="keys")
 app.command()(login)
 app.command()(logout)
 app.command()(unpack)
+app.command()(verify)
 app.command()(up)

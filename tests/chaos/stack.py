@@ -105,6 +105,7 @@ def standing(name: str, *, disks: bool) -> Iterator[Stack]:
             "LATHE_BROKER_URL": valkey.url,
             "LATHE_WORK_DIR": str(folder / "work-disk" / "work"),
             "LATHE_LOCK_PATH": str(folder / "timing.lock"),
+            "LATHE_SIGNING_KEY_FILE": str(folder / "signing-key.pem"),
             "LATHE_LEASE_S": str(LEASE_S),
             "LATHE_SWEEP_S": str(SWEEP_S),
             "LATHE_REHINT_S": "2",

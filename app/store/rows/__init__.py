@@ -5,6 +5,7 @@ from app.store.rows.jobs import Event, Job, Step, StepCache, TrainingState
 from app.store.rows.results import Artifact, MeasurementRow, Worker
 from app.store.rows.tenants import ApiKey, Audit, IdempotencyKey, PageSession, Project
 from app.store.rows.transfers import Upload, UploadPart
+from app.store.rows.trust import SigningKey
 from app.store.rows.uploads import Blob, Dataset, Model
 from app.store.rows.webhooks import Delivery, Webhook
 
@@ -23,6 +24,7 @@ __all__ = [
     "Model",
     "PageSession",
     "Project",
+    "SigningKey",
     "Step",
     "StepCache",
     "TrainingState",

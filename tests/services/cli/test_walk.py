@@ -25,6 +25,10 @@ def test_a_model_is_compressed_followed_reported_and_done_again(shop: Shop) -> N
     assert load(made).graph.output[0].name == "y"
     assert (out / "report.html").read_text().startswith("<!doctype html>")
     assert not list(out.glob(".*"))
+    pem = shop.folder / "public.pem"
+    pem.write_text(shop.get("/v1/signing-keys/latest/pem"))
+    true = shop.lathe("verify", out, "--key", pem)
+    assert (true.returncode, f"{made.name}: true" in true.stdout) == (0, True), true.stderr
 
     (job,) = json.loads(shop.lathe("jobs", "list", "--json", "--limit", "1").stdout)
     assert job["state"] == "succeeded"

@@ -2,7 +2,8 @@
 
 The canonical model is JSON: {"hang": step id}, {"die": step id}, {"fill_the_disk": step id}, or
 {"hang_at_first": step id}
-for a job that nothing is known of yet; "pause_s" lengthens every step. Steps write a checkpoint
+for a job that nothing is known of yet; "pause_s" lengthens every step, "name_a_file" names the
+model's artifact. Steps write a checkpoint
 made from the one before.
 """
 
@@ -84,7 +85,7 @@ def _compress(task: Compress, folder_in: Path, folder_out: Path, say: Say) -> En
         OutFile(
             file="model.onnx",
             kind="onnx",
-            name="small.onnx",
+            name=wish.get("name_a_file", "small.onnx"),
             media_type="application/onnx",
             candidate=steps[-1].id,
         ),

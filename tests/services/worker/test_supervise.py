@@ -87,7 +87,13 @@ def test_a_compression_leaves_its_files_numbers_and_steps(shop: Shop, bench: Ben
     assert [step.state for step in shop.steps(job_id)] == [StepState.SUCCEEDED] * 3
     assert [step.fraction for step in shop.steps(job_id)] == [1.0] * 3
     artifacts = shop.rows(Artifact, job_id=job_id)
-    assert sorted(a.kind for a in artifacts) == ["onnx", "report.html", "report.json"]
+    assert sorted(a.kind for a in artifacts) == [
+        "bom",
+        "manifest",
+        "onnx",
+        "report.html",
+        "report.json",
+    ]
     roles = sorted(m.role for m in shop.rows(MeasurementRow, job_id=job_id))
     assert roles == ["baseline", "candidate", "candidate"]
     types = [event.type for event in shop.events(job_id)]
