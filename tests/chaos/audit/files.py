@@ -12,7 +12,7 @@ from tests.chaos.arena import Arena
 from tests.chaos.audit.findings import Findings
 from tests.chaos.patient import Patient
 
-_KINDS = {"onnx": 1, "report.json": 1, "report.html": 1}
+_KINDS = {"onnx": 1, "report.json": 1, "report.html": 1, "bom": 1, "manifest": 1}
 _TYPES = {"tensor(float)": np.float32, "tensor(int64)": np.int64}
 
 

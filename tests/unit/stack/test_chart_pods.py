@@ -169,7 +169,7 @@ def test_every_container_has_limits_and_every_lasting_one_probes(
 
 def test_every_pod_is_what_the_restricted_standard_asks(manifests: list[Manifest]) -> None:
     """https://kubernetes.io/docs/concepts/security/pod-security-standards/"""
-    allowed = {"configMap", "emptyDir", "persistentVolumeClaim"}
+    allowed = {"configMap", "emptyDir", "persistentVolumeClaim", "secret"}
     for part, (_, spec) in pods(manifests).items():
         pod, own = spec["securityContext"], only(spec)["securityContext"]
         assert pod["runAsNonRoot"] is True, part

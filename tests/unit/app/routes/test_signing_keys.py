@@ -37,4 +37,4 @@ async def test_a_key_comes_as_the_file_that_verify_takes(world: Any) -> None:
 async def test_a_key_that_is_not_there_is_a_404(world: Any) -> None:
     for name in ("latest", "a" * 64):
         answer = await world.client.get(f"/v1/signing-keys/{name}/pem")
-        assert (answer.status_code, answer.json()["code"]) == (404, "missing")
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
