@@ -203,15 +203,16 @@ def test_what_has_to_be_written_lies_on_a_volume(manifests: list[Manifest]) -> N
     written = {
         name: place
         for _, line in images()
-        for name, place in re.findall(r"(LATHE_WORK_DIR|LATHE_LOCK_PATH)=(\S+)", line)
+        for name, place in re.findall(r"(LATHE_\w+)=(/\S+)", line)
     }
-    assert len(written) == 2
+    assert written.keys() == {"LATHE_WORK_DIR", "LATHE_LOCK_PATH", "LATHE_SIGNING_KEY_FILE"}
     found = {part: spec for part, (_, spec) in pods(manifests).items()}
     for part in POOLS & found.keys():
         places = {mount["mountPath"] for mount in only(found[part])["volumeMounts"]}
         assert written["LATHE_WORK_DIR"] in places
         assert written["LATHE_LOCK_PATH"].rpartition("/")[0] in places
         assert "/tmp" in places
+        assert {volume.split(":")[1] for volume in COMPOSE[part]["volumes"]} <= places
     for part, spec in found.items():
         mounted = {mount["name"] for mount in only(spec)["volumeMounts"]}
         claimed = {"data"} if part in {"postgres", "valkey", "objects"} else set()
@@ -226,6 +227,24 @@ def test_secrets_are_taken_from_the_secret_alone(manifests: list[Manifest]) -> N
                 assert each["valueFrom"]["secretKeyRef"]["name"] == "lathe", (part, each)
             assert not re.search(r"://[^/@]*:[^$/@][^/@]*@", each.get("value", "")), each
     assert of_kind(manifests, "Secret") == {}
+
+
+def test_every_worker_that_signs_has_the_same_key(manifests: list[Manifest]) -> None:
+    (place,) = [
+        found
+        for _, line in images()
+        for found in re.findall(r"LATHE_SIGNING_KEY_FILE=(\S+)", line)
+    ]
+    for part, (_, spec) in pods(manifests).items():
+        if part not in POOLS - {"worker-intake"}:
+            assert "secret" not in json.dumps(spec.get("volumes", [])), part
+            continue
+        (volume,) = [each for each in spec["volumes"] if "secret" in each]
+        (mount,) = [m for m in only(spec)["volumeMounts"] if m["name"] == volume["name"]]
+        (item,) = volume["secret"]["items"]
+        assert f"{mount['mountPath']}/{item['path']}" == place
+        assert volume["secret"]["secretName"] == "lathe"
+        assert volume["secret"]["defaultMode"] & 0o007 == 0
 
 
 def test_a_job_is_refused_memory_before_its_pod_is_ended(manifests: list[Manifest]) -> None:
