@@ -24,7 +24,7 @@ INSPECTIONS, COMPRESSIONS = 12, 18
 LEASE_S = 2.0
 PLAN = {"children": 6, "workers": 4, "freezes": 2, "flushes": 1}
 WITHIN_S = 180.0
-FILES = {"onnx": 1, "report.json": 1, "report.html": 1}
+FILES = {"onnx": 1, "report.json": 1, "report.html": 1, "bom": 1, "manifest": 1}
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
