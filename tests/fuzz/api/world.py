@@ -7,7 +7,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -40,7 +40,16 @@ class World:
     keys: dict[str, str]
     ids: dict[str, str]
     api: httpx.Client
-    content: dict[str, bytes] = field(repr=False, default_factory=dict)
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """A job that could be run."""
+        return _spec(self.ids)
+
+    def cursor(self, path: str) -> str:
+        """Of the second page of this list, of a list that has one."""
+        found = self.api.get(path, params={"limit": 1})
+        return str(found.is_success and found.json()["next_cursor"])
 
     def path(self, operation: str, names: list[str]) -> dict[str, str]:
         """Ids of things that are there; what the operation ends is made for it first."""
@@ -137,15 +146,18 @@ def _filled(url: str, key: str, folder: Path) -> dict[str, str]:
             "delivery_id": told,
             "key_id": new("key"),
         }
-        spec = {
-            "model": ids["model_id"],
-            "data": {"evaluation": {"dataset": ids["dataset_id"], "split": "test"}},
-            "task": {"kind": "classification"},
-            "pipeline": [{"technique": "quantize.weights"}],
-            "benchmark": {"runs": 10},
-        }
-        job = lathe.wait(lathe.submit(spec).id)
+        job = lathe.wait(lathe.submit(_spec(ids)).id)
         if job.state is not JobState.SUCCEEDED:
             raise RuntimeError(f"the job that cases are to read has {job.state}: {job.failure}")
         files = lathe.artifacts(job.id)
         return {**ids, "job_id": job.id, "artifact_id": files[0].id}
+
+
+def _spec(ids: dict[str, str]) -> dict[str, Any]:
+    return {
+        "model": ids["model_id"],
+        "data": {"evaluation": {"dataset": ids["dataset_id"], "split": "test"}},
+        "task": {"kind": "classification"},
+        "pipeline": [{"technique": "quantize.weights"}],
+        "benchmark": {"runs": 10},
+    }
