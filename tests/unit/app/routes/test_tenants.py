@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 
 from app.store import tenants
 from app.store.bootstrap import bootstrap
-from app.store.rows import ApiKey, Audit
+from app.store.rows import ApiKey, Audit, SigningKey
 from app.store.rows.base import utc_now
 from lathe.ids import is_id
 
@@ -129,6 +129,9 @@ async def begun(world: Any) -> str:
     return upload_id
 
 
+ALIKE = {"/v1/techniques", "/v1/recipes", "/v1/workers", "/v1/signing-keys"}  # for all
+
+
 async def test_no_get_route_shows_what_another_project_has(
     world: Any, document: dict[str, Any]
 ) -> None:
@@ -141,16 +144,20 @@ async def test_no_get_route_shows_what_another_project_has(
         "artifact_id": await world.artifact(job_id, b"{}", "report.json"),
         "webhook_id": await told(world),
         "upload_id": await begun(world),
+        "key_id": "latest",
     }
+    await world.add(SigningKey(id="a" * 64, public_key="PEM"))
     await world.artifact(job_id, b"<p>", "report.html", "text/html")
     await world.measurement(job_id, values["model_id"], "size_bytes", 3.0)
     for template in gets(document):
         path = template.format(**values)
         mine, theirs = await world.client.get(path), await world.stranger.get(path)
         assert mine.status_code == 200, path
-        if template != path:
+        if template == "/v1/signing-keys/{key_id}/pem":  # public, the same for all
+            assert theirs.text == mine.text == "PEM"
+        elif template != path:
             assert (theirs.status_code, theirs.json()["code"]) == (404, "not_found"), path
-        elif path in {"/v1/techniques", "/v1/recipes", "/v1/workers"}:  # the same for all
+        elif path in ALIKE:
             assert theirs.json() == mine.json()
         elif path in {"/v1/projects", "/v1/keys"}:
             assert {each["id"] for each in mine.json()["items"]}.isdisjoint(
