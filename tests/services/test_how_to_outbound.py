@@ -32,7 +32,7 @@ def test_it_prints_what_it_says(name: str, port: str, service: Service, tmp_path
     promised = "".join(re.findall(r"```text\n(.*?)```", text, re.DOTALL))
     script = commands(name).replace("LATHE_OUTBOUND_ALLOW=127.0.0.1 make up", "")
     here = free_port()
-    said = ran(script.replace(port, here), service, tmp_path)
+    said = ran(script.replace(port, here), service, tmp_path, whole=True)
     assert _plain(said.replace(here, port)) == _plain(promised)
 
 

@@ -1,6 +1,7 @@
 """The `lathe` program of this environment, a service to talk to, and files to compress."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -21,6 +22,11 @@ PROGRAM = Path(sys.executable).parent / "lathe"
 QUICK = '[{"technique": "quantize.static"}]'
 LONG = '[{"technique": "train.recover", "epochs": 4000}]'
 GONE_S = 20
+
+
+def _hears_ctrl_c() -> None:
+    """A shell makes what it starts with & deaf to it, and all that comes of that as well."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,7 @@ class Shop:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=_hears_ctrl_c,  # noqa: PLW1509 - it touches no lock
         )
 
     def processes(self) -> list[psutil.Process]:

@@ -51,9 +51,11 @@ def succeeds(environment: Mapping[str, str], *words: str) -> str:
 
 
 @contextmanager
-def no_compressions() -> Iterator[None]:
-    """The cpu worker stands still, so that what is submitted stays queued."""
-    family = psutil.Process().children(recursive=True)
+def no_compressions(data: Path) -> Iterator[None]:
+    """The cpu worker of the service on `data` stands still: what is submitted stays queued."""
+    mine = psutil.Process().children(recursive=True)
+    service = next(p for p in mine if {"app.up", str(data)} <= set(p.cmdline()))
+    family = service.children(recursive=True)
     main = next(p for p in family if p.cmdline()[-2:] == ["--queue", "cpu"])
     halted = [main, *main.children(recursive=True)]
     for process in halted:
@@ -93,7 +95,7 @@ def test_sqlite_and_a_folder_come_back_elsewhere_and_the_queued_job_runs(
         done = c.wait(c.submit(spec(model.id)).id, timeout_s=120)
         assert done.state is JobState.SUCCEEDED, done.failure
         succeeds(here, "save", folder)
-        with no_compressions():
+        with no_compressions(tmp_path / "here"):
             queued = c.submit(spec(model.id))
             again = succeeds(here, "save", folder)
             assert c.job(queued.id).state is JobState.QUEUED
