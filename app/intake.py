@@ -55,20 +55,24 @@ async def received(
             "the file came wrapped in a form; send its bytes alone as the body, as in "
             "curl --data-binary @file"
         )
-    expected = _expected_sha256(request)
+    expected = expected_sha256(request)
     setattr(request.state, LIMIT, max_bytes)
     key = new_key(kind)
     written = await parts.objects.write(key, _body(request), max_bytes=max_bytes)
     upload = Received(key, written)
     try:
-        if expected not in {None, written.sha256}:
-            raise Malformed(
-                f"the bytes that arrived have the sha256 {written.sha256}, not {expected}; "
-                "send them again"
-            )
+        check_sha256(expected, written.sha256)
         yield upload
     finally:
         await drop_unless_held(parts, key)
+
+
+def check_sha256(expected: str | None, found: str) -> None:
+    """Raise Malformed where another digest was promised."""
+    if expected not in {None, found}:
+        raise Malformed(
+            f"the bytes that arrived have the sha256 {found}, not {expected}; send them again"
+        )
 
 
 async def drop_unless_held(parts: Services, key: str) -> None:
@@ -108,7 +112,7 @@ async def _body(request: Request) -> AsyncIterator[bytes]:
         raise Malformed("the body is empty; send the file's bytes as the body")
 
 
-def _expected_sha256(request: Request) -> str | None:
+def expected_sha256(request: Request) -> str | None:
     """The promised digest: `X-Content-SHA256` in hex, or `Repr-Digest` of RFC 9530."""
     if (in_hex := request.headers.get("x-content-sha256")) is not None:
         if not _SHA256.fullmatch(in_hex):

@@ -8,7 +8,7 @@ from fastapi import Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.auth import Caller
-from app.intake import drop_unless_held
+from app.intake import check_sha256, drop_unless_held, expected_sha256
 from app.services import Services
 from app.store.deposit import Stored, deposit
 from app.store.rows import Dataset, Model
@@ -55,6 +55,7 @@ async def taken_up(
     """
     if request.headers.get("content-length", "0") != "0":
         raise Malformed("send either a body or the id of an upload, not both", param="upload")
+    expected = expected_sha256(request)
     async with parts.reading() as session:
         row = await find_upload(session, caller.project_id, upload_id)
     if row.length_bytes > max_bytes:
@@ -69,6 +70,7 @@ async def taken_up(
             param="upload",
         )
     whole = await parts.staging.checked(row)
+    check_sha256(expected, whole.sha256)
     await parts.objects.size(whole.key)  # Missing after a restore: staged bytes are not saved
     yield TakenUp(row.id, row.filename, Stored(whole.key, whole.sha256, row.length_bytes))
     await drop_unless_held(parts, whole.key)

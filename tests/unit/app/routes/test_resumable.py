@@ -223,6 +223,13 @@ async def test_an_upload_is_used_when_it_is_whole_and_not_before(world: Any) -> 
     assert "3 of 7" in early.json()["detail"]
     both = await world.client.post(address, content=b"bytes")
     assert (both.status_code, both.json()["param"]) == (400, "upload")
+    await sent(world.client, location, 3, b"defg")
+    other = await world.client.post(address, headers={"X-Content-SHA256": "0" * 64})
+    assert (other.status_code, SEVEN_SHA256 in other.text) == (400, True)
+    unread = await world.client.post(address, headers={"X-Content-SHA256": "TRUE"})
+    assert (unread.status_code, unread.json()["param"]) == (400, "X-Content-SHA256")
+    promised = await world.client.post(address, headers={"X-Content-SHA256": SEVEN_SHA256})
+    assert promised.status_code == 201
     wrong = await world.client.post("/v1/models?upload=mdl_1")
     assert (wrong.status_code, wrong.json()["param"]) == (422, "upload")
 
