@@ -33,7 +33,7 @@ def test_a_recipe_by_name_ends_with_a_packed_file_that_is_the_onnx_file(
     job = stand.lathe.wait(queued.id, timeout_s=240)
     assert job.state is JobState.SUCCEEDED, job.failure
     files = {file.kind: file for file in stand.lathe.artifacts(job.id)}
-    assert set(files) == {"onnx", "packed", "report.json", "report.html"}
+    assert set(files) == {"onnx", "packed", "report.json", "report.html", "bom", "manifest"}
     assert files["packed"].name.endswith(".packed")
     assert files["packed"].media_type == "application/vnd.lathe.packed"
     small = stand.lathe.download(files["packed"], tmp_path)

@@ -10,5 +10,5 @@ def test_the_next_good_request_works(stand: Stand, model: str, dataset: str) -> 
     kinds = {
         a["kind"] for a in stand.http.get(f"/v1/jobs/{job['id']}/artifacts").json()["items"]
     }
-    assert kinds == {"onnx", "report.json", "report.html"}
+    assert kinds == {"onnx", "report.json", "report.html", "bom", "manifest"}
     assert list((stand.data / "work").iterdir()) == []  # no job left its folder behind
