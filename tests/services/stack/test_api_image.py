@@ -33,7 +33,8 @@ import importlib, pkgutil, app, lathe
 import asyncpg, httptools, kombu.transport.redis, psycopg, uvicorn, uvloop
 for package in (lathe, app):
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-        if not module.name.startswith("lathe.packed") and not module.name.endswith("__main__"):
+        optional = module.name.startswith(("lathe.packed", "lathe.trust"))
+        if not optional and not module.name.endswith("__main__"):
             importlib.import_module(module.name)
 import app.backup.__main__
 from app.main import create
