@@ -7,7 +7,8 @@ from app.fit.task import every_task, judged_output
 from app.fit.words import shape_text
 from lathe.errors import DataMismatch, Refused
 from lathe.facts import Dim, FieldSpec, IoSpec, TensorSpec
-from lathe.job import FurtherTask, JobSpec, OneTask
+from lathe.job import JobSpec
+from lathe.task import FurtherTask, OneTask
 from lathe.techniques import AnyStep
 from lathe.techniques.lessons import reads_labels, trainings
 from lathe.techniques.train import Taught

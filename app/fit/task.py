@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from app.fit.words import suggestion
 from lathe.errors import InvalidSpec, Refused
 from lathe.facts import IoSpec, TensorSpec
-from lathe.job import FurtherTask, JobSpec, OneTask, Task
+from lathe.job import JobSpec
+from lathe.task import FurtherTask, OneTask, Task
 
 
 def task_refusals(spec: JobSpec, io: IoSpec) -> list[Refused]:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.page import numbers
-from lathe.job import is_lower_better
 from lathe.limits import bare
 from lathe.report import Candidate, Comparison, Measurement
+from lathe.task import is_lower_better
 
 _SMALLER = {"size_bytes": "smaller", "parameters": "fewer", "macs": "fewer"}
 _LARGER = {"size_bytes": "larger", "parameters": "more", "macs": "more"}

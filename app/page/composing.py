@@ -10,7 +10,8 @@ from app.page import numbers
 from app.page.forms.draw import Around, Field, Options, children, draw
 from app.page.forms.read import Form, fields, number, read
 from app.page.forms.schema import MISSING, Schema
-from lathe.job import COST_METRICS, METRICS, JobSpec
+from lathe.job import JobSpec
+from lathe.task import COST_METRICS, METRICS
 from lathe.techniques import TECHNIQUES
 from lathe.views import FieldProblem
 

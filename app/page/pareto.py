@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from lathe.job import is_lower_better
+from lathe.task import is_lower_better
 
 Told = tuple[str, str, int | None, float]  # metric, of which file, batch size, value
 

@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 from lathe.cli.pipeline import Pipeline
 from lathe.cli.wrong import no_such
-from lathe.job import METRICS, TaskKind
+from lathe.task import METRICS, TaskKind
 from lathe.views import DatasetView
 
 TRAIN = ("train", "training")

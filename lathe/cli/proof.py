@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from rich.table import Table
 
 from lathe.cli.say import out
-from lathe.job import is_lower_better
 from lathe.limits import Constraint
 from lathe.report import Candidate, Measurement, Report
+from lathe.task import is_lower_better
 
 _COSTS = ("size_bytes", "latency_ms", "parameters", "macs", "peak_memory_bytes")
 _MORE_AND_LESS = {

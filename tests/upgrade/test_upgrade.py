@@ -9,8 +9,9 @@ from sqlalchemy import Engine, func, select
 from app.store.db import sync_engine
 from app.store.rows import Event, Job, Worker
 from lathe.client import Client
-from lathe.job import Data, JobSpec, Split, Task
+from lathe.job import Data, JobSpec, Split
 from lathe.states import JobState
+from lathe.task import Task
 from lathe.techniques.optimize import OptimizeGraph
 from lathe.techniques.quantize import QuantizeDynamic
 from lathe.techniques.train import Recover

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from lathe.facts import IoSpec
-from lathe.job import Task
+from lathe.task import Task
 from lathe.views import Progress
 from worker.engine.train.state import Trainings
 

@@ -18,7 +18,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from lathe.job import LOWER_IS_BETTER, Task
+from lathe.task import LOWER_IS_BETTER, Task
 from worker.engine.context import Arrays, Context, Samples
 from worker.engine.layerwise.calibration import Rows
 from worker.engine.measure.answers import BATCH, all_answers

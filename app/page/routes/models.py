@@ -17,7 +17,7 @@ from app.page.visitor import Looking
 from app.store import glance, uploads
 from app.store.glance import Glance
 from app.store.rows import Model
-from lathe.job import METRICS
+from lathe.task import METRICS
 
 router = APIRouter(prefix="/models", route_class=PageRoute, include_in_schema=False)
 

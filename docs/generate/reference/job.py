@@ -6,7 +6,8 @@ from inspect import cleandoc
 from docs.generate.prose import markdown
 from docs.generate.reference.outputs import OUTPUTS
 from docs.generate.schema import Schema, fields, reached, refs
-from lathe.job import COST_METRICS, EXAMPLE, METRICS, JobSpec
+from lathe.job import EXAMPLE, JobSpec
+from lathe.task import COST_METRICS, METRICS
 
 INTRODUCTION = (
     "The body of `POST /v1/jobs`, and of `POST /v1/jobs:validate`, which says what it would do "

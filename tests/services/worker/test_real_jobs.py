@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from app.store.rows import Artifact, Blob, Model, TrainingState
-from lathe.job import Data, JobSpec, Split, Task
+from lathe.job import Data, JobSpec, Split
 from lathe.states import JobState, StepState, UploadState
+from lathe.task import Task
 from lathe.techniques.optimize import OptimizeGraph
 from lathe.techniques.quantize import QuantizeDynamic
 from lathe.techniques.train import Recover

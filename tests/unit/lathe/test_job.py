@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from lathe import ids
-from lathe.job import COST_METRICS, LOWER_IS_BETTER, METRICS, JobSpec
+from lathe.job import JobSpec
+from lathe.task import COST_METRICS, LOWER_IS_BETTER, METRICS
 
 MODEL, DATA = ids.new("mdl"), ids.new("dat")
 SPLIT = {"dataset": DATA, "split": "s"}

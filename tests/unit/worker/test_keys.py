@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 
 from lathe.facts import Transform
-from lathe.job import Data, JobSpec, Split, Task
+from lathe.job import Data, JobSpec, Split
+from lathe.task import Task
 from lathe.techniques import AnyStep
 from lathe.techniques.decompose import DecomposeSvd
 from lathe.techniques.encode import EncodeEntropy

@@ -10,7 +10,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from lathe.errors import DataMismatch, StepImpossible
-from lathe.job import OneTask
+from lathe.task import OneTask
 from lathe.views import Progress
 from worker.engine.context import Report, Samples, silent
 from worker.engine.measure.answers import Rows, answers, fixed_batch

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lathe.errors import StepImpossible
-from lathe.job import Task
 from lathe.report import NoiseCheck, NoisePoint
+from lathe.task import Task
 from worker.engine.context import Arrays, Report, Samples, silent
 from worker.engine.measure.answers import batches
 from worker.engine.measure.evaluate import Pair, evaluate

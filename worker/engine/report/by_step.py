@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from lathe.job import is_lower_better
 from lathe.report import Candidate, Comparison, Report, StepReport
+from lathe.task import is_lower_better
 from worker.engine.report.axis import Axis, spanning
 from worker.engine.report.names import metric_name
 from worker.engine.run import figures

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from lathe.job import is_lower_better
 from lathe.limits import Constraint, FileKind
 from lathe.report import Candidate, Comparison, Report
+from lathe.task import is_lower_better
 from worker.engine.report.axis import Tick, spanning
 from worker.engine.report.names import metric_name
 from worker.engine.run import figures

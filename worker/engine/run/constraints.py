@@ -13,9 +13,9 @@ Every constraint becomes one bound on the metric's value:
 import math
 from dataclasses import dataclass
 
-from lathe.job import is_lower_better
 from lathe.limits import Constraint
 from lathe.report import Candidate
+from lathe.task import is_lower_better
 from worker.engine.run import figures
 from worker.engine.run.measured import measured
 

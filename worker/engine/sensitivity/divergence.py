@@ -17,7 +17,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from lathe.job import Task
+from lathe.task import Task
 from worker.engine.context import Samples
 from worker.engine.measure.answers import all_answers
 from worker.engine.measure.metrics import relative_error

@@ -12,7 +12,7 @@ import onnx
 import torch
 
 from lathe.errors import StepImpossible
-from lathe.job import OneTask
+from lathe.task import OneTask
 from lathe.techniques.train import Distill, Taught
 from worker.engine.checkpoint import Checkpoint
 from worker.engine.context import Context, Samples

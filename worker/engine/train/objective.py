@@ -9,7 +9,7 @@ import torch
 
 from lathe.errors import DataMismatch, StepImpossible
 from lathe.facts import IoSpec
-from lathe.job import OneTask
+from lathe.task import OneTask
 from worker.engine.graph.uses import producers
 from worker.engine.losses import cross_entropy, logits_of, squared_error
 from worker.engine.train.batches import Batch, Rows

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from onnx.helper import make_node
 
-from lathe.job import Task
+from lathe.task import Task
 from tests.unit.worker.engine.points import Points
 from worker.engine.context import Arrays, Context
 from worker.engine.graph.io_spec import io_spec

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from lathe.job import Task
+from lathe.task import Task
 from tests.unit.worker.engine.layerwise.graphs import Door, made
 from worker.engine.context import Arrays, Context
 from worker.engine.graph.io_spec import io_spec

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from lathe.errors import DataMismatch, StepImpossible
-from lathe.job import Task
+from lathe.task import Task
 from lathe.views import Progress
 from tests.unit.worker.engine.points import Points
 from worker.engine.context import Arrays

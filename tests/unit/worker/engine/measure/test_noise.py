@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from lathe.job import Task
+from lathe.task import Task
 from worker.engine.context import Arrays
 from worker.engine.measure.noise import Noisy, examples_within, input_deviations, noise_curve
 

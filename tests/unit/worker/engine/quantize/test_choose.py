@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from lathe.errors import StepImpossible
-from lathe.job import Task
+from lathe.task import Task
 from lathe.techniques.quantize import QuantizeChoose, QuantizeStatic, QuantizeWeights
 from tests.unit.worker.engine.layerwise.graphs import made
 from tests.unit.worker.engine.points import Points

@@ -8,7 +8,7 @@ import onnx
 import pytest
 from numpy.typing import NDArray
 
-from lathe.job import Task
+from lathe.task import Task
 from lathe.techniques.quantize import QuantizeAware, QuantizeStatic
 from tests.unit.worker.engine.points import Points
 from tests.unit.worker.engine.prune.reading import arrays

@@ -8,7 +8,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from lathe.job import Task
+from lathe.task import Task
 from lathe.techniques.train import Adam, Recover
 from tests.unit.worker.engine.points import Points
 from worker.engine.checkpoint import Checkpoint

@@ -8,7 +8,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from lathe.errors import StepImpossible, UnknownLayer
-from lathe.job import Task
+from lathe.task import Task
 from lathe.techniques.analyze import AnalyzeSensitivity, AsIntegers, AsZeros
 from tests.unit.worker.engine.layerwise.mixed import mixed, mixed_inputs
 from tests.unit.worker.engine.points import Points

@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from lathe.job import Task
+from lathe.task import Task
 from tests.unit.worker.engine.points import Points
 from worker.engine.sensitivity.divergence import Divergence, kl_divergence
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from lathe.errors import StepImpossible, UnknownLayer
-from lathe.job import Task
+from lathe.task import Task
 from lathe.techniques.prune import PruneWeights
 from lathe.techniques.share import ShareWeights
 from lathe.techniques.train import Adam, Recover

@@ -8,7 +8,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from lathe.job import Task
+from lathe.task import Task
 from tests.unit.worker.engine.points import Points
 from worker.engine.context import Arrays, Context
 from worker.engine.graph.io_spec import io_spec

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from torch import nn
 
 from lathe.errors import StepImpossible
-from lathe.job import Task
+from lathe.task import Task
 from lathe.techniques.augment import Augment
 from lathe.techniques.train import Distill, DistillLoss, LogitsLoss, Recover
 from worker.engine.checkpoint import Checkpoint

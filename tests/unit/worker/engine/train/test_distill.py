@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from lathe.errors import StepImpossible
-from lathe.job import Task
+from lathe.task import Task
 from lathe.techniques.train import Adam, Distill, DistillLoss, LogitsLoss, Recover, Teacher
 from worker.engine.checkpoint import Checkpoint
 from worker.engine.context import Context

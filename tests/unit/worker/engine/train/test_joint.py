@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lathe.errors import StepImpossible
-from lathe.job import FurtherTask, Task
+from lathe.task import FurtherTask, Task
 from lathe.techniques.train import Adam, Distill, DistillLoss, LogitsLoss, Recover, Sgd
 from tests.unit.worker.engine.train.two_heads import Shifted, two_heads, two_labels
 from worker.engine.checkpoint import Checkpoint

@@ -9,7 +9,7 @@ import torch
 
 from lathe.errors import DataMismatch, StepImpossible
 from lathe.facts import IoSpec, TensorSpec
-from lathe.job import Task
+from lathe.task import Task
 from worker.engine.graph.io_spec import io_spec
 from worker.engine.train.batches import Batch
 from worker.engine.train.objective import Objective, class_axis, objective

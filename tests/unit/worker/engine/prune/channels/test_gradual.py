@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from lathe.errors import BudgetUnreachable
-from lathe.job import Task
+from lathe.task import Task
 from lathe.techniques.prune import PruneChannels
 from lathe.techniques.train import Adam, Distill, Recover
 from worker.engine.checkpoint import Checkpoint

@@ -11,7 +11,7 @@ from onnx import numpy_helper
 from onnx.helper import make_node
 
 from lathe.errors import BudgetUnreachable, StepImpossible, UnknownLayer
-from lathe.job import Task
+from lathe.task import Task
 from lathe.techniques.prune import PruneChannels
 from lathe.views import Progress
 from tests.unit.worker.engine.prune.perceptron import MLP

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from lathe.errors import BudgetUnreachable, StepImpossible, UnknownLayer
-from lathe.job import Task
+from lathe.task import Task
 from lathe.techniques.prune import PruneEmbeddings
 from tests.unit.worker.engine.points import Points
 from tests.unit.worker.engine.prune.reading import arrays

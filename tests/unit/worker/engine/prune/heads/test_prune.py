@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from lathe.errors import BudgetUnreachable, StepImpossible
-from lathe.job import Task
+from lathe.task import Task
 from lathe.techniques.prune import PruneHeads
 from tests.unit.worker.engine.points import Points
 from tests.unit.worker.engine.prune.heads.attentions import APART, SAME, TOKENS, twice

@@ -11,7 +11,7 @@ from onnx import numpy_helper
 from onnx.helper import make_node
 
 from lathe.errors import StepImpossible
-from lathe.job import Task
+from lathe.task import Task
 from lathe.techniques.prune import PruneWeights
 from lathe.techniques.train import Adam
 from tests.unit.worker.engine.points import Points

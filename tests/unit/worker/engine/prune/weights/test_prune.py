@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnx.helper import make_node
 
 from lathe.errors import StepImpossible, UnknownLayer
-from lathe.job import Task
+from lathe.task import Task
 from lathe.techniques.prune import PruneWeights
 from lathe.techniques.train import Adam
 from tests.unit.worker.engine.prune.reading import arrays

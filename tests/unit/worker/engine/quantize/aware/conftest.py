@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import helper
 
-from lathe.job import Task
+from lathe.task import Task
 from lathe.techniques.optimize import OptimizeGraph
 from tests.unit.worker.engine.quantize.conftest import Graph
 from worker.engine.apply import apply

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 from pydantic import ValidationError
 
 from lathe.errors import BudgetUnreachable, StepImpossible, UnknownLayer
-from lathe.job import Task
+from lathe.task import Task
 from lathe.techniques.quantize import QuantizeMixed
 from tests.unit.worker.engine.layerwise.graphs import made
 from tests.unit.worker.engine.points import Points

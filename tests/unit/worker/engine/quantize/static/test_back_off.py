@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from lathe.errors import BudgetUnreachable, StepImpossible
-from lathe.job import Task
+from lathe.task import Task
 from lathe.techniques.quantize import QuantizeStatic
 from worker.engine.checkpoint import Checkpoint
 from worker.engine.context import Context, Samples

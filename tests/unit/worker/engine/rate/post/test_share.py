@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from lathe.errors import StepImpossible, UnknownLayer
-from lathe.job import Task
+from lathe.task import Task
 from lathe.techniques.rate import ShareRateDistortion
 from lathe.views import Progress
 from tests.unit.worker.engine.layerwise.graphs import Door, made
