@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import os
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 from app.store.blobs.made_folder import made_folder
@@ -39,11 +40,10 @@ class GrowingFile:
                 os.fsync(folder)
             finally:
                 os.close(folder)
-        try:
+        with ExitStack() as unless_locked:
+            unless_locked.callback(os.close, self._file)
             self.size_bytes = self._locked()
-        except BaseException:
-            os.close(self._file)
-            raise
+            unless_locked.pop_all()
         self._push = Push(self._file, self.size_bytes)
         self._at_work, self._closed = threading.Lock(), False
         self.digest: RunningDigest | None = None
