@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from lathe.cli.bars import bytes_bar
 from lathe.cli.connect import connected
 from lathe.cli.given import given
-from lathe.cli.options import AsJson, Key, Limit, Url
+from lathe.cli.options import AsJson, FileName, Key, Limit, Sha256, Source, SourceName, Url
 from lathe.cli.say import note, out, show, table
 from lathe.facts import Transform
 from lathe.layout import Layout
@@ -41,7 +41,7 @@ def push(
             exists=True, dir_okay=False, help=".npz, .safetensors, csv, parquet, zip or tar."
         ),
     ],
-    name: Annotated[str | None, typer.Option(help="Default: the file's name.")] = None,
+    name: FileName = None,
     transforms: TransformsOption = None,
     layout: LayoutOption = None,
     url: Url = None,
@@ -61,9 +61,9 @@ def push(
 
 @app.command()
 def fetch(
-    source: Annotated[str, typer.Argument(help="https://... or s3://bucket/key.")],
-    sha256: Annotated[str | None, typer.Option(help="What it must have; checked.")] = None,
-    name: Annotated[str | None, typer.Option(help="Default: the end of the address.")] = None,
+    source: Source,
+    sha256: Sha256 = None,
+    name: SourceName = None,
     transforms: TransformsOption = None,
     layout: LayoutOption = None,
     url: Url = None,

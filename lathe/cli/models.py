@@ -7,7 +7,7 @@ import typer
 
 from lathe.cli.bars import bytes_bar
 from lathe.cli.connect import connected
-from lathe.cli.options import AsJson, Key, Limit, Url
+from lathe.cli.options import AsJson, FileName, Key, Limit, Sha256, Source, SourceName, Url
 from lathe.cli.say import note, out, show, table
 from lathe.views import ModelView
 
@@ -20,7 +20,7 @@ def push(
         Path,
         typer.Argument(exists=True, dir_okay=False, help=".onnx, .pt2, or a zip of a folder."),
     ],
-    name: Annotated[str | None, typer.Option(help="Default: the file's name.")] = None,
+    name: FileName = None,
     url: Url = None,
     key: Key = None,
     *,
@@ -34,9 +34,9 @@ def push(
 
 @app.command()
 def fetch(
-    source: Annotated[str, typer.Argument(help="https://... or s3://bucket/key.")],
-    sha256: Annotated[str | None, typer.Option(help="What it must have; checked.")] = None,
-    name: Annotated[str | None, typer.Option(help="Default: the end of the address.")] = None,
+    source: Source,
+    sha256: Sha256 = None,
+    name: SourceName = None,
     url: Url = None,
     key: Key = None,
     *,

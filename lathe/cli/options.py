@@ -23,3 +23,9 @@ Patience = Annotated[
     float | None,
     typer.Option("--timeout", min=0, help="Seconds to wait; the job goes on behind that."),
 ]
+Source = Annotated[str, typer.Argument(help="https://... or s3://bucket/key.")]
+Sha256 = Annotated[str | None, typer.Option(help="What it must have; checked.")]
+FileName = Annotated[str | None, typer.Option("--name", help="Default: the file's name.")]
+SourceName = Annotated[
+    str | None, typer.Option("--name", help="Default: the end of the address.")
+]

@@ -15,12 +15,25 @@ from worker.drain import Drain
 from worker.nursery import Nursery
 from worker.settings import Settings
 
+on_both_databases = pytest.mark.parametrize(
+    "database_url", ["sqlite", "postgres"], indirect=True
+)
+
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """SQLite, unless the test is parametrized with another."""
+    if getattr(request, "param", "sqlite") == "postgres":
+        url: str = request.getfixturevalue("postgres_database_url")
+        return url
     url = f"sqlite:///{tmp_path / 'lathe.db'}"
     upgrade(url)
-    shop = Shop.open(url, tmp_path)
+    return url
+
+
+@pytest.fixture
+def shop(database_url: str, tmp_path: Path) -> Iterator[Shop]:
+    shop = Shop.open(database_url, tmp_path)
     yield shop
     shop.close()
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from app.store.migrate import upgrade
 from app.store.rows import Artifact, Blob, Model
 from lathe.job import JobSpec
 from lathe.states import JobKind, JobState, UploadState
 from lathe.techniques.optimize import OptimizeGraph
 from lathe.techniques.quantize import QuantizeDynamic
 from stacks.valkey import Valkey
+from tests.services.worker.conftest import on_both_databases
 from tests.services.worker.crew import Crew
 from tests.services.worker.nets import perceptron
 from tests.services.worker.shop import Shop
@@ -25,23 +25,7 @@ LEASE_S = 2.0
 PLAN = {"children": 6, "workers": 4, "freezes": 2, "flushes": 1}
 WITHIN_S = 180.0
 FILES = {"onnx": 1, "report.json": 1, "report.html": 1, "bom": 1, "manifest": 1}
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "postgres":
-        url: str = request.getfixturevalue("postgres_database_url")
-        return url
-    url = f"sqlite:///{tmp_path / 'lathe.db'}"
-    upgrade(url)
-    return url
-
-
-@pytest.fixture
-def shop(database_url: str, tmp_path: Path) -> Iterator[Shop]:
-    shop = Shop.open(database_url, tmp_path)
-    yield shop
-    shop.close()
+pytestmark = on_both_databases
 
 
 @pytest.fixture

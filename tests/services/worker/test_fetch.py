@@ -9,12 +9,11 @@ import boto3
 import pytest
 
 from app.store import feed, jobs
-from app.store.migrate import upgrade
 from app.store.rows import Blob, Dataset, Job, Model
 from lathe import ids
 from lathe.states import JobState, Queue, UploadState
 from stacks.s3 import S3
-from tests.services.worker.conftest import take
+from tests.services.worker.conftest import on_both_databases, take
 from tests.services.worker.crew import STAND_IN, Crew
 from tests.services.worker.files import FileServer, file_server
 from tests.services.worker.shop import Shop
@@ -23,23 +22,7 @@ from worker.supervise import supervise
 
 CONTENT = bytes(range(256)) * 8192  # 2 MiB
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "postgres":
-        url: str = request.getfixturevalue("postgres_database_url")
-        return url
-    url = f"sqlite:///{tmp_path / 'lathe.db'}"
-    upgrade(url)
-    return url
-
-
-@pytest.fixture
-def shop(database_url: str, tmp_path: Path) -> Iterator[Shop]:
-    shop = Shop.open(database_url, tmp_path)
-    yield shop
-    shop.close()
+pytestmark = on_both_databases
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """What only PostgreSQL does: several transactions at the queue at once."""
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -17,12 +15,7 @@ from lathe.states import JobState, Queue
 from lathe.techniques.optimize import OptimizeGraph
 from tests.services.worker.shop import Shop
 
-
-@pytest.fixture
-def shop(postgres_database_url: str, tmp_path: Path) -> Iterator[Shop]:
-    shop = Shop.open(postgres_database_url, tmp_path)
-    yield shop
-    shop.close()
+pytestmark = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 
 
 def test_two_claims_at_once_take_two_jobs_without_waiting(shop: Shop) -> None:

@@ -12,35 +12,19 @@ from sqlalchemy import update
 from standardwebhooks import Webhook as Verifier
 
 from app.store import outbox
-from app.store.migrate import upgrade
 from app.store.rows import Delivery, Webhook
 from app.store.rows.base import utc_now
 from lathe.events import ENDINGS
 from lathe.job import JobSpec
 from lathe.states import JobState
 from lathe.techniques.optimize import OptimizeGraph
+from tests.services.worker.conftest import on_both_databases
 from tests.services.worker.crew import STAND_IN, Crew
 from tests.services.worker.receiver import Receiver, receiver
 from tests.services.worker.shop import Shop
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "postgres":
-        url: str = request.getfixturevalue("postgres_database_url")
-        return url
-    url = f"sqlite:///{tmp_path / 'lathe.db'}"
-    upgrade(url)
-    return url
-
-
-@pytest.fixture
-def shop(database_url: str, tmp_path: Path) -> Iterator[Shop]:
-    shop = Shop.open(database_url, tmp_path)
-    yield shop
-    shop.close()
+pytestmark = on_both_databases
 
 
 @pytest.fixture
