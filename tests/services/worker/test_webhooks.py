@@ -164,12 +164,13 @@ def test_a_dead_receiver_slows_no_job(shop: Shop, crew: Crew, there: Receiver) -
     crew.deliver()
     dead, model = hook(shop, there.url), shop.ready_model(b"{}")
     timed(shop, crew, model, None, 0)  # warm
-    times: dict[str | None, float] = {None: 0.0, dead: 0.0}
+    times: dict[str | None, list[float]] = {None: [], dead: []}
     for turn in range(6):
         told = (None, dead)[turn % 2]
-        times[told] += timed(shop, crew, model, told, 1 + turn)
-    ratio = times[None] / times[dead]
-    rates = {"alone_per_s": 36 / times[None], "dead_per_s": 36 / times[dead], "ratio": ratio}
+        times[told].append(timed(shop, crew, model, told, 1 + turn))
+    alone_s, dead_s = min(times[None]), min(times[dead])  # the least disturbed of each
+    ratio = alone_s / dead_s
+    rates = {"alone_per_s": 12 / alone_s, "dead_per_s": 12 / dead_s, "ratio": ratio}
     (shop.folder / "rates.json").write_text(json.dumps(rates))
     assert len(shop.rows(Delivery)) == 36
     assert shop.in_state(JobState.SUCCEEDED) == 84
