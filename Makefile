@@ -177,6 +177,10 @@ bench-deep-compression: .venv/.bench  ## LeNets, ResNet-20, MiniLM as packed fil
 bench-api: .venv/.test  ## Reads of jobs against a bare hello, on SQLite and PostgreSQL (ARGS=--quick).
 	PYTHONPATH=tests/services $(BIN)/python -m benchmarks.api $(ARGS)
 
+.PHONY: bench-load
+bench-load: .venv/.test  ## 200 polls a second and 500 event streams while compressions run (ARGS="--postgresql --quick").
+	PYTHONPATH=tests/services OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.load $(ARGS)
+
 .PHONY: bench-pages
 bench-pages: .venv/.test  ## Every page and report view with 10,000 jobs, on SQLite and PostgreSQL.
 	PYTHONPATH=tests/services $(BIN)/python -m benchmarks.pages $(ARGS)

@@ -3,7 +3,7 @@
 import threading
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 PROC = Path("/proc")
 EVERY_S = 0.05
@@ -50,6 +50,14 @@ class Lookout(ABC):
             self.look()
 
 
+class Process(NamedTuple):
+    """A living process, and the text of its /proc/<pid>/status."""
+
+    pid: int
+    role: str
+    status: str
+
+
 class Watch(Lookout):
     """Peaks in bytes by role, anonymous (RssAnon) and mapped from files (RssFile), of every
     process below `root`; each process counts for itself."""
@@ -61,9 +69,9 @@ class Watch(Lookout):
 
     def look(self) -> None:
         """At every process that lives now."""
-        for role, status in _tree(self.root):
+        for each in processes(self.root):
             for peaks, name in ((self.anonymous, "RssAnon"), (self.mapped, "RssFile")):
-                peaks[role] = max(peaks.get(role, 0), _bytes(status, name))
+                peaks[each.role] = max(peaks.get(each.role, 0), status_bytes(each.status, name))
 
 
 def children(pid: int) -> list[int]:
@@ -72,9 +80,9 @@ def children(pid: int) -> list[int]:
     return [int(child) for one in threads for child in (one / "children").read_text().split()]
 
 
-def _tree(root: int) -> list[tuple[str, str]]:
-    """Role and status of `root` and everything below it; what ends meanwhile is left out."""
-    found: list[tuple[str, str]] = []
+def processes(root: int) -> list[Process]:
+    """`root` and everything below it; what ends meanwhile is left out."""
+    found: list[Process] = []
     waiting = [(root, "")]
     while waiting:
         pid, parent_command = waiting.pop()
@@ -86,7 +94,7 @@ def _tree(root: int) -> list[tuple[str, str]]:
             continue
         if not command:  # it has ended and waits for its parent
             continue
-        found.append((_role(command, parent_command), status))
+        found.append(Process(pid, _role(command, parent_command), status))
         waiting += [(child, command) for child in below]
     return found
 
@@ -97,7 +105,8 @@ def _role(command: str, parent_command: str) -> str:
     return "child" if role == "zygote" and parent_command == command else role
 
 
-def _bytes(status: str, name: str) -> int:
+def status_bytes(status: str, name: str) -> int:
+    """A field of a process's status that is a size; 0 where it is not there."""
     value = _field(status, name)
     return int(value.split()[0]) * KIB if value else 0
 

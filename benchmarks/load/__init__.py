@@ -1,0 +1,1 @@
+"""Whether a loaded API still answers at once: `python -m benchmarks.load`."""
