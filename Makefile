@@ -115,9 +115,9 @@ chaos: .venv/.test  ## 200 real jobs while everything they need is killed or tak
 	@$(PIP) -r requirements/fuzz.txt
 	@touch $@
 
-.PHONY: fuzz-packed
-fuzz-packed: .venv/.fuzz  ## Fuzz the parser of packed files (RUNS=1000000).
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.fuzz -runs=$(or $(RUNS),1000000) -print_final_stats=1
+.PHONY: fuzz-parsers
+fuzz-parsers: .venv/.fuzz  ## Fuzz what reads uploads and requests (PARSER=zip, default all; RUNS=1000000; ARGS=--list).
+	$(BIN)/python -m tests.fuzz $(PARSER) --runs $(or $(RUNS),1000000) $(ARGS)
 
 .PHONY: fuzz-api
 fuzz-api: .venv/.fuzz  ## Fuzz the whole OpenAPI document against a real server (ARGS="--cases 10000 --keep").

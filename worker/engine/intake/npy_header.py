@@ -5,6 +5,7 @@ Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 
 import ast
 import math
+import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from worker.engine.intake.tensor_file import CODES
 MAGIC = b"\x93NUMPY"
 MAX_HEADER_BYTES = 64 << 10
 MAX_RANK = 32
+ONE_TYPE = re.compile(
+    r"[<>=|]?[A-Za-z?][0-9]{0,4}(\[[0-9A-Za-z]{1,8}\])?"
+)  # numpy reads lists, too
 
 
 class BadArrayError(ValueError):
@@ -62,9 +66,11 @@ def _parsed(header: bytes) -> NpyHeader:
     if not isinstance(descr, str):
         raise BadArrayError("holds records, not plain numbers")
     try:
-        stored = np.dtype(descr)
-    except TypeError as error:
-        raise BadArrayError(f"has the unknown element type {descr[:40]!r}") from error
+        stored = np.dtype(descr) if ONE_TYPE.fullmatch(descr) else None
+    except TypeError:
+        stored = None
+    if stored is None:
+        raise BadArrayError(f"has the unknown element type {descr[:40]!r}")
     if stored.hasobject:
         raise BadArrayError(
             "holds Python objects, which are pickled and run code when read; store numbers"

@@ -69,6 +69,7 @@ async def test_every_answer_says_the_version_and_another_one_is_refused(world: A
         ({"Upload-Defer-Length": "1"}, 400, "Upload-Length"),
         ({"Upload-Length": "7", "Upload-Metadata": "filename ???"}, 400, "Upload-Metadata"),
         ({"Upload-Length": "7", "Upload-Metadata": "a b c"}, 400, "Upload-Metadata"),
+        ({"Upload-Length": "7", "Upload-Metadata": b"a \xdc"}, 400, "Upload-Metadata"),
         ({"Upload-Length": "7", "Upload-Metadata": pairs(sha256="12")}, 400, "sha256"),
         ({"Upload-Length": "7", "Upload-Metadata": "a " + "A" * 4000}, 400, "Upload-Metadata"),
     ],

@@ -175,6 +175,10 @@ def _objects() -> bytes:
         (_npz({"train/x": np.array([1j])}), "holds complex128"),
         (_npz({"train/x": np.array(["a"])}), "holds str"),
         (_npz({"train/x": np.zeros(2, "f4,i4")}), "holds records"),
+        (
+            _zip({"train/x.npy": _npy("{'descr': '2u<', 'fortran_order': 0, 'shape': ()}")}),
+            "unknown element type '2u<'",
+        ),
         (_npz({}), "holds no arrays"),
         (_zip({"train/x.npy": b"nothing"}), "'train/x' is not in NumPy's"),
         (_zip({"../x.npy": b""}), "points outside"),
