@@ -63,6 +63,7 @@ async def _browser(request: Request, parts: Services) -> Caller:
     if cookie is None:
         raise Unauthenticated("send the header Authorization: Bearer lt_<id>_<secret>")
     who = await signed_in(parts.reads, cookie)
+    parts.key_use.note(who.key_id)
     if request.method not in _READING:
         check_guard(who.guard, request.headers.get(GUARD_HEADER))
     request.state.project_id = who.project_id

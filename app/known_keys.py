@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -37,8 +38,10 @@ class KnownKey:
 class KnownKeys:
     """Verifies keys, and remembers each for a moment."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, used: Callable[[str], None]) -> None:
+        """`used` is told of every key that is verified."""
         self._reader = reader
+        self._used = used
         self._seen: OrderedDict[bytes, tuple[float, KnownKey]] = OrderedDict()
         self._asking: dict[bytes, asyncio.Task[KnownKey]] = {}
         self._forgotten = 0
@@ -76,6 +79,7 @@ class KnownKeys:
         if _expired(row.expires_at):
             raise Unauthenticated("this API key has expired; ask an admin for another")
         key = KnownKey(row.id, row.project_id, frozenset(row.scopes), row.expires_at)
+        self._used(row.id)
         if forgotten == self._forgotten:  # else it may have been revoked while we read
             self._remember(_digest(printable), key)
         return key

@@ -148,6 +148,8 @@ def key_fields(row: ApiKey) -> dict[str, Any]:
         "created_at": row.created_at,
         "expires_at": row.expires_at,
         "revoked_at": row.revoked_at,
+        "last_used_at": row.last_used_at,
+        "replaced_by": row.replaced_by,
     }
 
 
@@ -164,6 +166,7 @@ def webhook_fields(row: Webhook) -> dict[str, Any]:
         "url": row.url,
         "events": row.events,
         "created_at": row.created_at,
+        "former_secret_until": row.former_secret_until,
         "disabled_at": row.disabled_at,
         "disabled_because": row.disabled_because,
     }

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from app.follow.kept import KeptJobs
 from app.follow.watch import Watch
 from app.hints import Hints
+from app.key_use import KeyUse
 from app.known_keys import KnownKeys
 from app.logs import log
 from app.metrics import Metrics
@@ -38,6 +39,7 @@ class Services:
     metrics: Metrics
     reads: Reader
     keys: KnownKeys
+    key_use: KeyUse
     kept: KeptJobs
     watch: Watch
     staging: Staging
@@ -102,6 +104,7 @@ async def opened(
     watch = Watch(reads)
     opened_sessions = async_sessions(engine)
     staging = Staging(objects, opened_sessions)
+    key_use = KeyUse(opened_sessions)
     try:
         yield Services(
             settings=settings,
@@ -111,13 +114,15 @@ async def opened(
             hints=sender,
             metrics=metrics,
             reads=reads,
-            keys=KnownKeys(reads),
+            keys=KnownKeys(reads, key_use.note),
+            key_use=key_use,
             kept=KeptJobs(),
             watch=watch,
             staging=staging,
         )
     finally:
         await sender.close()
+        await key_use.close()
         await staging.close()
         await watch.close()
         await reads.close()

@@ -294,6 +294,8 @@ class KeyView(View):
     created_at: datetime
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    last_used_at: datetime | None = Field(None, description="To the hour.")
+    replaced_by: str | None = Field(None, description="The key that a rotation made of it.")
 
 
 class NewKeyView(KeyView):
@@ -321,6 +323,9 @@ class WebhookView(View):
     url: str
     events: list[EventName]
     created_at: datetime
+    former_secret_until: datetime | None = Field(
+        None, description="Until then the secret before the last rotation signs, too."
+    )
     disabled_at: datetime | None = None
     disabled_because: str | None = None
 

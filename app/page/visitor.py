@@ -38,6 +38,7 @@ async def _visitor(request: Request, parts: Parts) -> Visitor:
     if cookie is None:
         raise Unauthenticated("sign in with an API key")
     who = await signed_in(parts.reads, cookie)
+    parts.key_use.note(who.key_id)
     if not allows(who.scopes, "read"):
         raise Forbidden("this API key lacks the scope 'read'; sign in with one that has it")
     request.state.project_id = who.project_id

@@ -12,6 +12,7 @@ from app.http.deps import Db, Paged, Parts, ReadDb
 from app.http.listing import page
 from app.http.problems import refusals
 from app.store import tenants
+from app.store.rotation import end_sessions
 from app.store.rows import ApiKey, Project
 from app.store.rows.base import utc_now
 from app.store.tenants import Scope
@@ -22,7 +23,6 @@ from lathe.views import KeyView, NewKeyView, Page, ProjectView
 router = APIRouter(prefix="/v1", tags=["projects"])
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
-EVERY_SCOPE: tuple[Scope, ...] = ("read", "write", "admin")
 
 
 class NewProject(Spec):
@@ -65,7 +65,7 @@ class NewProjectView(ProjectView):
 async def create_project(body: NewProject, caller: Admin, db: Db) -> NewProjectView:
     """Make a project and its admin key. What belongs to it is seen with its own keys only."""
     project = await tenants.add_project(db, body.name)
-    row, printable = tenants.new_key(project.id, "admin", EVERY_SCOPE)
+    row, printable = tenants.new_key(project.id, "admin", tenants.EVERY_SCOPE)
     db.add_all([row, caller.audit("project.create", project.id)])
     await db.flush()
     return NewProjectView(
@@ -104,13 +104,14 @@ async def list_keys(caller: Admin, db: ReadDb, paging: Paged) -> Page[KeyView]:
 )
 async def revoke_key(key_id: str, caller: Admin, parts: Parts) -> None:
     """Revoke a key for ever; the row stays for the audit. It writes nothing from now on, and
-    reads nothing after a few seconds."""
+    reads nothing after a few seconds. Who is signed in on the page with it is signed out."""
     async with parts.writing() as db:
         row = await db.scalar(tenants.key_of(caller.project_id, key_id))
         if row is None:
             raise Missing("there is no such key", param="key_id")
         if row.revoked_at is None:
             row.revoked_at = utc_now()
+            await db.execute(end_sessions(row.id))
             db.add(caller.audit("key.revoke", row.id))
     parts.keys.forget(key_id)
 

@@ -37,7 +37,7 @@ class Parcel:
     webhook_id: str
     project_id: str
     url: str
-    secret: str
+    secrets: tuple[str, ...]
     body: str
 
 
@@ -124,9 +124,17 @@ def take(
         webhook_id=hook.id,
         project_id=hook.project_id,
         url=hook.url,
-        secret=hook.secret,
+        secrets=signing(hook),
         body=row.body,
     )
+
+
+def signing(hook: Webhook) -> tuple[str, ...]:
+    """The secrets that sign now: its own, and until its grace is over the one before."""
+    until = hook.former_secret_until
+    if hook.former_secret is None or until is None or until <= utc_now():
+        return (hook.secret,)
+    return (hook.secret, hook.former_secret)
 
 
 def anything_due(

@@ -16,6 +16,7 @@ from lathe import ids
 from lathe.errors import Conflict
 
 Scope = Literal["read", "write", "admin"]
+EVERY_SCOPE: tuple[Scope, ...] = ("read", "write", "admin")
 DEFAULT_PROJECT = "default"
 _SECRET_BYTES = 32
 
@@ -34,6 +35,11 @@ def new_key(
         expires_at=expires_at,
     )
     return row, f"lt_{row.id.removeprefix('key_')}_{secret}"
+
+
+def scopes_of(row: ApiKey) -> tuple[Scope, ...]:
+    """What a key may do."""
+    return tuple(scope for scope in EVERY_SCOPE if scope in row.scopes)
 
 
 def hash_of(secret: str) -> str:
@@ -126,6 +132,6 @@ def bootstrap(session: Session) -> str | None:
             session.add(project)
     except IntegrityError:  # another process was faster
         return None
-    row, printable = new_key(project.id, "bootstrap", ["read", "write", "admin"])
+    row, printable = new_key(project.id, "bootstrap", EVERY_SCOPE)
     session.add(row)
     return printable

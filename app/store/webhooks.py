@@ -3,12 +3,14 @@
 import base64
 import secrets
 from collections.abc import Sequence
+from datetime import timedelta
 
 from sqlalchemy import Delete, Select, Update, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.store.clock import db_now
 from app.store.rows import Delivery, Project, Webhook
+from app.store.rows.base import utc_now
 from lathe import ids
 from lathe.errors import Conflict, Missing
 from lathe.events import EventName
@@ -44,17 +46,28 @@ async def add(
     counted = select(func.count()).where(Webhook.project_id == project_id)
     if (await session.scalar(counted) or 0) >= most:
         raise Conflict(f"this project has {most} webhooks, its limit; delete one first")
-    secret = base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
     row = Webhook(
         id=ids.new("whk"),
         project_id=project_id,
         name=name,
         url=url,
-        secret=f"whsec_{secret}",
+        secret=_new_secret(),
         events=list(events),
     )
     session.add(row)
     return row
+
+
+def rotate(hook: Webhook, grace_s: int) -> None:
+    """Give the webhook a new secret; the present one signs beside it for so long. One that
+    was still in its grace ends."""
+    hook.former_secret = hook.secret if grace_s else None
+    hook.former_secret_until = utc_now() + timedelta(seconds=grace_s) if grace_s else None
+    hook.secret = _new_secret()
+
+
+def _new_secret() -> str:
+    return f"whsec_{base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()}"
 
 
 async def find(

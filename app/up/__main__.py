@@ -2,6 +2,7 @@
 
 import argparse
 import fcntl
+import json
 import os
 import signal
 import socket
@@ -37,7 +38,7 @@ def main() -> int:
         data = options.data.resolve()
         data.mkdir(parents=True, exist_ok=True)
         with _only_one(data), _listen(options.host, options.port) as door:
-            return _serve(data, door, options.cpu_slots)
+            return _serve(data, door, options.cpu_slots, as_json=options.json)
     except Stopped:
         return 0
     except (Refused, OSError, ChildFailed) as error:
@@ -52,6 +53,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=8000, help="0 takes a free one")
     parser.add_argument(
         "--cpu-slots", type=int, help="compressions at once, which share the cores; default 1"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="once it is ready, one line of JSON on stdout"
     )
     options = parser.parse_args()
     if options.cpu_slots is not None and options.cpu_slots < 1:
@@ -85,7 +89,7 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def _serve(data: Path, door: socket.socket, cpu_slots: int | None) -> int:
+def _serve(data: Path, door: socket.socket, cpu_slots: int | None, *, as_json: bool) -> int:
     logs = data / "logs"
     logs.mkdir(exist_ok=True)
     broker = choose(data)
@@ -101,20 +105,26 @@ def _serve(data: Path, door: socket.socket, cpu_slots: int | None) -> int:
         host, port = door.getsockname()[:2]
         url = f"http://{host}:{port}"
         _await_ready(tree, url)
-        _say(f"hints    {broker.label}")
-        _say(f"data     {data}")
-        if key is not None:
-            _say(f"key      {key}   (admin; shown this once)")
-        _say(f"ready    {url}   (Ctrl-C stops everything)")
+        if as_json:
+            facts = {"url": url, "key": key, "data": str(data), "hints": broker.label}
+            _say(json.dumps(facts))
+        else:
+            _say(f"hints    {broker.label}")
+            _say(f"data     {data}")
+            if key is not None:
+                _say(f"key      {key}   (admin; shown this once)")
+            _say(f"ready    {url}   (Ctrl-C stops everything)")
         while True:
             for name in tree.watch():
-                _say(f"restart  {name} had ended; see {tree.log(name)}")
+                if not as_json:
+                    _say(f"restart  {name} had ended; see {tree.log(name)}")
             time.sleep(TICK_S)
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
         tree.stop()
-        _say("stopped")
+        if not as_json:
+            _say("stopped")
 
 
 def _environment(data: Path, broker: Broker) -> dict[str, str]:

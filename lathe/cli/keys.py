@@ -8,6 +8,7 @@ import typer
 from lathe.cli.connect import connected
 from lathe.cli.options import AsJson, Key, Url
 from lathe.cli.say import note, show, table
+from lathe.views import KeyView
 
 app = typer.Typer(no_args_is_help=True, help="API keys of the project; takes an admin key.")
 
@@ -50,15 +51,18 @@ def list_keys(url: Url = None, key: Key = None, *, as_json: AsJson = False) -> N
             each.name,
             ",".join(each.scopes),
             f"{each.created_at:%Y-%m-%d %H:%M}",
-            "revoked"
-            if each.revoked_at
-            else f"until {each.expires_at:%Y-%m-%d}"
-            if each.expires_at
-            else "valid",
+            f"{each.last_used_at:%Y-%m-%d %H:00}" if each.last_used_at else "never",
+            _standing(each),
         )
         for each in found
     ]
-    table(("id", "name", "scopes", "made", ""), rows)
+    table(("id", "name", "scopes", "made", "used", ""), rows)
+
+
+def _standing(key: KeyView) -> str:
+    if key.revoked_at:
+        return "revoked"
+    return f"until {key.expires_at:%Y-%m-%d %H:%M}" if key.expires_at else "valid"
 
 
 @app.command()
@@ -66,8 +70,33 @@ def revoke(
     key_id: Annotated[str, typer.Argument(help="key_..., as `lathe keys list` shows it.")],
     url: Url = None,
     key: Key = None,
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Revoke a key for ever."""
     with connected(url, key) as service:
         service.lathe.revoke_key(key_id)
+    if as_json:
+        show({"revoked": key_id})
     note(f"{key_id} is revoked.")
+
+
+@app.command()
+def rotate(
+    key_id: Annotated[str, typer.Argument(help="key_..., as `lathe keys list` shows it.")],
+    grace_hours: Annotated[
+        float, typer.Option(min=0, max=720, help="The old one still works for so long.")
+    ] = 24,
+    url: Url = None,
+    key: Key = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Put a new key in the place of an old one; the new one is shown this once."""
+    with connected(url, key) as service:
+        made = service.lathe.rotate_key(key_id, grace_s=round(3600 * grace_hours))
+    if as_json:
+        show(made)
+        return
+    note(f"{made.id} takes the place of {key_id}; its secret is shown this once:")
+    typer.echo(made.key)

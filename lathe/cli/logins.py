@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from lathe.cli.say import note
+from lathe.cli.options import AsJson
+from lathe.cli.say import note, show
 from lathe.client import Client
 from lathe.errors import UserError
 
@@ -17,6 +18,8 @@ def login(
     key: Annotated[
         str, typer.Option(envvar="LATHE_KEY", prompt=True, hide_input=True, help="API key.")
     ],
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Keep a service and a key for the commands to come, readable by you alone."""
     with Client(url, key) as lathe:
@@ -24,12 +27,17 @@ def login(
     path = file()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     secretly(path, json.dumps({"url": url, "key": key}))
+    if as_json:
+        show({"url": url, "file": str(path)})
     note(f"Logged in to {url}; `lathe logout` forgets it ({path}).")
 
 
-def logout() -> None:
+def logout(*, as_json: AsJson = False) -> None:
     """Forget the service and the key."""
-    file().unlink(missing_ok=True)
+    path = file()
+    path.unlink(missing_ok=True)
+    if as_json:
+        show({"file": str(path)})
     note("Logged out.")
 
 

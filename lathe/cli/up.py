@@ -19,6 +19,13 @@ def up(
     cpu_slots: Annotated[
         int | None, typer.Option(min=1, help="Compressions at once; they share the cores.")
     ] = None,
+    *,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json", help="Once it is ready, one line on stdout: url, key, data, hints."
+        ),
+    ] = False,
 ) -> None:
     """Start the whole service on this machine; Ctrl-C stops all of it."""
     command = server_command()
@@ -27,4 +34,6 @@ def up(
     command += ["--data", str(data), "--host", host, "--port", str(port)]
     if cpu_slots is not None:
         command += ["--cpu-slots", str(cpu_slots)]
+    if as_json:
+        command += ["--json"]
     os.execve(command[0], command, server_environment())  # noqa: S606 - so signals reach it

@@ -236,6 +236,11 @@ class AsyncClient:
         answer only."""
         return await self._run(catalogue.create_key(name, scopes, expires_at))
 
+    async def rotate_key(self, key_id: str, *, grace_s: int = 86_400) -> NewKeyView:
+        """Make a key that takes this one's place, which ends in `grace_s`, or at once for 0;
+        the new secret is in this answer only."""
+        return await self._run(catalogue.rotate_key(key_id, grace_s))
+
     async def revoke_key(self, key_id: str) -> None:
         """Revoke a key for ever."""
         await self._run(catalogue.revoke_key(key_id))

@@ -40,7 +40,7 @@ async def _posted(parcel: Parcel, guard: Guard, place: Place) -> Answered:
     headers = {
         "Content-Type": "application/json",
         "User-Agent": f"lathe/{__version__}",
-        **signed(parcel.secret, parcel.id, int(time.time()), parcel.body),
+        **signed(parcel.secrets, parcel.id, int(time.time()), parcel.body),
     }
     async with guard.sent("POST", place, headers, parcel.body.encode()) as response:
         status, answer = response.status_code, await _beginning(response)

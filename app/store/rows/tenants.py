@@ -23,7 +23,11 @@ class Project(Base):
 
 
 class ApiKey(Base):
-    """`lt_<id>_<secret>`: the id finds the row, the row holds the secret's SHA-256."""
+    """`lt_<id>_<secret>`: the id finds the row, the row holds the secret's SHA-256.
+
+    `last_used_at` is written at most once an hour; `replaced_by` is the key that a rotation
+    put in this one's place.
+    """
 
     __tablename__ = "api_keys"
 
@@ -37,6 +41,8 @@ class ApiKey(Base):
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    replaced_by: Mapped[str | None] = mapped_column(String(40))
 
 
 class PageSession(Base):

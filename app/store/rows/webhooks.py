@@ -17,7 +17,8 @@ _DUE, _DEAD, _DELIVERED = (
 class Webhook(Base):
     """An address of a project that is told about jobs which name it.
 
-    The secret signs every message, so it lies here as it is; nobody is shown it again.
+    The secret signs every message, so it lies here as it is; nobody is shown it again. After
+    a rotation the former one signs beside it until `former_secret_until`.
     """
 
     __tablename__ = "webhooks"
@@ -32,6 +33,8 @@ class Webhook(Base):
     name: Mapped[str | None] = mapped_column(String(200))
     url: Mapped[str] = mapped_column(Text)
     secret: Mapped[str] = mapped_column(String(100))
+    former_secret: Mapped[str | None] = mapped_column(String(100))
+    former_secret_until: Mapped[datetime | None]
     events: Mapped[list[str]]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     disabled_at: Mapped[datetime | None]

@@ -38,6 +38,12 @@ def create_key(
     return parsed(NewKeyView, answer)
 
 
+def rotate_key(key_id: str, grace_s: int) -> Talk[NewKeyView]:
+    """Not repeated: the second would be refused, and the first one's secret be lost."""
+    answer = yield from ask(Ask("POST", f"/v1/keys/{key_id}/rotate", json={"grace_s": grace_s}))
+    return parsed(NewKeyView, answer)
+
+
 def revoke_key(key_id: str) -> Talk[None]:
     """For ever."""
     yield from ask(Ask("DELETE", f"/v1/keys/{key_id}", again=True))

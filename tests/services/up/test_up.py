@@ -1,5 +1,6 @@
 """The embedded process tree: it comes up once a folder, and nothing of it stays behind."""
 
+import json
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 
 from examples.service import embedded
 from lathe.client import Client
-from lathe.errors import NotAModel
+from lathe.errors import NotAModel, Unauthenticated
 
 ROOT = Path(__file__).resolve().parents[3]
 GONE_S = 10
@@ -78,6 +79,24 @@ def test_the_key_is_printed_once_and_the_data_stays(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
     assert "key" not in again
     assert answer.status_code == httpx.codes.OK
+
+
+def test_with_json_all_it_says_is_one_value_and_its_key_can_be_rotated(tmp_path: Path) -> None:
+    with up(tmp_path / "data", "--json") as process:
+        assert process.stdout
+        said = json.loads(process.stdout.readline())
+        with Client(said["url"], said["key"]) as lathe:
+            (old,) = lathe.keys()
+            new = lathe.rotate_key(old.id, grace_s=0)
+            with pytest.raises(Unauthenticated, match="revoked"):
+                lathe.create_key("too late")
+        with Client(said["url"], new.key) as lathe:
+            both = lathe.keys()
+        assert [each.replaced_by for each in both] == [None, new.id]
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout.read() == ""
+        assert process.wait(GONE_S) == 0
+    assert Path(said["data"]) == tmp_path / "data"
 
 
 def test_a_folder_in_use_and_a_port_in_use_are_refused_in_a_sentence(tmp_path: Path) -> None:

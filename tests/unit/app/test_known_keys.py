@@ -15,6 +15,10 @@ from lathe.errors import Unauthenticated
 pytestmark = pytest.mark.anyio
 
 
+def noted(_key_id: str) -> None:
+    """Whoever asks when keys are used has a test of its own."""
+
+
 class Counted:
     """A reader that counts its questions; `during` runs in the middle of each."""
 
@@ -40,7 +44,7 @@ def reader(world: Any) -> Counted:
 
 
 async def test_many_who_come_at_once_are_one_question(world: Any, reader: Counted) -> None:
-    keys = KnownKeys(reader)
+    keys = KnownKeys(reader, used=noted)
     found = await asyncio.gather(*(keys.trusted(world.key) for _ in range(7)))
     assert {key.project_id for key in found} == {world.project_id}
     assert reader.asked == 1
@@ -51,7 +55,7 @@ async def test_many_who_come_at_once_are_one_question(world: Any, reader: Counte
 
 
 async def test_a_wrong_key_is_asked_about_every_time(world: Any, reader: Counted) -> None:
-    keys = KnownKeys(reader)
+    keys = KnownKeys(reader, used=noted)
     for wrong in (world.key + "x", world.key[:-1], "lt__", ""):
         for _ in range(2):
             with pytest.raises(Unauthenticated):
@@ -65,7 +69,7 @@ async def test_a_key_is_asked_about_again_after_a_while(
 ) -> None:
     now = 100.0
     monkeypatch.setattr(known_keys.time, "monotonic", lambda: now)
-    keys = KnownKeys(reader)
+    keys = KnownKeys(reader, used=noted)
     await keys.trusted(world.key)
     async with world.parts.writing() as session:  # as another process does it
         await session.execute(update(ApiKey).values(revoked_at=utc_now()))
@@ -82,7 +86,7 @@ async def test_an_expiry_is_kept_to_the_moment(
 ) -> None:
     async with world.parts.writing() as session:
         await session.execute(update(ApiKey).values(expires_at=utc_now().replace(year=2090)))
-    keys = KnownKeys(reader)
+    keys = KnownKeys(reader, used=noted)
     await keys.trusted(world.key)
     assert keys.recent(world.key) is not None
     monkeypatch.setattr(known_keys, "utc_now", lambda: utc_now().replace(year=2091))
@@ -94,7 +98,7 @@ async def test_an_expiry_is_kept_to_the_moment(
 async def test_a_key_revoked_while_it_is_verified_is_not_remembered(
     world: Any, reader: Counted
 ) -> None:
-    keys = KnownKeys(reader)
+    keys = KnownKeys(reader, used=noted)
     reader.during = lambda: keys.forget("key_any")
     await keys.verified(world.key)
     assert keys.recent(world.key) is None
@@ -105,7 +109,7 @@ async def test_the_keys_seen_first_make_room(
 ) -> None:
     monkeypatch.setattr(known_keys, "MAX_ENTRIES", 1)
     other = world.stranger.headers["authorization"].removeprefix("Bearer ")
-    keys = KnownKeys(reader)
+    keys = KnownKeys(reader, used=noted)
     await keys.trusted(world.key)
     await keys.trusted(other)
     assert keys.recent(world.key) is None

@@ -128,6 +128,23 @@ async def test_a_session_ends_with_its_key(world: Any, browser: Any) -> None:
     assert (await browser.client.get("/")).status_code == 303
 
 
+async def test_who_came_with_a_revoked_or_rotated_key_is_signed_out(
+    world: Any, browser: Any, opens: Any
+) -> None:
+    for ends in ("DELETE", "POST"):
+        key = (await world.client.post("/v1/keys", json={"name": "ci"})).json()
+        visitor = await opens()
+        await visitor.sign_in(key["key"])
+        assert await sessions(world) == 2
+        if ends == "DELETE":
+            await world.client.delete(f"/v1/keys/{key['id']}")
+        else:
+            await world.client.post(f"/v1/keys/{key['id']}/rotate", json={"grace_s": 0})
+        assert (await visitor.client.get("/")).status_code == 303
+        assert await sessions(world) == 1
+    assert (await browser.client.get("/")).status_code == 200
+
+
 async def test_a_session_that_is_over_opens_nothing_and_is_forgotten(
     world: Any, browser: Any, opens: Any
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
-from app.store import endings, outbox
+from app.store import endings, outbox, webhooks
 from app.store.outbox import Answered, Parcel
 from app.store.queue import claim
 from app.store.rows import Delivery, Job, Webhook
@@ -50,6 +50,18 @@ def sent(session: Session) -> list[Delivery]:
     session.flush()
     session.expire_all()
     return list(session.scalars(select(Delivery).order_by(Delivery.id)))
+
+
+def test_after_the_grace_only_the_new_secret_signs(session: Session) -> None:
+    row = session.get_one(Webhook, hook(session))
+    assert outbox.signing(row) == ("whsec_AAAA",)
+    webhooks.rotate(row, 50)
+    assert row.secret != "whsec_AAAA"
+    assert outbox.signing(row) == (row.secret, "whsec_AAAA")
+    row.former_secret_until = utc_now() - timedelta(seconds=1)
+    assert outbox.signing(row) == (row.secret,)
+    webhooks.rotate(row, 0)
+    assert (outbox.signing(row), row.former_secret) == ((row.secret,), None)
 
 
 def pinged(session: Session, webhook: str) -> str:
