@@ -95,6 +95,10 @@ unit-hands: .venv/.test
 services: .venv/.test  ## Tests on real processes, PostgreSQL, Valkey and S3.
 	$(BIN)/pytest tests/services
 
+.PHONY: test-redteam
+test-redteam: .venv/.test  ## Attack a real service, and show what each attack does without its guard.
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest tests/redteam
+
 .venv/.browser: .venv/.test requirements/browser.txt
 	@$(PIP) -r requirements/browser.txt
 	@touch $@

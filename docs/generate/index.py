@@ -19,7 +19,7 @@ KINDS: dict[str, tuple[str, tuple[str, ...]]] = {  # title: what for, and where 
     ),
     "Discussion": (
         "What was chosen, instead of what, and why; what was tried hard.",
-        ("*.md", "decisions/0*.md"),
+        ("*.md", "security/*.md", "decisions/0*.md"),
     ),
     "Reference": (
         "Everything by name. What has `make docs` at its head comes from code.",

@@ -12,6 +12,7 @@ from torch._export.serde.serialize import ExportedProgramDeserializer, _bytes_to
 
 from lathe.errors import CorruptModel, NotAModel, UnsupportedModel
 from worker.engine.intake.export_failure import refusing_to_export
+from worker.engine.intake.pt2.examples import check_examples
 from worker.engine.intake.pt2.program import checked_program, output_names
 from worker.engine.intake.pt2.weights import content, tensors
 from worker.engine.onnx_file.place import Place, whole
@@ -19,6 +20,7 @@ from worker.engine.onnx_file.write import write_model
 
 FORMAT = "archive_format"
 GRAPHS, WEIGHTS, CONSTANTS = "models/", "data/weights/", "data/constants/"
+EXAMPLES = "data/sample_inputs/"
 SHOWN_BATCH = 2  # of an axis that may have any size: 0 and 1 would be taken for fixed ones
 
 
@@ -37,6 +39,7 @@ def exported(files: Mapping[str, Place], folder: Path) -> dict[str, Place]:
     """
     root, name = _the_only(files)
     program = checked_program(content(files, f"{root}{GRAPHS}{name}.json"))
+    check_examples(files, f"{root}{EXAMPLES}{name}.pt")
     with refusing_to_export(
         "torch cannot export the .pt2 program to ONNX",
         f"it was read by torch {torch.__version__}: save it with that release, or export it to "

@@ -24,6 +24,10 @@ from worker.engine.onnx_file.place import Place
 
 BATCH_BYTES = 4 << 20
 MOST_ROWS = 8192
+MOST_RATIO = 200  # of what comes out over the file, as in an archive
+FREE_BYTES = (
+    64 << 20
+)  # up to here any ratio is harmless: a column of one value packs to nothing
 _NUMBERS: dict[str, DType] = {name: name for name in ITEM_BYTES if "int" in name}
 _NUMBERS |= {"halffloat": "float16", "float": "float32", "double": "float64"}  # arrow's names
 _PICTURE = "bytes"  # the field of a struct in which datasets keep a picture's file
@@ -111,9 +115,11 @@ class ParquetTable:
             for name, place in files.items():
                 prefix, start = f"{name}, row " if name else "row ", 1
                 with _opened(name, place) as file:
-                    size = _rows_of_a_batch(file.metadata)
+                    size, unfolded = _rows_of_a_batch(file.metadata), 0
                     for batch in file.iter_batches(size, columns=names, use_threads=False):
                         batch.validate(full=True)
+                        unfolded += batch.nbytes
+                        _check_ratio(name, unfolded, place.size_bytes)
                         if len(batch):
                             yield split, prefix, start, batch
                         start += len(batch)
@@ -133,6 +139,14 @@ def _opened(name: str, place: Place) -> Iterator[pq.ParquetFile]:
             if name
             else f"the parquet table cannot be read ({error}); write it again"
         ) from error
+
+
+def _check_ratio(name: str, unfolded_bytes: int, size_bytes: int) -> None:
+    if unfolded_bytes > max(FREE_BYTES, MOST_RATIO * size_bytes):
+        raise NotADataset(
+            f"the parquet table{f' {name!r}' if name else ''} unfolds to more than "
+            f"{MOST_RATIO} times its size; leave out rows or columns that say nothing"
+        )
 
 
 def _class_names(metadata: Mapping[bytes, bytes]) -> dict[str, tuple[str, ...]]:

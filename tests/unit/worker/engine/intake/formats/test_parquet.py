@@ -11,6 +11,7 @@ from tests.unit.worker.engine.intake.formats.test_tokens import tokenizer
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
+parquet_table = pytest.importorskip("worker.engine.intake.formats.table.parquet_table")
 
 
 def parquet(table: dict[str, Any], *, rows: int = 2) -> bytes:
@@ -163,3 +164,15 @@ def test_what_is_wrong_with_a_table_is_said_with_its_row(
 ) -> None:
     with pytest.raises(NotADataset, match=said):
         intake(data)
+
+
+def test_a_table_that_unfolds_far_beyond_its_file_is_refused(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet_table, "FREE_BYTES", 1 << 20)
+    alike = {"x": np.zeros(200_000, np.int64), "label": np.arange(200_000) // 100_000}
+    with pytest.raises(NotADataset, match="unfolds to more than 200 times its size"):
+        intake(parquet(alike, rows=100_000))
+    monkeypatch.setattr(parquet_table, "FREE_BYTES", 4 << 20)  # 3.2 MB of rows
+    facts, _ = intake(parquet(alike, rows=100_000))
+    assert facts.splits[0].examples == 200_000

@@ -32,6 +32,10 @@ def rename(name: str) -> Change:
     return lambda program: nodes(program)[0]["outputs"][0]["as_tensor"].update(name=name)
 
 
+def guarded(code: str) -> Change:
+    return lambda program: program.update(guards_code=["L['image'].ndim == 4", code])
+
+
 def resize(expression: object) -> Change:
     def change(program: dict[str, Any]) -> None:
         values = program["graph_module"]["graph"]["tensor_values"]
@@ -83,7 +87,8 @@ def parameter(path: str) -> Change:
 def test_what_runs_the_graph_stays_and_the_rest_goes(program: dict[str, Any]) -> None:
     before = json.loads(text(program))
     assert any(node["metadata"] for node in nodes(program))
-    done = checked_program(text(program | {"guards_code": ["import os"]}))
+    guards = ["L['image'].size()[1] == 1", "L['image'].ndim != 3"]
+    done = checked_program(text(program | {"guards_code": guards}))
     assert done["guards_code"] == []
     assert not any(node["metadata"] for node in nodes(done))
     assert [n["target"] for n in nodes(done)] == [n["target"] for n in nodes(before)]
@@ -144,6 +149,9 @@ def test_sizes_of_symbols_and_numbers_go_through(
         (argument(as_custom_obj={"name": "x", "class_fqn": "y"}), "a custom object"),
         (argument(as_operator="torch.os.system"), "an operator as a value"),
         (argument(as_graph={"name": "x", "graph": {}}), "a graph inside the graph"),
+        (guarded("__import__('os').system('id')"), 'the guard "__import__'),
+        (guarded("L['image'].__class__.__mro__"), "the guard"),
+        (guarded("getattr(L, 'x')"), "the guard"),
         (nested("collections.defaultdict"), "the type 'collections.defaultdict'"),
     ],
 )

@@ -1,0 +1,81 @@
+"""The red team: every attack that was thought of, sent to one real service.
+
+One attack is one class. It has
+
+    __doc__   the hostile thing, in a line
+    seen      what the user sees who tries it
+    guard     what stops it
+
+and at least two tests. One sends the hostile thing to the service, over HTTP, and looks at the
+answer: it is refused by a named error, or it is harmless. The other, whose name ends with
+`without_the_guard`, takes just that guard away and shows the harm, in a process of its own
+where it would hurt this one: an attack that never worked shows nothing about its guard.
+
+    tests/redteam/files      what is uploaded: pickles, archives, bombs, shapes, graphs
+    tests/redteam/requests   what is said over HTTP, and how slowly
+    tests/redteam/tenants    what belongs to another project, or to another's browser
+    tests/redteam/outbound   where the service is asked to reach out to
+    tests/redteam/sandbox    what code could try that runs in the child after all
+
+`docs/security/red-team.md` is made of these classes by `python -m tests.redteam.table`.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from examples.service import Service, embedded
+from tests.redteam.door import Door
+from tests.services.worker.nets import perceptron
+
+INSPECT_S = 30  # of CPU and wall time, so that what never ends does
+SETTINGS = {
+    "LATHE_INSPECT_MAX_RUN_S": str(INSPECT_S),
+    "LATHE_INSPECT_MEMORY_BYTES": str(2 << 30),
+    "LATHE_UPLOAD_IDLE_S": "1",
+    "LATHE_SANDBOX": "required",
+}
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, Path]]:
+    """The one service that all attacks are sent to, and its data folder."""
+    data = tmp_path_factory.mktemp("red-team") / "data"
+    with embedded(data, environment={"OMP_NUM_THREADS": "1", **SETTINGS}) as running:
+        yield running, data
+
+
+@pytest.fixture(scope="session")
+def door(service: tuple[Service, Path]) -> Iterator[Door]:
+    """The attacker's own project: they have a key, as any customer has."""
+    running, data = service
+    with _client(running.url, running.key) as http:
+        yield Door(http, running.url, running.key, data)
+
+
+@pytest.fixture(scope="session")
+def victim(door: Door) -> Iterator[Door]:
+    """Another project on the same service, whose things the attacker wants."""
+    made = door.http.post("/v1/projects", json={"name": "victim"}).json()
+    key = made["key"]["key"]
+    with _client(door.url, key) as http:
+        yield Door(http, door.url, key, door.data)
+
+
+@pytest.fixture(scope="session")
+def model(door: Door) -> str:
+    """A good model of the attacker's."""
+    return door.ready("models", perceptron(3))
+
+
+def _client(url: str, key: str) -> httpx.Client:
+    headers = {"Authorization": f"Bearer {key}"}
+    return httpx.Client(base_url=url, headers=headers, timeout=90, trust_env=False)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(os.environ, "OMP_NUM_THREADS", "1")
