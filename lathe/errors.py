@@ -50,7 +50,9 @@ What the service itself says is a second tree across those; it carries a status 
     │   └── ModelTooLarge        422
     ├── ResourceExhausted        507     resource_exhausted
     │   ├── OutOfMemory          507
-    │   └── OutOfDisk            507
+    │   ├── OutOfDisk            507
+    │   ├── TooMuchWritten       507
+    │   └── TooManyThreads       507
     ├── RunTimeout               504     timeout
     ├── RateLimited              429     transient            retryable
     ├── Unavailable              503     transient            retryable
@@ -516,6 +518,27 @@ class OutOfDisk(ResourceExhausted):
     """
 
     code, title, retryable = "out_of_disk", "The disk is full", True
+
+
+class TooMuchWritten(ResourceExhausted):
+    """The job wrote more than a worker lets one job write: into one file, in all its files
+    together, or into too many of them. The detail says which.
+
+    Make the job smaller: fewer outputs, fewer steps, less data. Or have the worker's limit
+    raised: `LATHE_CHILD_FILE_BYTES`, `LATHE_CHILD_FOLDER_BYTES`, `LATHE_CHILD_FILES`.
+    """
+
+    code, title = "too_much_written", "The job wrote more than it may"
+
+
+class TooManyThreads(ResourceExhausted):
+    """The job's process ran more threads at once than a worker lets one job have.
+
+    No model needs so many: look at what the uploaded file does when it is opened. On a worker
+    with very many cores an operator raises `LATHE_CHILD_THREADS`.
+    """
+
+    code, title = "too_many_threads", "The job ran too many threads"
 
 
 class RunTimeout(Refused, ServiceError):

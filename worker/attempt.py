@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 from app.store import progress
 from app.store.queue import MAX_LAPSES, Claim, Standing
 from app.store.rows import Job
-from lathe.errors import Internal, OutOfDisk, Refused, RunTimeout, Unavailable
-from lathe.job import JobSpec
-from lathe.states import JobKind, Queue
+from lathe.errors import Internal, OutOfDisk, Refused, Unavailable
+from lathe.states import JobKind
+from worker import caps
 from worker.bench import Bench
 from worker.fetch import fetch
 from worker.folder import Escape, JobFolder
@@ -24,8 +24,9 @@ from worker.nursery import NurseryBroken
 from worker.order import Died, Order
 from worker.outcome import CutShort, Failed, Killed, Outcome, Postponed, Stop
 from worker.post_mortem import Crash, oom_kills, post_mortem
-from worker.sandbox import Policy
+from worker.rules import max_run_s, rules
 from worker.stage import Staged, stage
+from worker.watch import Watch
 from worker.wire import (
     Compressed,
     DatasetInspected,
@@ -63,8 +64,8 @@ class Attempt:
         self._bench = bench
         self._ledger = ledger
         self._folder = folder
-        self._max_run_s = _max_run_s(claim, bench)
-        self._policy = _policy(claim, bench, folder, self._max_run_s)
+        self._max_run_s = max_run_s(claim, bench.settings)
+        self._policy = rules(claim, bench.settings, folder)
         self._started_s = self._looked_s = time.monotonic()
 
     def outcome(self) -> Outcome:
@@ -128,13 +129,14 @@ class Attempt:
 
     def _run(self, hearing: Hearing) -> Outcome:
         killed_before = oom_kills()
-        pipe = self._bear()
+        pid, pipe = self._bear()
         log.info("job %s has a child", self._claim.fence.job_id)
         died: Died | None = None
         try:
-            outcome = self._listen(Lines(pipe), hearing)
-            if outcome is None:  # the child let go of the pipe without an answer
-                died = self._bench.nursery.died(_LAST_WORDS_S)
+            with Watch(pid, self._policy, self._folder) as watch:
+                outcome = self._listen(Lines(pipe), hearing, watch)
+                if outcome is None:  # the child let go of the pipe without an answer
+                    died = self._bench.nursery.died(_LAST_WORDS_S)
         finally:
             os.close(pipe)
             if died is None:
@@ -145,11 +147,13 @@ class Attempt:
         oom_killed = oom_kills() > killed_before
         tail = self._folder.log_tail()
         log.warning("job %s: its child died: %s %s", self._claim.fence.job_id, died, tail)
+        if watch.broken is not None:
+            return Killed(watch.broken.failure())
         verdict = post_mortem(died, self._policy, tail, oom_killed=oom_killed)
         return verdict if isinstance(verdict, Crash) else Killed(verdict)
 
-    def _bear(self) -> int:
-        """Start the child; returns the reading end of its pipe."""
+    def _bear(self) -> tuple[int, int]:
+        """Start the child; returns its pid and the reading end of its pipe."""
         reading, writing = os.pipe2(os.O_CLOEXEC)
         lock = os.open(
             self._bench.settings.lock_path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o666
@@ -160,17 +164,17 @@ class Attempt:
             try:
                 policy = self._policy.with_staged(self._folder.staged_bytes)
                 order = Order(folder=self._folder.path, policy=policy)
-                self._bench.nursery.bear(order, (writing, lock, printed))
+                pid = self._bench.nursery.bear(order, (writing, lock, printed))
             finally:
                 for descriptor in (writing, lock, printed):  # they live on in the child alone
                     os.close(descriptor)
             unborn.pop_all()
-        return reading
+        return pid, reading
 
-    def _listen(self, lines: Lines, hearing: Hearing) -> Outcome | None:
+    def _listen(self, lines: Lines, hearing: Hearing, watch: Watch) -> Outcome | None:
         poll = select.poll()
         poll.register(lines.fileno(), select.POLLIN)
-        while not lines.closed:
+        while not lines.closed and watch.broken is None:
             poll.poll(_TICK_MS)
             for message in lines.read():
                 if (ending := self._hear(message, hearing)) is not None:
@@ -208,12 +212,7 @@ class Attempt:
     def _must_stop(self) -> Outcome | None:
         now_s = time.monotonic()
         if now_s - self._started_s - self._ledger.waited_s > self._max_run_s:
-            return Killed(
-                RunTimeout(
-                    f"The job ran longer than its {self._max_run_s} s. Finished steps are "
-                    "kept: a new job with a larger resources.max_run_s resumes behind them."
-                ).failure()
-            )
+            return Killed(caps.out_of_time(self._policy, self._max_run_s).failure())
         return self._told_to_stop()
 
     def _told_to_stop(self) -> Stop | None:
@@ -231,22 +230,3 @@ class Attempt:
                 return Stop.CANCELLED
             case Standing.LOST:
                 return Stop.LOST
-
-
-def _max_run_s(claim: Claim, bench: Bench) -> int:
-    if claim.kind is JobKind.INSPECT:
-        return bench.settings.inspect_max_run_s
-    return JobSpec.model_validate(claim.spec).resources.max_run_s
-
-
-def _policy(claim: Claim, bench: Bench, folder: JobFolder, max_run_s: int) -> Policy:
-    settings, inspects = bench.settings, claim.kind is JobKind.INSPECT
-    return Policy(
-        mode=settings.sandbox,
-        read=(folder.inside,),
-        write=(folder.out, folder.path / "tmp"),
-        memory_bytes=settings.inspect_memory_bytes if inspects else settings.child_memory_bytes,
-        cpu_s=max_run_s * (settings.threads + 1),
-        file_bytes=settings.child_file_bytes,
-        gpu=claim.queue is Queue.GPU,
-    )

@@ -50,6 +50,7 @@ class Died(Fact):
     kind: Literal["died"] = "died"
     exit: int
     max_rss_bytes: int
+    cpu_s: float = 0.0
 
 
 COMMAND: TypeAdapter[Order | Kill] = TypeAdapter(

@@ -5,7 +5,8 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-from lathe.errors import Failure, OutOfDisk, OutOfMemory, RunTimeout
+from lathe.errors import Failure
+from worker import caps
 from worker.order import Died
 from worker.sandbox import Policy
 
@@ -31,17 +32,13 @@ def post_mortem(
     full = died.max_rss_bytes >= _NEARLY * policy.memory_bytes
     gave_up = number == signal.SIGABRT and _ALLOCATION_FAILED.search(log_tail) is not None
     if gave_up or (number in {signal.SIGKILL, signal.SIGSEGV} and (full or oom_killed)):
-        return OutOfMemory(
-            "The job needs more memory than it may use. Use smaller batches or fewer samples, "
-            "or ask for a worker with more memory."
-        ).failure()
-    if number == signal.SIGXCPU:
-        return RunTimeout(
-            "The job used more CPU time than max_run_s allows on this worker's cores. Raise "
-            "resources.max_run_s; finished steps are kept."
-        ).failure()
+        return caps.out_of_memory(policy).failure()
+    # who ignores SIGXCPU gets SIGKILL a little later
+    overran = number == signal.SIGKILL and died.cpu_s >= policy.cpu_s
+    if number == signal.SIGXCPU or overran:
+        return caps.out_of_cpu(policy).failure()
     if number == signal.SIGXFSZ:
-        return OutOfDisk("The job wrote a file over the limit for one file.").failure()
+        return caps.file_too_large(policy).failure()
     return Crash(_named(died.exit))
 
 

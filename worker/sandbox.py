@@ -26,6 +26,7 @@ import resource
 import struct
 import sys
 import sysconfig
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, Self
@@ -68,7 +69,8 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 class Policy(Fact):
     """What one child may do. `memory_bytes` is what it may allocate, `mapped_bytes` address
-    space on top for the files it maps; CPU seconds add up threads."""
+    space on top for the files it maps; CPU seconds add up threads. The last caps have no limit
+    in the kernel: `worker.watch` keeps them. `time_limit` is who set `cpu_s`, for people."""
 
     mode: Mode
     read: tuple[Path, ...]
@@ -78,6 +80,11 @@ class Policy(Fact):
     file_bytes: int
     mapped_bytes: int = 0
     gpu: bool = False
+    threads: int = 512
+    folder_bytes: int = 128 << 30
+    folder_files: int = 1_000_000
+    time_limit: str = "resources.max_run_s"
+    memory_limit: str = "LATHE_CHILD_MEMORY_BYTES"
 
     def with_staged(self, staged_bytes: int) -> Self:
         """The same with room to map files of `staged_bytes`, as a whole and split by split."""
@@ -119,6 +126,7 @@ def confine(policy: Policy) -> Confinement:
             f"LATHE_SANDBOX=required, but this machine lacks {', '.join(machine.missing)}"
         )
     _limit(policy)
+    _be_the_first_to_go()
     if policy.mode == "off":
         return Confinement(landlock_abi=0, seccomp=False)
     no_new_privileges()
@@ -148,6 +156,13 @@ def _limit(policy: Policy) -> None:
         if ceiling != resource.RLIM_INFINITY:  # never above what we were given
             soft, hard = min(soft, ceiling), min(hard, ceiling)  # noqa: PLW2901 - clamped
         resource.setrlimit(kind, (soft, hard))
+
+
+def _be_the_first_to_go() -> None:
+    """Where the machine runs out of memory the kernel kills this process before any of the
+    service's (proc(5), oom_score_adj). No wall, and not every container has the file."""
+    with suppress(FileNotFoundError, PermissionError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def _mapped_already() -> int:

@@ -10,6 +10,8 @@ from pydantic import Field, SecretStr, field_validator
 from app.store.settings import SharedSettings
 
 _LONGEST_RETRY_S = 7 * 86_400.0
+_FILES_AT_ONCE = 4  # of the largest size: a model, two checkpoints and what is written next
+_THREADS_A_CORE = 16  # torch and onnxruntime each have pools of their own
 
 
 class Settings(SharedSettings):
@@ -69,6 +71,20 @@ class Settings(SharedSettings):
         "weights of a model, which its runtime maps as if they were its own.",
     )
     child_file_bytes: int = Field(32 << 30, ge=1 << 20, description="Of one file a job writes.")
+    child_folder_bytes: int = Field(
+        default_factory=lambda given: _FILES_AT_ONCE * given.get("child_file_bytes", 32 << 30),
+        ge=1 << 20,
+        description="Of all files that a job has written and not deleted; default four times "
+        "LATHE_CHILD_FILE_BYTES.",
+    )
+    child_files: int = Field(
+        1_000_000, ge=1000, description="Files and folders that a job may have at once."
+    )
+    child_threads: int = Field(
+        default_factory=lambda: max(512, _THREADS_A_CORE * (os.cpu_count() or 1)),
+        ge=64,
+        description="Threads of a job's process; default 16 a core, at least 512.",
+    )
     inspect_max_run_s: int = Field(900, ge=1, description="Of one inspection.")
     fetch_max_run_s: int = Field(
         3600, ge=1, description="Of fetching one upload by reference, its repeats included."

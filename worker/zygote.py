@@ -95,8 +95,12 @@ def _attend(wire: socket.socket, pid: int) -> None:
         _, status, usage = os.wait4(pid, 0)
     finally:
         os.close(handle)
-    exit_code = os.waitstatus_to_exitcode(status)
-    _say(wire, Died(exit=exit_code, max_rss_bytes=usage.ru_maxrss * _KIB))
+    died = Died(
+        exit=os.waitstatus_to_exitcode(status),
+        max_rss_bytes=usage.ru_maxrss * _KIB,
+        cpu_s=usage.ru_utime + usage.ru_stime,
+    )
+    _say(wire, died)
 
 
 def _kill(pid: int) -> None:

@@ -5,6 +5,7 @@ act went: `act_done` or the error's name.
 """
 
 import ctypes
+import errno
 import json
 import mmap
 import os
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from lathe.errors import ErrorClass, Failure
+from tests.services.worker.break_ins import BREAK_INS
+from tests.services.worker.excesses import EXCESSES
 from worker.child import Say
 from worker.engine.measure.locks import TimingLock
 from worker.wire import Compress, Ending, InspectDataset, InspectModel, Refusal
@@ -38,6 +41,8 @@ def perform(
     try:
         detail = str(ACTS[wish["act"]](wish))
     except OSError as error:
+        if error.errno == errno.EFBIG:  # what the child itself knows how to tell
+            raise
         return _told(type(error).__name__, str(error))
     return _told("act_done", detail)
 
@@ -188,4 +193,6 @@ ACTS: dict[str, Act] = {
     "map": _map,
     "maths": _maths,
     "crash": _crash,
+    **BREAK_INS,
+    **EXCESSES,
 }

@@ -1,32 +1,19 @@
 """What uploaded code could try in a real child: refused inside the walls, and shown to work
 without them, so that no refusal is an accident of the test."""
 
-import json
 import os
-import socket
-import subprocess
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from lathe.errors import Failure
-from tests.services.worker.births import all_said, bear
-from worker.folder import job_folder
+from tests.services.worker.cell import MEMORY_BYTES, World, attempt, outside
 from worker.nursery import Nursery
-from worker.order import Died
-from worker.sandbox import Mode, Policy, available
-from worker.wire import InspectModel, Refusal
+from worker.sandbox import available
 
 pytestmark = pytest.mark.skipif(
     bool(available().missing), reason=f"this kernel lacks {available().missing}"
 )
-
-JOB = "job_01k3aaaaaaaaaaaaaaaaaaaaaa"
-MEMORY_BYTES = 3 << 30
 
 
 @pytest.fixture(scope="module")
@@ -36,70 +23,10 @@ def nursery() -> Iterator[Nursery]:
     nursery.close()
 
 
-@dataclass(frozen=True)
-class World:
-    """Things outside the child's folder that it must not reach."""
-
-    tcp_port: int
-    unix_path: Path
-    secret: Path
-    process: int
-
-
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    folder = tmp_path_factory.mktemp("w")
-    secret = folder / "secret"
-    secret.write_text("s3cret")
-    path = folder / "s"
-    listeners = [socket.create_server(("127.0.0.1", 0)), socket.socket(socket.AF_UNIX)]
-    listeners[1].bind(os.path.relpath(path))
-    listeners[1].listen()
-    for listener in listeners:
-        threading.Thread(target=_greet, args=(listener,), daemon=True).start()
-    sleeper = subprocess.Popen(["sleep", "600"])
-    yield World(listeners[0].getsockname()[1], path, secret, sleeper.pid)
-    sleeper.kill()
-    sleeper.wait()
-    for listener in listeners:
-        listener.close()
-
-
-def _greet(listener: socket.socket) -> None:
-    while True:
-        try:
-            connection, _ = listener.accept()
-        except OSError:  # the test is over
-            return
-        with connection:
-            connection.send(b"hello")
-
-
-def attempt(
-    nursery: Nursery, folder: Path, mode: Mode, wish: dict[str, Any]
-) -> tuple[Failure | None, Died]:
-    """Let a child try one act; what it answered, and how it ended."""
-    with job_folder(folder, JOB, 1) as job:
-        if "sparse_bytes" in wish:
-            with (job.inside / "data").open("wb") as file:
-                file.truncate(wish["sparse_bytes"])
-            wish["path"] = str(job.inside / "data")
-        (job.inside / "upload").write_text(json.dumps(wish))
-        (job.inside / "task.json").write_text(InspectModel(upload="upload").model_dump_json())
-        policy = Policy(
-            mode=mode,
-            read=(job.inside,),
-            write=(job.out, job.path / "tmp"),
-            memory_bytes=MEMORY_BYTES,
-            cpu_s=60,
-            file_bytes=1 << 20,
-        ).with_staged(job.staged_bytes)
-        _, pipe = bear(nursery, job, policy, folder / "timing.lock")
-        heard = all_said(pipe)
-        died = nursery.died(10)
-    assert died is not None
-    refusal = heard[-1] if heard else None
-    return refusal.failure if isinstance(refusal, Refusal) else None, died
+    with outside(tmp_path_factory.mktemp("w")) as world:
+        yield world
 
 
 FORBIDDEN: dict[str, dict[str, str]] = {
@@ -139,10 +66,10 @@ def test_the_act_is_refused_inside_and_works_outside(
     }
     arguments = {key: values[what] for key, what in FORBIDDEN[name].items()}
     wish = {"act": name.split(maxsplit=1)[0], **arguments}
-    outside, _ = attempt(nursery, tmp_path, "off", wish)
+    free, _ = attempt(nursery, tmp_path, "off", wish)
     inside, _ = attempt(nursery, tmp_path, "required", wish)
-    assert outside is not None
-    assert outside.code == "act_done", outside.detail
+    assert free is not None
+    assert free.code == "act_done", free.detail
     assert inside is not None
     assert inside.code in {"PermissionError", "OSError"}, inside.detail
     assert (

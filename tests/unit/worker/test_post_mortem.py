@@ -25,7 +25,7 @@ SIGABRT, SIGKILL, SIGSEGV, SIGXCPU, SIGXFSZ = 6, 9, 11, 24, 25
         (-SIGSEGV, 950, False, "", "out_of_memory"),
         (-SIGABRT, 10, False, "what():  std::bad_alloc", "out_of_memory"),
         (-SIGXCPU, 10, False, "", "run_timeout"),
-        (-SIGXFSZ, 10, False, "", "out_of_disk"),
+        (-SIGXFSZ, 10, False, "", "too_much_written"),
     ],
 )
 def test_a_limit_that_was_hit_is_named(
@@ -35,6 +35,27 @@ def test_a_limit_that_was_hit_is_named(
     failure = post_mortem(died, POLICY, log, oom_killed=oom_killed)
     assert not isinstance(failure, Crash)
     assert failure.code == code
+
+
+@pytest.mark.parametrize(("cpu_s", "code"), [(8.9, None), (9.0, "run_timeout")])
+def test_who_ignores_the_first_signal_for_its_cpu_time_is_told_of_it_after_the_second(
+    cpu_s: float, code: str | None
+) -> None:
+    died = Died(exit=-SIGKILL, max_rss_bytes=10, cpu_s=cpu_s)
+    verdict = post_mortem(died, POLICY, "", oom_killed=False)
+    assert (None if isinstance(verdict, Crash) else verdict.code) == code
+
+
+def test_a_limit_of_time_names_who_set_it() -> None:
+    died = Died(exit=-SIGXCPU, max_rss_bytes=10)
+    inspection = POLICY.model_copy(update={"time_limit": "LATHE_INSPECT_MAX_RUN_S"})
+    for policy, words in (
+        (POLICY, "larger resources.max_run_s resumes"),
+        (inspection, "have LATHE_INSPECT_MAX_RUN_S raised"),
+    ):
+        failure = post_mortem(died, policy, "", oom_killed=False)
+        assert not isinstance(failure, Crash)
+        assert words in failure.detail
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,14 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lathe.errors import Failure, OutOfDisk, OutOfMemory, Refused, ResourceExhausted
+from lathe.errors import (
+    Failure,
+    OutOfDisk,
+    OutOfMemory,
+    Refused,
+    ResourceExhausted,
+    TooMuchWritten,
+)
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
 NO_MEMORY = re.compile(  # torch, onnxruntime and C++ say it only in words
@@ -52,8 +59,8 @@ def exhausted(error: Exception) -> ResourceExhausted | None:
     if isinstance(error, OSError) and error.errno in FULL:
         return OutOfDisk("The job's folder is full. Try again later, or with less data.")
     if isinstance(error, OSError) and error.errno == errno.EFBIG:
-        return ResourceExhausted(
+        return TooMuchWritten(
             "The job wrote a file over this worker's limit for one file. Ask for a worker with "
-            "a higher one."
+            "a larger LATHE_CHILD_FILE_BYTES, or write less."
         )
     return None
