@@ -4,7 +4,7 @@ A browser that is signed in on the page calls with its session's cookie instead 
 changes anything then needs the session's guard in a header as well.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -84,15 +84,15 @@ def _with(caller: Caller, scope: Scope) -> Caller:
     return caller
 
 
-def _reader(caller: Known) -> Caller:
+async def _reader(caller: Known) -> Caller:
     return _with(caller, "read")
 
 
-def _writer(caller: Known) -> Caller:
+async def _writer(caller: Known) -> Caller:
     return _with(caller, "write")
 
 
-def _admin(caller: Known) -> Caller:
+async def _admin(caller: Known) -> Caller:
     return _with(caller, "admin")
 
 
@@ -100,7 +100,9 @@ Reader = Annotated[Caller, Depends(_reader)]
 Writer = Annotated[Caller, Depends(_writer)]
 Admin = Annotated[Caller, Depends(_admin)]
 
-SCOPED: dict[Callable[[Caller], Caller], Scope] = {  # what a route that depends on one wants
+SCOPED: dict[
+    Callable[[Caller], Awaitable[Caller]], Scope
+] = {  # what a route that depends on one wants
     _reader: "read",
     _writer: "write",
     _admin: "admin",

@@ -7,6 +7,7 @@ Importing this module reads no setting, connects to nothing and loads no model l
 is asked for from the environment is checked first: a start that cannot work ends in one line.
 """
 
+import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -138,4 +139,6 @@ def __getattr__(name: str) -> Any:
     logs.configure(log_format=settings.log_format, level=settings.log_level)
     preflight(settings)
     globals()["app"] = create(settings)
+    gc.collect()
+    gc.freeze()  # a full collection would look at all that was loaded, for some 100 ms
     return globals()["app"]

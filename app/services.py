@@ -8,6 +8,7 @@ from sqlalchemy import update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
+from app.follow.feeds import Feeds
 from app.follow.kept import KeptJobs
 from app.follow.watch import Watch
 from app.hints import Hints
@@ -42,6 +43,7 @@ class Services:
     key_use: KeyUse
     kept: KeptJobs
     watch: Watch
+    feeds: Feeds
     staging: Staging
 
     @asynccontextmanager
@@ -118,6 +120,7 @@ async def opened(
             key_use=key_use,
             kept=KeptJobs(),
             watch=watch,
+            feeds=Feeds(reads, watch),
             staging=staging,
         )
     finally:

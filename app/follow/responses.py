@@ -4,10 +4,15 @@ from http import HTTPStatus
 
 from fastapi import Response
 
+from app.follow.event_response import EventResponse
+from app.follow.events import over, stream
 from app.follow.prepared import PreparedJob
 from app.http.download import matches
+from app.services import Services
+from lathe.errors import Malformed
 
 POLL_AGAIN_S = 2
+_LONGEST_NUMBER = 18  # digits of a bigint
 _JSON = "application/json"
 
 
@@ -24,3 +29,19 @@ def job_response(job: PreparedJob, if_none_match: str | None) -> Response:
 def json_response(body: bytes) -> Response:
     """JSON that is bytes already."""
     return Response(body, media_type=_JSON)
+
+
+async def event_stream(parts: Services, project_id: str, job_id: str, after: int) -> Response:
+    """The job's events behind number `after` as they come, or 204 where there will be none,
+    which stops a browser's reconnecting; raises Missing."""
+    if await over(parts, project_id, job_id, after):
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+    told = stream(parts, project_id, job_id, after)
+    return EventResponse(told, {"Cache-Control": "no-cache"})
+
+
+def event_number(last_event_id: str) -> int:
+    """What a client that comes back has seen; raises Malformed."""
+    if not last_event_id.isdecimal() or len(last_event_id) > _LONGEST_NUMBER:
+        raise Malformed("send back the id of an event of this job", param="Last-Event-ID")
+    return int(last_event_id)

@@ -11,13 +11,13 @@ from app.services import Services
 from lathe.errors import Malformed
 
 
-def services(request: Request) -> Services:
+async def services(request: Request) -> Services:
     """The parts of the running service."""
     parts: Services = request.app.state.services
     return parts
 
 
-def plain_address(request: Request) -> None:
+async def plain_address(request: Request) -> None:
     """Raise Malformed for a NUL character in the path or the query: no database takes one."""
     if "\0" in request.scope["path"] or "%00" in request.url.query:
         raise Malformed("there is a NUL character (%00) in the address; leave it out")
@@ -50,7 +50,7 @@ class Paging:
     limit: int
 
 
-def _paging(
+async def _paging(
     parts: Parts,
     cursor: Annotated[
         str | None, Query(max_length=200, description="The `next_cursor` of the page before.")

@@ -1,22 +1,19 @@
 """A job's feed: pages of JSON, or server-sent events."""
 
-from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from fastapi.responses import StreamingResponse
 
 from app.auth import Reader
 from app.follow import reading
-from app.follow.events import over, stream
-from app.follow.responses import json_response
+from app.follow.event_response import SSE
+from app.follow.responses import event_number, event_stream, json_response
 from app.http.deps import Parts
 from app.http.problems import refusals
 from lathe.errors import Malformed, Missing
 from lathe.views import EventView, Page
 
 router = APIRouter(prefix="/v1", tags=["jobs"])
-SSE = "text/event-stream"
 DEFAULT_LIMIT = 100
 
 
@@ -46,16 +43,5 @@ async def list_events(
     if SSE not in request.headers.get("accept", ""):
         page = await reading.events(parts, caller.project_id, job_id, after, limit)
         return json_response(page)
-    if last_event_id is not None:
-        after = _number(last_event_id)
-    if await over(parts, caller.project_id, job_id, after):
-        return Response(status_code=HTTPStatus.NO_CONTENT)  # stops a browser's reconnecting
-    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    told = stream(parts, caller.project_id, job_id, after)
-    return StreamingResponse(told, headers=headers, media_type=SSE)
-
-
-def _number(last_event_id: str) -> int:
-    if not last_event_id.isdecimal() or len(last_event_id) > 18:  # noqa: PLR2004 - a bigint
-        raise Malformed("send back the id of an event of this job", param="Last-Event-ID")
-    return int(last_event_id)
+    behind = after if last_event_id is None else event_number(last_event_id)
+    return await event_stream(parts, caller.project_id, job_id, behind)

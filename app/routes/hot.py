@@ -20,8 +20,14 @@ from starlette.types import Receive, Scope, Send
 
 from app.auth import allows
 from app.follow import reading
-from app.follow.responses import job_response, json_response
-from app.routes.events import DEFAULT_LIMIT, SSE
+from app.follow.event_response import SSE
+from app.follow.responses import (
+    event_number,
+    event_stream,
+    job_response,
+    json_response,
+)
+from app.routes.events import DEFAULT_LIMIT
 from app.services import Services
 
 _BEARER = b"bearer "
@@ -63,7 +69,7 @@ class HotRoute(BaseRoute):
         parts: Services = scope["app"].state.services
         scheme, printable = _split(headers.get(b"authorization", b""))
         key = parts.keys.recent(printable) if scheme == _BEARER else None
-        if key is None or not allows(key.scopes, "read") or _streams(headers):
+        if key is None or not allows(key.scopes, "read"):
             return Match.NONE, {}
         scope["state"]["project_id"] = key.project_id
         asked = Asked(parts, key.project_id, found[1], query, headers)
@@ -91,6 +97,10 @@ async def _job(asked: Asked) -> Response:
 
 async def _events(asked: Asked) -> Response:
     after = int(asked.query[1] or 0)
+    if SSE.encode() in asked.headers.get(b"accept", b""):
+        seen = asked.headers.get(b"last-event-id")
+        after = after if seen is None else event_number(seen.decode("latin-1"))
+        return await event_stream(asked.parts, asked.project_id, asked.job_id, after)
     body = await reading.events(
         asked.parts, asked.project_id, asked.job_id, after, DEFAULT_LIMIT
     )
@@ -101,10 +111,6 @@ def _split(authorization: bytes) -> tuple[bytes, str]:
     return authorization[: len(_BEARER)].lower(), authorization[len(_BEARER) :].decode(
         "latin-1"
     )
-
-
-def _streams(headers: dict[bytes, bytes]) -> bool:
-    return SSE.encode() in headers.get(b"accept", b"")
 
 
 HOT_ROUTES = (

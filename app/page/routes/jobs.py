@@ -4,9 +4,10 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import RedirectResponse, StreamingResponse
+from fastapi.responses import RedirectResponse
 
 from app.control import cancel, retry
+from app.follow.event_response import EventResponse
 from app.http.deps import Parts, ReadDb
 from app.page.job_page import job_page, shown
 from app.page.job_rows import job_row
@@ -67,8 +68,7 @@ async def live(job_id: str, visitor: Looking, parts: Parts) -> Response:
     """The job's steps as server-sent events, a new one whenever something happened."""
     await shown(parts, visitor.project_id, job_id)
     stream = told(parts, visitor.project_id, job_id)
-    headers = HEADERS | {"X-Accel-Buffering": "no"}
-    return StreamingResponse(stream, headers=headers, media_type="text/event-stream")
+    return EventResponse(stream, HEADERS)
 
 
 @router.post("/{job_id}/cancel")

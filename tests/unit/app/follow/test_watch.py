@@ -108,3 +108,28 @@ async def test_closing_ends_the_waiting(watching: Watch) -> None:
     await watching.close()
     with pytest.raises(asyncio.CancelledError):
         await waiting
+
+
+async def test_a_crowd_is_woken_some_at_a_time_and_others_have_their_turn(
+    watching: Watch, table: Table
+) -> None:
+    """While 100 wake up, somebody else runs again and again."""
+    turns, woken_at = 0, []
+
+    async def other() -> None:
+        nonlocal turns
+        while len(woken_at) < 100:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def follower() -> None:
+        await watching.until("a", behind_three, 9)
+        woken_at.append(turns)
+
+    following = [asyncio.create_task(follower()) for _ in range(100)]
+    await asyncio.sleep(0)
+    table.jobs["a"] = (JobState.RUNNING, 4)
+    await asyncio.gather(other(), *following)
+    most_at_once = max(woken_at.count(turn) for turn in set(woken_at))
+    assert most_at_once <= 2 * watch._AT_A_TIME
+    assert len(set(woken_at)) >= 4

@@ -24,8 +24,8 @@ async def say(world: Any, job_id: str, *texts: str) -> None:
 
 
 def parsed(stream: str) -> list[tuple[str, str, Any]]:
-    """(id, event, data) of each block that is no comment."""
-    blocks = [block for block in stream.split("\n\n") if block and not block.startswith(":")]
+    """(id, event, data) of each block that is an event."""
+    blocks = [block for block in stream.split("\n\n") if block.startswith("event: ")]
     fields = [dict(line.split(": ", 1) for line in block.split("\n")) for block in blocks]
     return [(f["id"], f["event"], json.loads(f["data"])["data"]) for f in fields]
 
@@ -89,9 +89,50 @@ async def test_a_silent_stream_shows_that_it_lives(
     monkeypatch.setattr(events, "HEARTBEAT_S", 0.004)
     job_id = await world.job()
     stream = events.stream(world.parts, world.project_id, job_id, 1)
+    assert (await anext(stream)).startswith(b"retry: ")
     assert await anext(stream) == b": ping\n\n"
     assert await anext(stream) == b": ping\n\n"
     await stream.aclose()
+
+
+async def test_streams_that_are_cut_together_come_back_one_after_the_other(world: Any) -> None:
+    job_id = await world.job()
+    told = []
+    for _ in range(40):
+        stream = events.stream(world.parts, world.project_id, job_id, 1)
+        told.append(int((await anext(stream)).removeprefix(b"retry: ")))
+        await stream.aclose()
+    assert 1000 <= min(told) < 2000
+    assert 4000 < max(told) <= 5000
+    assert len(set(told)) > 30
+
+
+async def test_who_follows_the_same_job_shares_a_read(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "POLL_S", 0.05)
+    job_id = await world.job()
+    path, asked = f"/v1/jobs/{job_id}/events", 0
+    rows = world.parts.reads.rows
+
+    async def counted(statement: Any, values: Any) -> Any:
+        nonlocal asked
+        asked += "after" in values
+        return await rows(statement, values)
+
+    monkeypatch.setattr(world.parts.reads, "rows", counted)
+    following = [world.client.get(path, headers=SSE) for _ in range(30)]
+
+    async def work() -> None:
+        await asyncio.sleep(0.1)
+        await say(world, job_id, "half")
+        await asyncio.sleep(0.1)
+        await world.ends(job_id)
+
+    *answers, _ = await asyncio.gather(*following, work())
+    for answer in answers:
+        assert [number for number, *_ in parsed(answer.text)] == ["1", "2", "3"]
+    assert 3 <= asked <= 9  # 30 streams, each with three reads
 
 
 async def test_numbers_have_no_gap_when_a_writer_fails(world: Any) -> None:
@@ -143,6 +184,7 @@ async def test_a_stream_holds_no_transaction_between_polls(
     event.listen(engine, "begin", begin)
     event.listen(engine, "commit", end)
     stream = events.stream(world.parts, world.project_id, job_id, 0)
+    await anext(stream)  # when to come back
     await anext(stream)
     await say(world, job_id, "next")
     await anext(stream)

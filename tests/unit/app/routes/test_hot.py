@@ -189,6 +189,45 @@ async def test_an_unknown_job_is_a_problem(world: Any) -> None:
         assert (answer.status_code, answer.json()["param"]) == (404, "job_id")
 
 
+@pytest.mark.usefixtures("ordinary_is_closed")
+async def test_a_stream_is_opened_by_the_hot_route_too(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = await world.job()
+    await world.ends(job_id)
+    await is_known(world.client)
+    monkeypatch.setattr("app.routes.events.event_stream", None)
+    path, sse = f"/v1/jobs/{job_id}/events", {"Accept": "text/event-stream"}
+    whole = await world.client.get(path, headers=sse)
+    assert whole.headers["content-type"] == "text/event-stream; charset=utf-8"
+    assert (whole.text.count("id: 1\n"), whole.text.count("id: 2\n")) == (1, 1)
+    for resumed in (
+        await world.client.get(path, headers={**sse, "Last-Event-ID": "1"}),
+        await world.client.get(f"{path}?after=1", headers=sse),
+    ):
+        assert (resumed.text.count("id: 1\n"), resumed.text.count("id: 2\n")) == (0, 1)
+    over = await world.client.get(path, headers={**sse, "Last-Event-ID": "2"})
+    assert (over.status_code, over.content) == (204, b"")
+    made_up = await world.client.get(path, headers={**sse, "Last-Event-ID": "-1"})
+    assert (made_up.status_code, made_up.json()["param"]) == (400, "Last-Event-ID")
+    await is_known(world.stranger)
+    foreign = await world.stranger.get(path, headers=sse)
+    assert (foreign.status_code, foreign.json()["code"]) == (404, "not_found")
+
+
+async def test_both_routes_open_the_same_stream(world: Any) -> None:
+    job_id = await world.job()
+    await world.ends(job_id)
+    sse = {"Accept": "text/event-stream"}
+    ordinary = await world.client.get(f"/v1/jobs/{job_id}/events?limit=7", headers=sse)
+    await is_known(world.client)
+    hot = await world.client.get(f"/v1/jobs/{job_id}/events", headers=sse)
+    for answer in (hot, ordinary):
+        del answer.headers["x-request-id"]
+    assert hot.headers == ordinary.headers
+    assert hot.text.partition("\n\n")[2] == ordinary.text.partition("\n\n")[2]
+
+
 async def test_a_revoked_key_is_refused(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     job_id = await world.job()
     await world.ends(job_id)
