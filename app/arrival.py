@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from fastapi import Request
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 
 from app.auth import Caller
 from app.intake import Received, received
@@ -12,6 +13,8 @@ from app.referred import Referred, referred
 from app.resume.taken_up import TakenUp, made_of, taken_up
 from app.services import Services, hint_later
 from app.store import feed, jobs
+from app.store.quotas.limits import Limits
+from app.store.quotas.room import Room, check_bytes, check_jobs, refused_jobs, room
 from app.store.rows import Dataset, Job, Model
 from lathe import ids
 from lathe.facts import Transform
@@ -41,7 +44,8 @@ async def model_arrives(
     most = parts.settings.max_model_bytes
     if (made := await _made(parts, caller, announced, "mdl")) is not None:
         return made
-    async with _bytes(request, parts, caller, "models", most, announced) as upload:
+    left = await _room(parts, caller, announced)
+    async with _bytes(request, parts, caller, "models", most, left, announced) as upload:
         row = Model(
             id=ids.new("mdl"),
             project_id=caller.project_id,
@@ -69,7 +73,8 @@ async def dataset_arrives(
     most = parts.settings.max_dataset_bytes
     if (made := await _made(parts, caller, announced, "dat")) is not None:
         return made
-    async with _bytes(request, parts, caller, "datasets", most, announced) as upload:
+    left = await _room(parts, caller, announced)
+    async with _bytes(request, parts, caller, "datasets", most, left, announced) as upload:
         row = Dataset(
             id=ids.new("dat"),
             project_id=caller.project_id,
@@ -88,9 +93,11 @@ async def dataset_arrives(
 
 
 async def inspect_again(
-    session: AsyncSession, caller: Caller, row: Model | Dataset, retried: Job
+    session: AsyncSession, caller: Caller, row: Model | Dataset, retried: Job, limits: Limits
 ) -> Job:
-    """Queue another inspection of an upload that was rejected; the upload is pending again."""
+    """Queue another inspection of an upload that was rejected; the upload is pending again.
+    Raises QuotaReached."""
+    await session.run_sync(check_jobs, caller.project_id, limits)
     job = jobs.inspect(
         caller.project_id,
         caller.request_id,
@@ -112,13 +119,30 @@ def _bytes(
     caller: Caller,
     kind: str,
     most: int,
+    left: Room | None,
     announced: Announcement,
 ) -> AbstractAsyncContextManager[Received | TakenUp | Referred]:
     if announced.reference is not None:
         return referred(parts, announced.reference)
     if announced.upload_id is None:
-        return received(request, parts, kind, most)
+        return received(request, parts, kind, most, left)
     return taken_up(request, parts, caller, announced.upload_id, most)
+
+
+async def _room(parts: Services, caller: Caller, announced: Announcement) -> Room | None:
+    """What the project may store still; raises QuotaReached before a byte is read where it may
+    store nothing more or have no more jobs. What came by an upload is counted already."""
+    if announced.upload_id is not None:
+        return None
+    project_id, limits = caller.project_id, parts.settings.limits
+
+    def look(session: Session) -> Room | None:
+        for reason in refused_jobs(session, project_id, limits, Queue.INTAKE, holding=False):
+            raise reason
+        return room(session, project_id, limits)
+
+    async with parts.reading() as session:
+        return await session.run_sync(look)
 
 
 async def _made(
@@ -136,11 +160,15 @@ async def _register(
     row: Model | Dataset,
     job: Job,
 ) -> None:
+    limits = parts.settings.limits
     async with parts.writing() as session:
+        await session.run_sync(check_jobs, caller.project_id, limits)
         row.upload_blob_id = await upload.blob_id(session, row)
         row.inspection_job_id = job.id
         session.add(row)
         await session.flush()  # the job refers to it
+        if not isinstance(upload, TakenUp):
+            await session.run_sync(check_bytes, caller.project_id, limits)
         session.add(caller.audit(f"{row.__tablename__.removesuffix('s')}.create", row.id))
         await _queue(session, job)
 

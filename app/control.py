@@ -6,6 +6,7 @@ from app.arrival import inspect_again
 from app.auth import Caller
 from app.store import feed, jobs, uploads
 from app.store.endings import close
+from app.store.quotas.limits import Limits
 from app.store.rows import Dataset, Job, Model
 from app.submit import submit
 from lathe.errors import Conflict, Missing
@@ -35,18 +36,18 @@ async def cancel(session: AsyncSession, caller: Caller, job_id: str) -> Job:
     return row
 
 
-async def retry(session: AsyncSession, caller: Caller, job_id: str) -> Job:
+async def retry(session: AsyncSession, caller: Caller, job_id: str, limits: Limits) -> Job:
     """Queue what a finished job did as a new job that says so in `retry_of`.
 
-    Raises Missing, SpecRefused where the spec does not fit any more, and Conflict for an
-    unfinished job or the inspection of an upload that is ready.
+    Raises Missing, SpecRefused where the spec does not fit any more, QuotaReached, and Conflict
+    for an unfinished job or the inspection of an upload that is ready.
     """
     row = await jobs.find(session, caller.project_id, job_id)
     if not JobState(row.state).finished:
         raise Conflict(f"the job is {row.state}; wait for its end, or cancel it first")
     if row.spec is not None:
         spec = JobSpec.model_validate(row.spec)
-        return await submit(session, caller, spec, retry_of=row.id)
+        return await submit(session, caller, spec, limits, retry_of=row.id)
     upload = await _inspected(session, caller, row)
     if upload.state != UploadState.REJECTED or upload.inspection_job_id != row.id:
         raise Conflict(f"the upload is {upload.state}; only a rejected one is inspected again")
@@ -55,7 +56,7 @@ async def retry(session: AsyncSession, caller: Caller, job_id: str) -> Job:
             "its source was never fetched, and an address with a query is not kept; name the "
             "source again"
         )
-    return await inspect_again(session, caller, upload, row)
+    return await inspect_again(session, caller, upload, row, limits)
 
 
 async def _inspected(session: AsyncSession, caller: Caller, job: Job) -> Model | Dataset:

@@ -18,6 +18,7 @@ from app.services import Services
 from app.store import uploads
 from app.store.blobs.objects import Written, new_key
 from app.store.deposit import Stored, deposit
+from app.store.quotas.room import Room
 from app.store.rows import Dataset, Model
 from app.store.trouble import database_trouble, in_one_line
 from lathe.errors import Malformed, Unavailable
@@ -43,12 +44,13 @@ class Received:
 
 @asynccontextmanager
 async def received(
-    request: Request, parts: Services, kind: str, max_bytes: int
+    request: Request, parts: Services, kind: str, max_bytes: int, left: Room | None
 ) -> AsyncIterator[Received]:
-    """The request's body as an object; unless a blob holds it at the end it is gone.
+    """The request's body as an object; unless a blob holds it at the end it is gone. No more
+    is read than the project has `left`.
 
-    Raises TooLarge, Malformed (an empty body, a digest that does not fit), OutOfDisk,
-    Unavailable, and ClientDisconnect; the store keeps nothing then.
+    Raises TooLarge, StorageQuotaReached, Malformed (an empty body, a digest that does not
+    fit), OutOfDisk, Unavailable, and ClientDisconnect; the store keeps nothing then.
     """
     if request.headers.get("content-type", "").lower().startswith("multipart/"):
         raise Malformed(
@@ -56,9 +58,12 @@ async def received(
             "curl --data-binary @file"
         )
     expected = expected_sha256(request)
+    announced = request.headers.get("content-length", "")
+    if left is not None and announced.isdecimal() and int(announced) > left.left:
+        raise left.refusal()
     setattr(request.state, LIMIT, max_bytes)
     key = new_key(kind)
-    written = await parts.objects.write(key, _body(request), max_bytes=max_bytes)
+    written = await parts.objects.write(key, _body(request, left), max_bytes=max_bytes)
     upload = Received(key, written)
     try:
         check_sha256(expected, written.sha256)
@@ -102,13 +107,15 @@ async def _held(parts: Services, key: str) -> bool:
         return await session.scalar(uploads.blob_with_key(key)) is not None
 
 
-async def _body(request: Request) -> AsyncIterator[bytes]:
-    empty = True
+async def _body(request: Request, left: Room | None) -> AsyncIterator[bytes]:
+    read = 0
     async for chunk in request.stream():
+        read += len(chunk)
+        if left is not None and read > left.left:
+            raise left.refusal()
         if chunk:
-            empty = False
             yield chunk
-    if empty:
+    if not read:
         raise Malformed("the body is empty; send the file's bytes as the body")
 
 

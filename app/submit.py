@@ -14,6 +14,8 @@ from app.http.problems import SpecRefused
 from app.services import Services, hint_later
 from app.store import feed, jobs, tenants, uploads, webhooks
 from app.store.fleet import Fleet, muster, route
+from app.store.quotas.limits import Limits
+from app.store.quotas.room import has_gpu_minutes, refused_jobs
 from app.store.rows import Dataset, IdempotencyKey, Job, Model, Webhook
 from lathe import spec_version
 from lathe.errors import (
@@ -39,9 +41,10 @@ class Verdict:
 
 
 async def judge(
-    session: AsyncSession, project_id: str, spec: JobSpec, *, hold: bool
+    session: AsyncSession, project_id: str, spec: JobSpec, limits: Limits, *, hold: bool
 ) -> Verdict:
-    """Check the spec against the models and data sets of the project.
+    """Check the spec against the models and data sets of the project, and whether its quotas
+    leave room; `limits` are those of a project that has none of its own.
 
     `hold` keeps those rows from being deleted before the session's transaction ends.
     """
@@ -59,16 +62,25 @@ async def judge(
         await _untellable(session, project_id, spec),
         *refusals(spec, _known(model_rows.values(), dataset_rows.values())),
     ]
-    said = [reason for reason in reasons if reason is not None]
+    queue = await _queue(session, project_id, spec, limits)
+    reached = await session.run_sync(
+        lambda sync: refused_jobs(sync, project_id, limits, queue, holding=hold)
+    )
+    said = [reason for reason in (*reasons, *reached) if reason is not None]
     said.sort(key=lambda reason: reason.retryable)  # waiting helps only when nothing else is
-    return Verdict(await _queue(session, spec), tuple(said))
+    return Verdict(queue, tuple(said))
 
 
 async def submit(
-    session: AsyncSession, caller: Caller, spec: JobSpec, *, retry_of: str | None = None
+    session: AsyncSession,
+    caller: Caller,
+    spec: JobSpec,
+    limits: Limits,
+    *,
+    retry_of: str | None = None,
 ) -> Job:
     """Queue the job in the session's transaction; raises SpecRefused with every reason."""
-    verdict = await judge(session, caller.project_id, spec, hold=True)
+    verdict = await judge(session, caller.project_id, spec, limits, hold=True)
     if verdict.reasons:
         raise SpecRefused(verdict.reasons)
     job, steps = jobs.compress(
@@ -90,16 +102,17 @@ async def submit_once(
     Of two requests with one key that arrive together, the database's primary key lets one
     through; the other finds its job. Raises ReusedKey when the key made another spec's job.
     """
+    limits = parts.settings.limits
     if idempotency_key is None:
         async with parts.writing() as session:
-            return (await submit(session, caller, spec)).id, False
+            return (await submit(session, caller, spec, limits)).id, False
     body_sha256 = hashlib.sha256(spec.model_dump_json().encode()).hexdigest()
     try:
         async with parts.writing() as session:
             made = await _made_before(session, caller, idempotency_key, body_sha256)
             if made is not None:
                 return made, True
-            job = await submit(session, caller, spec)
+            job = await submit(session, caller, spec, limits)
             session.add(
                 IdempotencyKey(
                     project_id=caller.project_id,
@@ -171,6 +184,14 @@ def _known(models: Iterable[Model], datasets: Iterable[Dataset]) -> KnownFacts:
     )
 
 
-async def _queue(session: AsyncSession, spec: JobSpec) -> Queue:
+async def _queue(
+    session: AsyncSession, project_id: str, spec: JobSpec, limits: Limits
+) -> Queue:
+    """Where it would run; a job that takes any device takes no GPU that is not paid for."""
     rows = await session.execute(muster())
-    return route(spec.resources.device, Fleet.of(rows), spec_version.version_of(spec))
+    device = spec.resources.device
+    queue = route(device, Fleet.of(rows), spec_version.version_of(spec))
+    if device != "auto" or queue is not Queue.GPU:
+        return queue
+    left = await session.run_sync(has_gpu_minutes, project_id, limits)
+    return Queue.GPU if left else Queue.CPU

@@ -37,6 +37,9 @@ What the service itself says is a second tree across those; it carries a status 
     │   ├── RangeNotSatisfiable  416
     │   ├── Locked               423     retryable
     │   ├── QuotaReached         429
+    │   │   ├── StorageQuotaReached 429
+    │   │   ├── JobQuotaReached  429
+    │   │   └── GpuQuotaReached  429
     │   └── Untrusted            422     not what was signed, or not by whom
     ├── UnsupportedModel         422     unsupported_model    the file is the obstacle
     │   ├── NotAModel            422
@@ -389,6 +392,35 @@ class QuotaReached(InvalidRequest):
     """
 
     status, code, title = 429, "quota_reached", "The project has no more of these"
+
+
+class StorageQuotaReached(QuotaReached):
+    """The project stores as many bytes as it may, or would with this.
+
+    Delete models, data sets or unfinished uploads (`GET /v1/usage` shows them by kind), or have
+    an operator raise the project's quota.
+    """
+
+    code, title = "storage_quota_reached", "The project may store no more"
+
+
+class JobQuotaReached(QuotaReached):
+    """The project has as many unfinished jobs as it may; inspections of uploads are jobs, too.
+
+    Wait until one has ended, cancel one, or have an operator raise the project's quota.
+    """
+
+    code, title = "job_quota_reached", "The project may have no more unfinished jobs"
+
+
+class GpuQuotaReached(QuotaReached):
+    """The project has used up its GPU minutes of this calendar month (UTC).
+
+    Ask for `resources.device` cpu, wait for the next month, or have an operator raise the
+    project's quota.
+    """
+
+    code, title = "gpu_quota_reached", "The GPU minutes are used up"
 
 
 class Untrusted(InvalidRequest):

@@ -17,6 +17,7 @@ from app.store.blobs.objects import Written, new_key
 from app.store.deposit import Stored
 from app.store.outbound import InBucket, source
 from app.store.queue import Claim
+from app.store.quotas.room import Room, check_bytes, room
 from app.store.rows import Job
 from app.store.sources import Wanted
 from lathe.errors import RunTimeout, SourceUnusable, TooLarge, Unanswered
@@ -43,20 +44,30 @@ def fetch(claim: Claim, bench: Bench, ledger: Ledger, must_stop: MustStop) -> Ou
     """Fetch what the claimed inspection is about; None when its bytes are there.
 
     `must_stop` is asked several times a second and ends it. Raises AddressRefused,
-    SourceUnusable, TooLarge, Unanswered, RunTimeout, OutOfDisk and Unavailable.
+    SourceUnusable, TooLarge, StorageQuotaReached, Unanswered, RunTimeout,
+    OutOfDisk and Unavailable.
     """
     if claim.kind is not JobKind.INSPECT:
         return None
     with bench.sessions() as session:
         session.connection(execution_options={"read_only": True})
         wanted = sources.wanted(session, claim.model_id, claim.dataset_id)
+        left = room(session, claim.project_id, bench.settings.limits)
     if wanted is None:
         return None
-    got = asyncio.run(_Fetching(wanted, bench, ledger, must_stop).outcome())
+    got = asyncio.run(_Fetching(wanted, left, bench, ledger, must_stop).outcome())
     if not isinstance(got, Stored):
         return got
-    written = ledger.write(lambda session, job: sources.fetched(session, job, got))
-    ledger.discard_strangers([got])
+
+    def fetched(session: Session, job: Job) -> None:
+        sources.fetched(session, job, got)
+        session.flush()
+        check_bytes(session, job.project_id, bench.settings.limits)
+
+    try:
+        written = ledger.write(fetched)
+    finally:
+        ledger.discard_strangers([got])
     return None if written else Stop.LOST
 
 
@@ -64,9 +75,15 @@ class _Fetching:
     """One fetch, in one event loop; looks at the claim and tells of progress as it goes."""
 
     def __init__(
-        self, wanted: Wanted, bench: Bench, ledger: Ledger, must_stop: MustStop
+        self,
+        wanted: Wanted,
+        left: Room | None,
+        bench: Bench,
+        ledger: Ledger,
+        must_stop: MustStop,
     ) -> None:
         self._wanted, self._bench, self._ledger = wanted, bench, ledger
+        self._left = left
         self._must_stop = must_stop
         self._from: Download | FromBucket | None = None
 
@@ -137,6 +154,8 @@ class _Fetching:
                         f"the source has {coming.total} bytes; the limit is {most}",
                         param="source",
                     )
+                if self._left and max(coming.total or 0, coming.received) > self._left.left:
+                    raise self._left.refusal()
                 yield chunk
         if not coming.received:
             raise SourceUnusable("the source is empty", param="source")

@@ -32,9 +32,6 @@ class Settings(SharedSettings):
         ge=0,
         description="A worker that is stopped lets its job go on for so long; 0 hands it back.",
     )
-    running_per_project: int | None = Field(
-        None, ge=1, description="Of one project at once in one queue; default any number."
-    )
     database_patience_s: float = Field(
         900.0,
         gt=0,

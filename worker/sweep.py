@@ -101,7 +101,7 @@ class Sweep:
         with self._sessions.begin() as session:
             fleet = Fleet.of(session.execute(muster()))
             moved = reroute(session, fleet, self._settings.reroute_s)
-            explain(session, fleet)
+            explain(session, fleet, self._settings.limits)
         if moved:
             log.warning("%d jobs moved to a queue that is served", moved)
 

@@ -6,6 +6,7 @@ from app.auth import Caller
 from app.services import Services
 from app.store.blobs.objects import new_key
 from app.store.clock import db_now_plus
+from app.store.quotas.room import check_bytes
 from app.store.rows import Upload
 from app.store.transfers import open_uploads
 from lathe.errors import Malformed, QuotaReached, TooLarge
@@ -17,7 +18,8 @@ _MOST_NAME = 200
 async def begin(
     parts: Services, caller: Caller, length_bytes: int, pairs: dict[str, str], sent: str | None
 ) -> Upload:
-    """The row of an upload of so many bytes; raises Malformed, TooLarge, QuotaReached.
+    """The row of an upload of so many bytes; raises Malformed, TooLarge,
+    QuotaReached, StorageQuotaReached.
 
     `pairs` is what `sent`, the header Upload-Metadata, says; `filename` and `sha256` are
     understood, the rest is only given back.
@@ -34,6 +36,9 @@ async def begin(
                 f"the project has {most} unfinished uploads already; finish one, or end one "
                 "with DELETE (GET /v1/uploads lists them)"
             )
+        await session.run_sync(
+            check_bytes, caller.project_id, parts.settings.limits, length_bytes
+        )
         row = Upload(
             project_id=caller.project_id,
             length_bytes=length_bytes,

@@ -22,12 +22,15 @@ from lathe.errors import (
     Conflict,
     DataMismatch,
     Forbidden,
+    GpuQuotaReached,
     InvalidSpec,
+    JobQuotaReached,
     Malformed,
     Missing,
     NotReady,
     ReusedKey,
     StepImpossible,
+    StorageQuotaReached,
     UnknownLayer,
 )
 from lathe.job import LABEL_PATTERN, JobSpec
@@ -37,6 +40,7 @@ from lathe.views import JobView, Page, PlanView
 router = APIRouter(prefix="/v1", tags=["jobs"])
 
 _BAD_SPEC = (InvalidSpec, DataMismatch, UnknownLayer, StepImpossible, Missing, NotReady)
+_QUOTAS = (JobQuotaReached, StorageQuotaReached, GpuQuotaReached)
 _LABEL = re.compile(LABEL_PATTERN)
 IdempotencyKey = Annotated[
     str | None,
@@ -55,9 +59,9 @@ IdempotencyKey = Annotated[
     openapi_extra=SPEC_BODY,
     responses=refusals(Malformed),
 )
-async def validate_job(request: Request, caller: Reader, db: ReadDb) -> PlanView:
+async def validate_job(request: Request, caller: Reader, db: ReadDb, parts: Parts) -> PlanView:
     """Say what a job would do, or everything that is wrong with its spec; queues nothing."""
-    return await plan(db, caller.project_id, await json_body(request))
+    return await plan(db, caller.project_id, await json_body(request), parts.settings.limits)
 
 
 @router.post(
@@ -65,7 +69,7 @@ async def validate_job(request: Request, caller: Reader, db: ReadDb) -> PlanView
     status_code=HTTPStatus.ACCEPTED,
     operation_id="submit_job",
     response_model=JobView,
-    responses=refusals(Forbidden, *_BAD_SPEC, ReusedKey, Malformed),
+    responses=refusals(Forbidden, *_BAD_SPEC, ReusedKey, Malformed, *_QUOTAS),
 )
 async def submit_job(
     spec: JobSpec,
@@ -146,12 +150,12 @@ async def cancel_job(job_id: str, caller: Writer, parts: Parts) -> Response:
     status_code=HTTPStatus.ACCEPTED,
     operation_id="retry_job",
     response_model=JobView,
-    responses=refusals(Forbidden, *_BAD_SPEC, Conflict),
+    responses=refusals(Forbidden, *_BAD_SPEC, Conflict, *_QUOTAS),
 )
 async def retry_job(job_id: str, caller: Writer, parts: Parts) -> Response:
     """Queue a finished job's spec again as a new job; steps that were done are not redone."""
     async with parts.writing() as session:
-        new_id = (await retry(session, caller, job_id)).id
+        new_id = (await retry(session, caller, job_id, parts.settings.limits)).id
     return await _accepted(parts, caller.project_id, new_id)
 
 

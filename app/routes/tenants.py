@@ -63,7 +63,13 @@ class NewProjectView(ProjectView):
     responses=refusals(Forbidden, Conflict),
 )
 async def create_project(body: NewProject, caller: Admin, db: Db) -> NewProjectView:
-    """Make a project and its admin key. What belongs to it is seen with its own keys only."""
+    """Make a project and its admin key; takes an admin key of the project `default`, so that no
+    tenant gets round its quotas. What belongs to it is seen with its own keys only."""
+    if not await tenants.operates(db, caller.project_id):
+        raise Forbidden(
+            "projects are made with an admin key of the project 'default', which the operator "
+            "of this service has"
+        )
     project = await tenants.add_project(db, body.name)
     row, printable = tenants.new_key(project.id, "admin", tenants.EVERY_SCOPE)
     db.add_all([row, caller.audit("project.create", project.id)])

@@ -24,6 +24,7 @@ from lathe.errors import (
     Missing,
     OutOfDisk,
     QuotaReached,
+    StorageQuotaReached,
     TooLarge,
     Unavailable,
     WrongMediaType,
@@ -92,7 +93,10 @@ async def describe_uploads(parts: Parts) -> Response:
         HTTPStatus.CREATED: {
             "headers": _answered(Location="Where its bytes go.", Upload_Expires=_EXPIRES)
         },
-        **refusals(Forbidden, WrongProtocol, Malformed, TooLarge, QuotaReached),
+        **refusals(
+            *(Forbidden, WrongProtocol, Malformed, TooLarge, QuotaReached),
+            StorageQuotaReached,
+        ),
     },
 )
 async def begin_upload(

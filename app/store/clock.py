@@ -34,6 +34,12 @@ class _NowPlus(FunctionElement[datetime]):
     inherit_cache = True
 
 
+class _MonthStart(FunctionElement[datetime]):
+    name = "db_month_start"
+    type = UtcDateTime()
+    inherit_cache = True
+
+
 class _SecondsBetween(FunctionElement[float]):
     name = "seconds_between"
     type = Float()
@@ -48,6 +54,11 @@ def db_now() -> ColumnElement[datetime]:
 def db_now_plus(seconds: float | SQLColumnExpression[float]) -> ColumnElement[datetime]:
     """The database's present moment moved by `seconds`; negative ones lie in the past."""
     return _NowPlus(literal(seconds, Float()) if isinstance(seconds, int | float) else seconds)
+
+
+def db_month_start() -> ColumnElement[datetime]:
+    """The first moment (UTC) of the calendar month that the database is in."""
+    return _MonthStart()
 
 
 def seconds_between(later: Moment, earlier: Moment) -> ColumnElement[float]:
@@ -71,6 +82,16 @@ def _now_postgresql(_element: _Now, _compiler: SQLCompiler, **_kw: Any) -> str:
 @compiles(_Now, "sqlite")
 def _now_sqlite(_element: _Now, _compiler: SQLCompiler, **_kw: Any) -> str:
     return f"(strftime('{_SQLITE_TEXT}', 'now') || '000')"
+
+
+@compiles(_MonthStart, "postgresql")
+def _month_start_postgresql(_element: _MonthStart, _compiler: SQLCompiler, **_kw: Any) -> str:
+    return "date_trunc('month', clock_timestamp(), 'UTC')"
+
+
+@compiles(_MonthStart, "sqlite")
+def _month_start_sqlite(_element: _MonthStart, _compiler: SQLCompiler, **_kw: Any) -> str:
+    return "strftime('%Y-%m-01 00:00:00.000000', 'now')"
 
 
 @compiles(_NowPlus, "postgresql")

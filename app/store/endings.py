@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from app.store import feed, outbox, sources
 from app.store.clock import db_now
 from app.store.deposit import Stored, deposit
+from app.store.quotas import minutes
 from app.store.rows import Artifact, Dataset, Job, MeasurementRow, Model, Step
 from lathe.errors import Conflict, Failure
 from lathe.events import EventName
@@ -56,6 +57,7 @@ def close(
     now = session.execute(select(db_now())).scalar_one()
     if JobState(job.state) is JobState.RUNNING and job.started_at is not None:
         job.running_s += max(0.0, (now - job.started_at).total_seconds())
+        minutes.ends(session, job, now)
     elif JobState(job.state) is JobState.QUEUED:
         job.queued_s += max(0.0, (now - job.queued_at).total_seconds())
     job.state, job.version, job.finished_at = state, job.version + 1, now

@@ -20,6 +20,8 @@ from sqlalchemy.orm import Session
 from app.store import feed, outbox
 from app.store.clock import db_now, db_now_plus
 from app.store.endings import close
+from app.store.quotas import minutes
+from app.store.quotas.held_back import any_running_limit
 from app.store.rows import Job, Step
 from app.store.turns import Takes, best, due, waits_in
 from lathe.errors import WorkerCrashed
@@ -70,7 +72,7 @@ def claim(
     A job whose cancel was asked for ends here as cancelled.
     """
     takes = takes or Takes()
-    if takes.running_per_project is not None:
+    if takes.running_per_project is not None or any_running_limit(session):
         _one_claim_at_a_time(session, queue)
     while (job := best(session, queue, takes)) is not None:
         if not job.cancel_requested:
@@ -93,6 +95,7 @@ def _start(session: Session, job: Job, worker: str, lease_s: float) -> Claim:
     job.state, job.attempt, job.version = JobState.RUNNING, job.attempt + 1, job.version + 1
     job.worker, job.started_at, job.progress = worker, now, None
     job.not_before = job.waiting_for = None
+    minutes.begins(session, job, now)
     session.flush()
     session.execute(
         update(Job)
@@ -239,6 +242,7 @@ def _requeue(session: Session, job: Job, cause: str) -> None:
     now = _now(session)
     if job.started_at is not None:
         job.running_s += max(0.0, (now - job.started_at).total_seconds())
+    minutes.ends(session, job, now)
     job.state, job.version, job.queued_at = JobState.QUEUED, job.version + 1, now
     job.lease_until = job.hinted_at = job.worker = job.progress = None
     session.execute(

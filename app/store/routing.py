@@ -13,6 +13,8 @@ from sqlalchemy.orm import Session
 
 from app.store import feed
 from app.store.fleet import Fleet
+from app.store.quotas.held_back import sentences
+from app.store.quotas.limits import NO_LIMITS, Limits
 from app.store.rows import Job
 from app.store.turns import due, waits_in
 from lathe.states import Queue
@@ -47,9 +49,10 @@ def reroute(session: Session, fleet: Fleet, after_s: float) -> int:
     return moved
 
 
-def explain(session: Session, fleet: Fleet) -> None:
+def explain(session: Session, fleet: Fleet, limits: Limits = NO_LIMITS) -> None:
     """Write into queued jobs what they wait for, and take it out where that is over. What a
-    deferred job waits for was said when it was deferred."""
+    deferred job waits for was said when it was deferred. `limits` are those of a project that
+    has none of its own."""
     for queue in Queue:
         ranges = [each.spec_range for each in fleet.serving(queue)]
         if not ranges:
@@ -57,7 +60,10 @@ def explain(session: Session, fleet: Fleet) -> None:
             continue
         readable = or_(*(Job.spec_version.between(*each) for each in ranges))
         _tell(session, queue, _nobody_reads(queue, ranges), not_(readable))
-        _tell(session, queue, None, readable)
+        held_back = sentences(session, queue, limits)
+        for project_id, why in held_back.items():
+            _tell(session, queue, why, readable, Job.project_id == project_id)
+        _tell(session, queue, None, readable, Job.project_id.not_in(list(held_back)))
 
 
 def _tell(session: Session, queue: Queue, why: str | None, *which: ColumnElement[bool]) -> None:

@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from app.store.blobs.object_store import TIMEOUT_S, checked_url
 from app.store.db import check_database_url
 from app.store.outbound import Allowed, Buckets
+from app.store.quotas.limits import Limits
 from app.store.variables import AWS_KEYS, unknown_variable
 
 Bytes = Annotated[int, Field(ge=1)]
@@ -66,6 +67,21 @@ class SharedSettings(BaseSettings):
     max_dataset_bytes: Bytes = Field(
         32 << 30, description="Of one uploaded or fetched data set."
     )
+    quota_stored_bytes: int | None = Field(
+        None,
+        ge=0,
+        description="Models, data sets, artifacts and unfinished uploads of one project; "
+        "default any number. A project's own limit goes before this and the next three.",
+    )
+    quota_unfinished_jobs: int | None = Field(
+        None, ge=0, description="Of one project at once; default any number."
+    )
+    running_per_project: int | None = Field(
+        None, ge=1, description="Of one project at once in one queue; default any number."
+    )
+    quota_gpu_minutes: int | None = Field(
+        None, ge=0, description="Of one project in a calendar month (UTC); default any number."
+    )
     log_format: Literal["json", "console"] = Field(
         "json", description="json: one object a line, for machines; console: for people."
     )
@@ -95,6 +111,16 @@ class SharedSettings(BaseSettings):
     def _outbound_allow_names_places(cls, text: str) -> str:
         Allowed.parse(text)
         return text
+
+    @property
+    def limits(self) -> Limits:
+        """What a project may use that has no limits of its own."""
+        return Limits(
+            stored_bytes=self.quota_stored_bytes,
+            unfinished_jobs=self.quota_unfinished_jobs,
+            running_jobs=self.running_per_project,
+            gpu_minutes=self.quota_gpu_minutes,
+        )
 
     @property
     def outbound_allowed(self) -> Allowed:

@@ -80,6 +80,14 @@ def named(name: str) -> Select[Project]:
     return select(Project).where(Project.name == name)
 
 
+async def operates(session: AsyncSession, project_id: str) -> bool:
+    """Whether the admins of this project are the operator's own: it is the first one, which
+    every installation begins with."""
+    return (
+        await session.scalar(named(DEFAULT_PROJECT).where(Project.id == project_id)) is not None
+    )
+
+
 async def add_project(session: AsyncSession, name: str) -> Project:
     """Make a project; raises Conflict when the name is taken."""
     project = Project(name=name)

@@ -13,7 +13,9 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from app.store.clock import db_now, db_now_plus
 from app.store.deposit import strangers
-from app.store.rows import Project, Upload, UploadPart
+from app.store.quotas.limits import hold
+from app.store.quotas.stored import unused
+from app.store.rows import Upload, UploadPart
 from lathe.errors import Missing
 
 _BATCH = 100
@@ -41,17 +43,11 @@ async def find_upload(
 async def open_uploads(session: AsyncSession, project_id: str) -> int:
     """How many unused uploads the project has; no other request adds one until the
     transaction ends."""
-    await session.execute(select(Project.id).where(Project.id == project_id).with_for_update())
-    damaged = Upload.found_sha256 != Upload.sha256
+    await session.run_sync(hold, project_id)
     statement = (
         select(func.count())
         .select_from(Upload)
-        .where(
-            Upload.project_id == project_id,
-            Upload.used_by.is_(None),
-            or_(Upload.sha256.is_(None), Upload.found_sha256.is_(None), ~damaged),
-            _alive(),
-        )
+        .where(Upload.project_id == project_id, unused())
     )
     return await session.scalar(statement) or 0
 

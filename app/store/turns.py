@@ -2,7 +2,8 @@
 
 Best is the highest priority; then the project with the fewest running jobs in the queue; then
 the project that was served longest ago; then the oldest job. The third rule is what makes a
-single slot fair: whenever it falls free nobody has a running job there.
+single slot fair: whenever it falls free nobody has a running job there. A project that has
+used what it may (`app.store.quotas`) has no turn.
 
 A queue of 100,000 rows is never sorted. The projects that have waiting jobs of one priority are
 found by leaping from one to the next in an index (a loose index scan), and each of them offers
@@ -11,6 +12,7 @@ The states are written into the statements, because a partial index is not used 
 value.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased
 
 from app.store.clock import db_now
+from app.store.quotas.held_back import room_to_run, spent
 from app.store.rows import Job
 from lathe import spec_version
 from lathe.states import Queue
@@ -37,12 +40,14 @@ _RUNNING: ColumnElement[str] = literal_column("'running'")
 
 @dataclass(frozen=True, slots=True)
 class Takes:
-    """Which jobs a worker takes: the spec versions it reads, and how many jobs of one project
-    may run in the queue at once (None: any number)."""
+    """Which jobs a worker takes: the spec versions it reads, how many jobs of one project may
+    run in the queue at once, and how many GPU minutes it has (None: any number). The last two
+    are of projects that have no limit of their own."""
 
     oldest: int = spec_version.OLDEST
     newest: int = spec_version.NEWEST
     running_per_project: int | None = None
+    gpu_minutes: int | None = None
 
 
 def waits_in(queue: Queue, job: type[Job] = Job) -> ColumnElement[bool]:
@@ -65,9 +70,10 @@ def best(session: Session, queue: Queue, takes: Takes) -> Job | None:
 
     Rows that another transaction is claiming are passed over.
     """
+    barred = spent(session, takes.gpu_minutes) if queue is Queue.GPU else ()
     priority = session.scalar(_next_priority(queue, None))
     while priority is not None:
-        for project_id in session.scalars(_turns(queue, priority, takes)).all():
+        for project_id in session.scalars(_turns(queue, priority, takes, barred)).all():
             row = session.scalars(_oldest(queue, priority, project_id, takes)).one_or_none()
             if row is not None:
                 return row
@@ -80,7 +86,9 @@ def _next_priority(queue: Queue, below: int | None) -> Select[int | None]:
     return statement if below is None else statement.where(Job.priority < below)
 
 
-def _turns(queue: Queue, priority: int, takes: Takes) -> Select[str]:
+def _turns(
+    queue: Queue, priority: int, takes: Takes, barred: Collection[str] = ()
+) -> Select[str]:
     """The projects with jobs of `priority` to take, whose turn is next first."""
     waiting, running, served = _waiting(queue, priority), _running(queue), aliased(Job)
     project_id = waiting.c.project_id
@@ -115,14 +123,15 @@ def _turns(queue: Queue, priority: int, takes: Takes) -> Select[str]:
     )
     statement = (
         select(turns.c.project_id)
-        .where(turns.c.oldest.is_not(None))
+        .where(
+            turns.c.oldest.is_not(None),
+            room_to_run(turns.c.project_id, turns.c.running, takes.running_per_project),
+        )
         .order_by(
             turns.c.running, turns.c.served.asc().nulls_first(), turns.c.oldest, *turns.c[:1]
         )
     )
-    if takes.running_per_project is not None:
-        statement = statement.where(turns.c.running < takes.running_per_project)
-    return statement
+    return statement.where(turns.c.project_id.not_in(list(barred))) if barred else statement
 
 
 def _waiting(queue: Queue, priority: int) -> FromClause:

@@ -10,8 +10,9 @@ from difflib import get_close_matches
 
 _OF_BOTH = (
     "broker_url database_connect_timeout_s database_url log_format log_level max_dataset_bytes "
-    "max_model_bytes objects_timeout_s objects_url outbound_allow s3_access_key_id "
-    "s3_secret_access_key schema_ahead sources_s3_buckets"
+    "max_model_bytes objects_timeout_s objects_url outbound_allow "
+    "quota_gpu_minutes quota_stored_bytes quota_unfinished_jobs running_per_project "
+    "s3_access_key_id s3_secret_access_key schema_ahead sources_s3_buckets"
 )
 _OF_THE_SERVICE = (
     "broker_timeout_s database_pool_size database_pool_wait_s database_statement_timeout_s "
@@ -22,7 +23,7 @@ _OF_WORKERS = (
     "child_file_bytes child_memory_bytes database_patience_s drain_s fetch_max_run_s "
     "fetch_silence_s inspect_max_run_s "
     "inspect_memory_bytes lease_s lock_path objects_patience_s objects_retry_s rehint_s "
-    "reroute_s running_per_project sandbox signing_key_file slots sources_s3_access_key_id "
+    "reroute_s sandbox signing_key_file slots sources_s3_access_key_id "
     "sources_s3_endpoint sources_s3_region sources_s3_secret_access_key sweep_s threads "
     "training_every_s webhook_retries_s webhook_timeout_s work_dir"
 )

@@ -60,7 +60,7 @@ async def go_on(request: Request, posted: Writing, parts: Parts) -> Response:
         shelf = await _shelf(session, visitor)
         found: PlanView | None = None
         if button in {"submit", "check", "expand"}:
-            found = await plan(session, visitor.project_id, draft)
+            found = await plan(session, visitor.project_id, draft, parts.settings.limits)
     if button == "expand" and found is not None and found.spec is not None:
         steps = [
             each.model_dump(mode="json", exclude_defaults=True) for each in found.spec.pipeline
@@ -84,7 +84,7 @@ async def _submitted(
 ) -> Response | None:
     """Off to the new job, or None where the spec is refused."""
     async with parts.reading() as session:
-        found = await plan(session, visitor.project_id, draft)
+        found = await plan(session, visitor.project_id, draft, parts.settings.limits)
     if not found.valid or found.spec is None:
         return None
     said = hashlib.sha256(f"{once} {found.spec.model_dump_json()}".encode()).hexdigest()

@@ -84,5 +84,6 @@ async def retry_job(job_id: str, posted: Writing, parts: Parts) -> Response:
     """Queue a finished job's spec again, and show the new job."""
     async with parts.writing() as session:
         await jobs.find(session, posted.visitor.project_id, job_id)
-        new_id = (await retry(session, posted.visitor.caller, job_id)).id
+        made = await retry(session, posted.visitor.caller, job_id, parts.settings.limits)
+        new_id = made.id
     return RedirectResponse(f"/jobs/{new_id}", HTTPStatus.SEE_OTHER)

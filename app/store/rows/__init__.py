@@ -2,6 +2,7 @@
 
 from app.store.rows.base import Base
 from app.store.rows.jobs import Event, Job, Step, StepCache, TrainingState
+from app.store.rows.quotas import Attempt, Quota
 from app.store.rows.results import Artifact, MeasurementRow, Worker
 from app.store.rows.tenants import ApiKey, Audit, IdempotencyKey, PageSession, Project
 from app.store.rows.transfers import Upload, UploadPart
@@ -12,6 +13,7 @@ from app.store.rows.webhooks import Delivery, Webhook
 __all__ = [
     "ApiKey",
     "Artifact",
+    "Attempt",
     "Audit",
     "Base",
     "Blob",
@@ -24,6 +26,7 @@ __all__ = [
     "Model",
     "PageSession",
     "Project",
+    "Quota",
     "SigningKey",
     "Step",
     "StepCache",

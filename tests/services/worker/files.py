@@ -9,12 +9,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class FileServer:
-    """`cuts` says after how many bytes each answer breaks off; `pause_s` is between pieces."""
+    """`cuts` says after how many bytes each answer breaks off; `pause_s` is between pieces.
+    It may keep the length to itself."""
 
     url: str
     content: bytes = b""
     cuts: list[int] = field(default_factory=list)
     pause_s: float = 0.0
+    tells_length: bool = True
     asked: list[str | None] = field(default_factory=list)  # the Range of each request
     sent_bytes: int = 0
 
@@ -32,7 +34,8 @@ def file_server(piece_bytes: int = 1 << 16) -> Iterator[FileServer]:
                 start = int(asked.removeprefix("bytes=").rstrip("-"))
             data = one.content[start:]
             self.send_response(200 if asked is None else 206)
-            self.send_header("Content-Length", str(len(data)))
+            if one.tells_length:
+                self.send_header("Content-Length", str(len(data)))
             self.send_header("ETag", '"one"')
             if asked is not None:
                 last, whole = len(one.content) - 1, len(one.content)

@@ -1,0 +1,81 @@
+"""What the commands do, each in the session's transaction."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import or_, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.projects.amount import Amount
+from app.store import tenants
+from app.store.quotas.limits import Limits, forget_limit, limits_of, own_limits, set_limit
+from app.store.quotas.minutes import minutes
+from app.store.quotas.stored import stored
+from app.store.rows import Audit, Project
+from lathe.errors import Conflict, Missing
+
+
+def listed(session: Session, defaults: Limits) -> list[dict[str, Any]]:
+    """Every project with what it uses and what it may."""
+    projects = session.scalars(select(Project).order_by(Project.created_at)).all()
+    return [
+        {
+            **_shown(session, project, defaults),
+            "stored_bytes": stored(session, project.id).counted,
+            "minutes": {str(q): round(m, 2) for q, m in minutes(session, project.id).items()},
+        }
+        for project in projects
+    ]
+
+
+def created(session: Session, name: str) -> str:
+    """Make a project; its admin key, which is stored nowhere. Raises Conflict."""
+    project = Project(name=name)
+    try:
+        with session.begin_nested():
+            session.add(project)
+    except IntegrityError:
+        raise Conflict("there is a project of this name; choose another") from None
+    row, printable = tenants.new_key(project.id, "admin", ["read", "write", "admin"])
+    session.add_all([row, _trace(project.id, "project.create", {})])
+    return printable
+
+
+def limited(
+    session: Session, wanted: str, given: Mapping[str, Amount], defaults: Limits
+) -> dict[str, Any]:
+    """Set those limits of the project, and show all; raises Missing."""
+    found = session.scalars(
+        select(Project).where(or_(Project.id == wanted, Project.name == wanted))
+    ).all()
+    project = next((each for each in found if each.id == wanted), found[0] if found else None)
+    if project is None:
+        raise Missing(f"there is no project {wanted!r}; `list` shows them all")
+    for name, each in given.items():
+        if each.default:
+            forget_limit(session, project.id, name)
+        else:
+            set_limit(session, project.id, name, each.most)
+    if given:
+        said = {n: "default" if each.default else each.most for n, each in given.items()}
+        session.add(_trace(project.id, "project.quota", said))
+    session.flush()
+    return _shown(session, project, defaults)
+
+
+def _shown(session: Session, project: Project, defaults: Limits) -> dict[str, Any]:
+    return {
+        "id": project.id,
+        "name": project.name,
+        "limits": asdict(limits_of(session, project.id, defaults)),
+        "own": sorted(own_limits(session, project.id)),
+    }
+
+
+def _trace(project_id: str, action: str, data: dict[str, Any]) -> Audit:
+    """An operator has no key."""
+    return Audit(
+        project_id=project_id, key_id=None, action=action, target=project_id, data=data
+    )
