@@ -20,7 +20,8 @@ _OF_THE_SERVICE = (
     "upload_idle_s"
 )
 _OF_WORKERS = (
-    "child_file_bytes child_memory_bytes database_patience_s drain_s fetch_max_run_s "
+    "child_file_bytes child_files child_folder_bytes child_memory_bytes child_threads "
+    "database_patience_s drain_s fetch_max_run_s "
     "fetch_silence_s inspect_max_run_s "
     "inspect_memory_bytes lease_s lock_path objects_patience_s objects_retry_s rehint_s "
     "reroute_s sandbox signing_key_file slots sources_s3_access_key_id "
