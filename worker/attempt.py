@@ -26,6 +26,7 @@ from worker.outcome import CutShort, Failed, Killed, Outcome, Postponed, Stop
 from worker.post_mortem import Crash, oom_kills, post_mortem
 from worker.rules import max_run_s, rules
 from worker.stage import Staged, stage
+from worker.vetted import vetted
 from worker.watch import Watch
 from worker.wire import (
     Compressed,
@@ -43,6 +44,8 @@ from worker.wire import (
 _TICK_MS = 100
 _LOOK_S = 0.3  # between two looks at what people asked for
 _LAST_WORDS_S = 5.0
+
+Done = Compressed | ModelInspected | DatasetInspected
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +100,9 @@ class Attempt:
         if self._cut_short is None:
             self._tell_reused(staged)
         log.info("job %s is staged", self._claim.fence.job_id)
-        outcome = self._run(Hearing(self._folder, self._ledger, staged.chain))
+        every_s = self._bench.settings.training_every_s
+        hearing = Hearing(self._folder, self._ledger, staged.chain, training_every_s=every_s)
+        outcome = self._run(hearing)
         return self._with_what_is_finished(outcome, staged)
 
     def _staged(self) -> Staged:
@@ -143,7 +148,7 @@ class Attempt:
                 died = self._bench.nursery.kill()
         if outcome is not None:
             log.info("job %s is answered", self._claim.fence.job_id)
-            return outcome
+            return self._weighed(outcome, watch)
         oom_killed = oom_kills() > killed_before
         tail = self._folder.log_tail()
         log.warning("job %s: its child died: %s %s", self._claim.fence.job_id, died, tail)
@@ -151,6 +156,13 @@ class Attempt:
             return Killed(watch.broken.failure())
         verdict = post_mortem(died, self._policy, tail, oom_killed=oom_killed)
         return verdict if isinstance(verdict, Crash) else Killed(verdict)
+
+    def _weighed(self, outcome: Outcome, watch: Watch) -> Outcome:
+        """The same, unless what is handed over became too much behind the last look."""
+        if not isinstance(outcome, Done):
+            return outcome
+        broken = watch.measured()
+        return outcome if broken is None else Killed(broken.failure())
 
     def _bear(self) -> tuple[int, int]:
         """Start the child; returns its pid and the reading end of its pipe."""
@@ -175,13 +187,21 @@ class Attempt:
         poll = select.poll()
         poll.register(lines.fileno(), select.POLLIN)
         while not lines.closed and watch.broken is None:
-            poll.poll(_TICK_MS)
-            for message in lines.read():
-                if (ending := self._hear(message, hearing)) is not None:
+            if lines.rest_s > 0:
+                time.sleep(min(lines.rest_s, _TICK_MS / 1000))
+            else:
+                poll.poll(_TICK_MS)
+                if (ending := self._heard(lines, hearing)) is not None:
                     return ending
             hearing.flush()
             if (stop := self._must_stop()) is not None:
                 return stop
+        return None
+
+    def _heard(self, lines: Lines, hearing: Hearing) -> Outcome | None:
+        for message in lines.read():
+            if (ending := self._hear(message, hearing)) is not None:
+                return ending
         return None
 
     def _hear(self, message: Message, hearing: Hearing) -> Outcome | None:
@@ -193,11 +213,11 @@ class Attempt:
                 self._log_refusal(message)
                 if message.failure.code == OutOfDisk.code:  # the worker's disk, not the job's
                     raise OutOfDisk(message.failure.detail)
-                return Failed(message.failure)
+                return Failed(vetted(message.failure))
             case Compressed() | ModelInspected() | DatasetInspected():
                 if type(message) is not self._expected():
                     raise Garbled(f"an ending of another kind of task: {message.kind}")
-                return message
+                return _with_vetted_failure(message)
 
     def _expected(self) -> type[Compressed | ModelInspected | DatasetInspected]:
         if self._claim.kind is JobKind.COMPRESS:
@@ -230,3 +250,11 @@ class Attempt:
                 return Stop.CANCELLED
             case Standing.LOST:
                 return Stop.LOST
+
+
+def _with_vetted_failure(ending: Done) -> Done:
+    """A compression's report may say why it stopped."""
+    if not isinstance(ending, Compressed) or ending.report.failure is None:
+        return ending
+    report = ending.report.model_copy(update={"failure": vetted(ending.report.failure)})
+    return ending.model_copy(update={"report": report})

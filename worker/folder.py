@@ -13,13 +13,14 @@ import fcntl
 import logging
 import os
 import re
-import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from worker.demolish import demolish
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
 _LOG_TAIL_BYTES = 4096
@@ -165,7 +166,7 @@ def _lock(path: Path) -> int | None:
 
 
 def _remove(path: Path) -> None:
-    def tell(_function: object, place: str, error: tuple[type, BaseException, object]) -> None:
-        logging.getLogger(__name__).warning("cannot remove %s: %s", place, error[1])
-
-    shutil.rmtree(path, onerror=tell)
+    try:
+        demolish(path)
+    except OSError as error:
+        logging.getLogger(__name__).warning("cannot remove %s: %s", path, error)

@@ -18,6 +18,7 @@ _WRITE_EVERY_S = 1.0  # the row is never more than two seconds behind the child
 _ANNOUNCE_EVERY_S = 5.0
 _MOST_LINES = 1000  # of a job's log
 _LONGEST_LINE = 2000  # characters
+_SOONEST = 0.5  # of the time between two states of a training
 
 Told = Progressed | StepStarted | StepFinished | TrainingSaved | Said
 
@@ -31,13 +32,16 @@ class Hearing:
         ledger: Ledger,
         chain: Chain | None,
         clock: Callable[[], float] = time.monotonic,
+        training_every_s: float = 0.0,
     ) -> None:
+        """A training's state that comes much sooner than `training_every_s` is not stored."""
         self._folder = folder
         self._ledger = ledger
         self._chain = chain
         self._clock = clock
         self._pending: Progress | None = None
-        self._written_s = self._announced_s = float("-inf")
+        self._written_s = self._announced_s = self._kept_s = float("-inf")
+        self._keep_after_s = _SOONEST * training_every_s
         self._begun: str | None = None
         self._lines = 0
 
@@ -105,6 +109,10 @@ class Hearing:
     def _keep(self, message: TrainingSaved) -> None:
         """Store a training's state if the store takes it now: the next one comes anyway."""
         key = self._expect(message.step).key()
+        if self._clock() - self._kept_s < self._keep_after_s:
+            self._folder.remove(message.file)
+            return
+        self._kept_s = self._clock()
         with self._folder.handed_over(message.file) as path:
             stored = self._ledger.try_to_store("training", path)
         self._folder.remove(message.file)

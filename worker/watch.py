@@ -57,6 +57,21 @@ class Watch:
         self._over.set()
         self._thread.join()
 
+    def measured(self) -> ResourceExhausted | None:
+        """The cap that the child's files break, if they do; a dead child's as well."""
+        policy, folder, began_s = self._policy, self._folder, time.monotonic()
+        try:
+            found = occupied(folder.path, folder.inside, self._pid, policy.folder_files)
+        except Unmeasurable as error:
+            return caps.unreadable_folder(str(error))
+        now_s = time.monotonic()
+        self._measure_at_s = now_s + max(MEASURE_S, _IDLE * (now_s - began_s))
+        if found.files > policy.folder_files:
+            return caps.too_many_files(policy)
+        if found.size_bytes > policy.folder_bytes:
+            return caps.folder_too_large(policy)
+        return None
+
     def _keep_watch(self) -> None:
         try:
             handle = os.pidfd_open(self._pid)
@@ -83,23 +98,9 @@ class Watch:
             if alive.memory_bytes > self._policy.memory_bytes:
                 return caps.out_of_memory(self._policy)
             if time.monotonic() >= self._measure_at_s:
-                broken = self._measured()
+                broken = self.measured()
                 if broken is not None:
                     return broken
-        return None
-
-    def _measured(self) -> ResourceExhausted | None:
-        policy, folder, began_s = self._policy, self._folder, time.monotonic()
-        try:
-            found = occupied(folder.path, folder.inside, self._pid, policy.folder_files)
-        except Unmeasurable as error:
-            return caps.unreadable_folder(str(error))
-        now_s = time.monotonic()
-        self._measure_at_s = now_s + max(MEASURE_S, _IDLE * (now_s - began_s))
-        if found.files > policy.folder_files:
-            return caps.too_many_files(policy)
-        if found.size_bytes > policy.folder_bytes:
-            return caps.folder_too_large(policy)
         return None
 
     def _kill(self, handle: int) -> None:

@@ -10,7 +10,7 @@ and are plain names or `folder/name`; the supervisor refuses any other.
 
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, field_validator
 
 from lathe.errors import Failure
 from lathe.facts import DatasetFacts, IoSpec, ModelFacts, Transform
@@ -164,12 +164,12 @@ class DatasetInspected(Fact):
 
 
 class OutFile(Fact):
-    """A finished artifact in `out/`."""
+    """A finished artifact in `out/`. Its name and media type become headers of a download."""
 
     file: str
     kind: MadeKind
-    name: str
-    media_type: str
+    name: str = Field(pattern=r"^[^\x00-\x1f\x7f/\\]{1,255}$")
+    media_type: str = Field(pattern=r"^[a-z]+/[a-z0-9.+-]{1,100}$")
     candidate: str | None = None
 
 
@@ -179,7 +179,15 @@ class Compressed(Fact):
     kind: Literal["compressed"] = "compressed"
     report: Report
     io: IoSpec
-    files: tuple[OutFile, ...]
+    files: tuple[OutFile, ...] = Field(max_length=1000)
+
+    @field_validator("files")
+    @classmethod
+    def _each_once(cls, files: tuple[OutFile, ...]) -> tuple[OutFile, ...]:
+        """One file under many names would be stored as often."""
+        if len({each.file for each in files}) < len(files):
+            raise ValueError("a file is handed over twice")
+        return files
 
 
 class Refusal(Fact):

@@ -81,14 +81,15 @@ def _deep_folders(wish: dict[str, Any]) -> object:
     for _ in range(wish["depth"]):
         Path("d").mkdir()
         os.chdir("d")
-    return "deep"
+    return _sleep(wish)
 
 
 def _closed_folder(wish: dict[str, Any]) -> object:
     """One that can be written to and not listed."""
     place = Path(wish["out"]) / "closed"
     place.mkdir(mode=0o300)
-    (place / "a").write_bytes(_PIECE)
+    for number in range(20):
+        (place / str(number)).write_bytes(_PIECE)
     return _sleep(wish)
 
 

@@ -66,6 +66,8 @@ def failure_of(
         ({"act": "many_files", "files": 40}, "too_much_written", "LATHE_CHILD_FOLDER_BYTES"),
         ({"act": "hidden_files", "files": 40}, "too_much_written", "LATHE_CHILD_FOLDER_BYTES"),
         ({"act": "empty_files", "files": 1500}, "too_much_written", "LATHE_CHILD_FILES"),
+        ({"act": "closed_folder"}, "too_much_written", ""),  # root can look into it
+        ({"act": "deep_folders", "depth": 1500}, "too_much_written", "64 deep"),
         ({"act": "memory", "bytes": 3 << 30}, "out_of_memory", "memory"),
     ],
     ids=lambda value: value["act"] if isinstance(value, dict) else None,
@@ -106,4 +108,4 @@ def test_what_is_printed_counts_as_written(shop: Shop, bench: Bench, acts: Nurse
 def test_a_job_below_every_cap_is_left_alone(shop: Shop, bench: Bench, acts: Nursery) -> None:
     wish = {"act": "many_files", "files": 12, "sleep_s": 1.5}
     failure = failure_of(shop, bench, acts, wish)
-    assert "woke" in failure["detail"]
+    assert "'act_done'" in failure["detail"]

@@ -212,6 +212,19 @@ def test_a_training_goes_on_when_the_store_does_not_take_how_far_it_is(
         assert training.find(session, "prj_a", chain.key()) is None
 
 
+def test_states_of_a_training_that_come_much_too_soon_are_not_stored(
+    books: Books, folder: JobFolder, clock: Clock, chain: Chain
+) -> None:
+    hearing = Hearing(folder, books, chain, clock, training_every_s=60)  # type: ignore[arg-type]
+    hearing.hear(StepStarted(step="clean"))
+    for epoch, at_s in enumerate((100.0, 129.9, 130.0, 131.0)):
+        clock.now_s = at_s
+        (folder.out / "t").write_bytes(bytes([epoch]))
+        hearing.hear(TrainingSaved(step="clean", file="t", epoch=epoch))
+        assert not (folder.out / "t").exists()
+    assert [each.sha256 for each in books.stored] == ["00", "02"]
+
+
 @pytest.mark.parametrize(
     "message", [StepStarted(step="int8"), finished("int8", "c1"), StepStarted(step="none")]
 )

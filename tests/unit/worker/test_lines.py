@@ -78,8 +78,45 @@ def test_a_message_survives_the_wire() -> None:
         (b'{"kind": "progressed", "progress": {"fraction": 0, "eta_s": 1e999}}', "too large"),
         (b'{"kind": "said", "text": "a\\u0000b"}', "NUL"),
         (b"\xff\xfe", "no JSON"),
+        (b'{"kind": "said", "text": "a\\ud800"}', "half a character"),
+        (
+            b'{"kind": "progressed", "progress": {"fraction": 0, "total": 1%s}}' % (b"0" * 30),
+            "too large",
+        ),
+        (b'{"kind": "step_started", "step": "%s"}' % (b"x" * 9000), "more than 8192 bytes"),
+        (
+            b'{"kind": "said", "text": "a", "more": [%s]}' % (b"[]," * 1_000_001),
+            "more than 2000000 values",
+        ),
     ],
 )
 def test_what_is_no_message_is_refused(data: bytes, why: str) -> None:
     with pytest.raises(Garbled, match=why):
         message(data)
+
+
+def test_an_escape_that_is_escaped_is_no_half_character() -> None:
+    assert message(line(Said(text=r"a\ud800 in words"))) == Said(text=r"a\ud800 in words")
+
+
+def test_who_says_too_much_at_once_is_left_alone_for_as_long_as_it_was_too_much(
+    pipe: tuple[int, int],
+) -> None:
+    reading, writing = pipe
+    now_s = [50.0]
+    heard = Lines(reading, clock=lambda: now_s[0])
+    said = line(Said(text="a")) * 500  # less than a pipe holds
+    for _ in range(4):
+        os.write(writing, said)
+        heard.read()
+    assert heard.rest_s == 0.0  # 2,000 within a second are a burst
+    os.write(writing, said)
+    heard.read()
+    assert heard.rest_s == pytest.approx(0.25)
+    now_s[0] = 50.2
+    assert heard.rest_s == pytest.approx(0.05)
+    now_s[0] = 60.0
+    assert heard.rest_s == 0.0
+    os.write(writing, said)
+    heard.read()
+    assert heard.rest_s == 0.0  # what was not said before is no credit beyond the burst
