@@ -55,8 +55,8 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
   CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
 # One process: scale by containers, so that each one's /metrics is its own. Connections are
 # kept longer than the proxy keeps them, so it never sends into one that is being closed.
-CMD ["python", "-m", "uvicorn", "app.main:app", "--host", "0.0.0.0", "--port", "8000", \
-     "--no-access-log", "--no-server-header", "--timeout-keep-alive", "75", "--timeout-graceful-shutdown", "20"]
+CMD ["python", "-m", "app.serve", "--host", "0.0.0.0", "--port", "8000", \
+     "--timeout-keep-alive", "75", "--timeout-graceful-shutdown", "20"]
 
 FROM api AS ops
 # hadolint ignore=DL3002

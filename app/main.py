@@ -1,6 +1,6 @@
 """The service as one ASGI application.
 
-    uvicorn app.main:app            settings from the environment
+    python -m app.serve             settings from the environment, as uvicorn app.main:app
     create(Settings(...))           settings from the caller
 
 Importing this module reads no setting, connects to nothing and loads no model library. What
@@ -22,6 +22,7 @@ from app.http import problems
 from app.http.body_limit import BodyLimit
 from app.http.deps import plain_address
 from app.http.edge import Edge
+from app.http.pace import Pace
 from app.http.tus import Tus
 from app.metrics import Metrics
 from app.page.routes import PAGES
@@ -77,6 +78,9 @@ def create(settings: Settings, *, hints: Callable[[Settings], Hints] | None = No
             Middleware(Edge, metrics=metrics),
             Middleware(Tus),
             Middleware(BodyLimit, max_bytes=settings.max_json_bytes),
+            Middleware(
+                Pace, idle_s=settings.upload_idle_s, slowest=settings.slowest_bytes_per_s
+            ),
         ],
     )
     problems.install(app)

@@ -38,8 +38,20 @@ class Settings(SharedSettings):
         description="A resumable upload that brings nothing for so long is deleted.",
     )
     upload_idle_s: float = Field(
-        30.0, gt=0, le=3600, description="Of silence, then a request that uploads is ended."
+        30.0, gt=0, le=3600, description="Of silence in a request's body, then it is ended."
     )
+    reader_idle_s: float = Field(
+        60.0, gt=0, le=3600, description="Of a client that reads nothing, then it is cut off."
+    )
+    slowest_bytes_per_s: Bytes = Field(
+        4096,
+        description="Bodies, and readers, that are slower over the whole request are cut off; "
+        "the two silences above come on top.",
+    )
+    head_timeout_s: float = Field(
+        10.0, gt=0, le=600, description="Until the headers of a request are complete."
+    )
+    max_head_bytes: Bytes = Field(64 << 10, description="Of the headers of a request.")
     max_json_bytes: Bytes = Field(1 << 20, description="Of every other request body.")
     max_webhooks: int = Field(20, ge=0, le=1000, description="Of one project.")
     page_size: int = Field(50, ge=1, le=200, description="Of a list that names no limit.")

@@ -357,6 +357,26 @@ class TooLarge(InvalidRequest):
     status, code, title = 413, "too_large", "The body is over the limit"
 
 
+class TooSlow(InvalidRequest):
+    """The request came more slowly than this service waits for: its headers, or its body.
+
+    Send it again over a better line; a large file in pieces (`POST /v1/uploads`), which go on
+    where they were cut. Limits: `LATHE_HEAD_TIMEOUT_S`, `LATHE_UPLOAD_IDLE_S`,
+    `LATHE_SLOWEST_BYTES_PER_S`.
+    """
+
+    status, code, title, retryable = 408, "too_slow", "The request came too slowly", True
+
+
+class HeadTooLarge(InvalidRequest):
+    """The headers of the request are larger than this service reads.
+
+    Send fewer or shorter headers, or have `LATHE_MAX_HEAD_BYTES` raised.
+    """
+
+    status, code, title = 431, "head_too_large", "The headers are over the limit"
+
+
 class WrongMediaType(InvalidRequest):
     """Bytes of a resumable upload came under another media type than tus has for them.
 

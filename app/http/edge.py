@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.http.wording import shortened
 from app.logs import log
 from app.metrics import Metrics
 from app.store.trouble import database_trouble
@@ -67,7 +68,7 @@ class Edge:
         self._log.info(
             "answered",
             method=scope["method"],
-            path=scope["path"],
+            path=shortened(scope["path"]),
             route=route,
             status=status,
             seconds=round(seconds, 4),

@@ -25,6 +25,7 @@ from lathe.errors import (
     OutOfDisk,
     Refused,
     TooLarge,
+    TooSlow,
     Unauthenticated,
     Unavailable,
 )
@@ -140,13 +141,16 @@ async def _http(request: Request, error: HTTPException) -> Response:
     known = {
         Missing.status: Missing(f"there is nothing at {wording.shortened(request.url.path)}"),
         TooLarge.status: _over_limit(request),
+        TooSlow.status: TooSlow("the body came too slowly; send it again, or in pieces"),
         Malformed.status: Malformed(
             "the body could not be read; send JSON in UTF-8, less deeply nested"
         ),
         Unavailable.status: Unavailable("the service is busy; try again in a moment"),
     }
     if error.status_code in known:
-        return answer(request, known[error.status_code], headers=error.headers)
+        slow = {"Connection": "close"} if error.status_code == TooSlow.status else {}
+        told = {**slow, **(error.headers or {})}
+        return answer(request, known[error.status_code], headers=told)
     phrase = HTTPStatus(error.status_code).phrase
     headers = error.headers
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:

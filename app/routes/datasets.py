@@ -14,6 +14,7 @@ from app.http import wording
 from app.http.deps import Db, Paged, Parts, ReadDb, Wait
 from app.http.listing import page
 from app.http.problems import SpecRefused, refusals
+from app.http.strict import StrictRoute
 from app.retire import retire_dataset
 from app.routes.bodies import RAW_BODY, Announced
 from app.store import uploads
@@ -37,7 +38,7 @@ from lathe.layout import Layout
 from lathe.spec import PlainText
 from lathe.views import DatasetView, Page
 
-router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
+router = APIRouter(prefix="/v1/datasets", tags=["datasets"], route_class=StrictRoute)
 _TRANSFORMS = TypeAdapter(dict[PlainText, Transform])
 _LAYOUT = TypeAdapter(Layout)
 Told = TypeVar("Told")

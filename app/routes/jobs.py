@@ -13,6 +13,7 @@ from app.follow.responses import POLL_AGAIN_S, job_response, json_response
 from app.follow.waiting import finished
 from app.http.deps import Paged, Parts, ReadDb, Wait
 from app.http.problems import refusals
+from app.http.strict import StrictRoute
 from app.plan import plan
 from app.routes.bodies import SPEC_BODY, json_body
 from app.services import Services
@@ -37,7 +38,7 @@ from lathe.job import LABEL_PATTERN, JobSpec
 from lathe.states import JobKind, JobState
 from lathe.views import JobView, Page, PlanView
 
-router = APIRouter(prefix="/v1", tags=["jobs"])
+router = APIRouter(prefix="/v1", tags=["jobs"], route_class=StrictRoute)
 
 _BAD_SPEC = (InvalidSpec, DataMismatch, UnknownLayer, StepImpossible, Missing, NotReady)
 _QUOTAS = (JobQuotaReached, StorageQuotaReached, GpuQuotaReached)

@@ -12,6 +12,7 @@ from app.http.deps import Db, Paged, Parts, ReadDb, Wait
 from app.http.download import File, file_answers, send
 from app.http.listing import page
 from app.http.problems import refusals
+from app.http.strict import StrictRoute
 from app.retire import retire_model
 from app.routes.bodies import RAW_BODY, Announced
 from app.store import uploads
@@ -32,7 +33,7 @@ from lathe.errors import (
 from lathe.states import UploadState
 from lathe.views import ModelView, Page
 
-router = APIRouter(prefix="/v1/models", tags=["models"])
+router = APIRouter(prefix="/v1/models", tags=["models"], route_class=StrictRoute)
 
 
 @router.post(

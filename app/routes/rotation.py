@@ -7,12 +7,13 @@ from app import present
 from app.auth import Admin, Writer
 from app.http.deps import Db, Parts
 from app.http.problems import refusals
+from app.http.strict import StrictRoute
 from app.store import rotation, tenants, webhooks
 from lathe.errors import Conflict, Forbidden, Missing
 from lathe.spec import Spec
 from lathe.views import NewKeyView, NewWebhookView
 
-router = APIRouter(prefix="/v1")
+router = APIRouter(prefix="/v1", route_class=StrictRoute)
 
 DAY_S = 86_400
 _LONGEST_S = 30 * DAY_S

@@ -11,6 +11,7 @@ from app.auth import Admin
 from app.http.deps import Db, Paged, Parts, ReadDb
 from app.http.listing import page
 from app.http.problems import refusals
+from app.http.strict import StrictRoute
 from app.store import tenants
 from app.store.rotation import end_sessions
 from app.store.rows import ApiKey, Project
@@ -20,7 +21,7 @@ from lathe.errors import Conflict, Forbidden, Malformed, Missing
 from lathe.spec import Spec
 from lathe.views import KeyView, NewKeyView, Page, ProjectView
 
-router = APIRouter(prefix="/v1", tags=["projects"])
+router = APIRouter(prefix="/v1", tags=["projects"], route_class=StrictRoute)
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 

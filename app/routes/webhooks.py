@@ -11,6 +11,7 @@ from app.auth import Caller, Reader, Writer
 from app.http.deps import Db, Paged, Parts, ReadDb
 from app.http.listing import page
 from app.http.problems import refusals
+from app.http.strict import StrictRoute
 from app.store import outbox, webhooks
 from app.store.outbound import Place
 from app.store.rows import Delivery, Webhook
@@ -19,7 +20,7 @@ from lathe.events import ENDINGS, PING, DeliveryState, EventName
 from lathe.spec import Spec
 from lathe.views import DeliveryView, NewWebhookView, Page, WebhookView
 
-router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
+router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"], route_class=StrictRoute)
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 

@@ -2,7 +2,7 @@
 
     python -m app.up --data data
     ├── valkey-server        hints only, on a unix socket in the data folder
-    ├── uvicorn app.main     the API
+    ├── app.serve            the API
     ├── worker intake        inspects uploads, a slot of its own
     ├── worker cpu           compresses
     ├── sweep                reaps lost leases, re-sends hints

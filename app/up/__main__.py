@@ -147,12 +147,7 @@ def _children(broker: Broker, door: socket.socket, cpu_slots: int | None) -> lis
     children = []
     if broker.command:
         children.append(Child("broker", broker.command, on_orphaned=signal.SIGTERM))
-    api = [python, "-m", "uvicorn", "app.main:app", "--fd", str(door.fileno())]
-    api += [
-        "--no-access-log",
-        "--timeout-graceful-shutdown",
-        "2",
-    ]
+    api = [python, "-m", "app.serve", "--fd", str(door.fileno())]
     children += [
         Child("api", tuple(api), on_orphaned=signal.SIGTERM, pass_fds=(door.fileno(),)),
         Child("worker-intake", (python, "-m", "worker", "--queue", "intake")),

@@ -13,7 +13,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from lathe.cli.say import err, note
+from lathe.cli.say import err, harmless, note
 from lathe.client.talk import Told
 from lathe.states import JobState, StepState
 from lathe.views import JobView
@@ -69,7 +69,7 @@ class _Bars:
 
     def seen(self, job: JobView) -> None:
         if self._queue is not None:
-            self._bars.update(self._queue, told=job.waiting_for or "")
+            self._bars.update(self._queue, told=harmless(job.waiting_for or ""))
             if job.state is not JobState.QUEUED:
                 self._bars.remove_task(self._queue)
                 self._queue = None
@@ -87,7 +87,7 @@ class _Bars:
                 self._bars.stop_task(self._steps[step.id])
         now = job.progress
         if now and now.step in self._steps and not job.state.finished:
-            self._bars.update(self._steps[now.step], told=now.message or "")
+            self._bars.update(self._steps[now.step], told=harmless(now.message or ""))
 
 
 class _Lines:

@@ -1,9 +1,10 @@
 """Where words go: results to stdout, everything else to stderr."""
 
 import json
+import re
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import typer
 from pydantic import BaseModel
@@ -11,11 +12,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+_STEERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _PLAIN_WIDTH = 160  # of tables in files and pipes, where nothing is to be cut
 
 
 class Paper(Console):
-    """A console that leaves a reader who has gone to the end of the command."""
+    """A console that leaves a reader who has gone to the end of the command, and that shows
+    what would steer a terminal instead of doing it."""
+
+    def print(self, *objects: Any, **how: Any) -> None:
+        """As rich does, of texts that are harmless."""
+        shown = (harmless(each) if isinstance(each, str) else each for each in objects)
+        super().print(*shown, **how)
 
     def on_broken_pipe(self) -> NoReturn:
         """Let `lathe.cli.endings` end it."""
@@ -33,8 +41,14 @@ def err() -> Console:
 
 
 def note(text: str) -> None:
-    """One sentence on stderr, as it is."""
-    typer.echo(text, err=True)
+    """One sentence on stderr, as it is but for what is not harmless."""
+    typer.echo(harmless(text), err=True)
+
+
+def harmless(text: str) -> str:
+    """The text with control characters, and those that turn the writing direction, spelled
+    out: names come from others, and a terminal obeys what it is shown."""
+    return _STEERS.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def show(value: BaseModel | Sequence[BaseModel] | dict[str, object]) -> None:
@@ -53,7 +67,7 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for heading in headings:
         shown.add_column(heading, no_wrap=heading in {"id", "state", "made"})
     for row in rows:
-        shown.add_row(*(Text(cell) for cell in row))
+        shown.add_row(*(Text(harmless(cell)) for cell in row))
     out().print(shown)
 
 

@@ -35,7 +35,10 @@ INSPECT_S = 30  # of CPU and wall time, so that what never ends does
 SETTINGS = {
     "LATHE_INSPECT_MAX_RUN_S": str(INSPECT_S),
     "LATHE_INSPECT_MEMORY_BYTES": str(2 << 30),
-    "LATHE_UPLOAD_IDLE_S": "1",
+    "LATHE_UPLOAD_IDLE_S": "2",
+    "LATHE_READER_IDLE_S": "2",
+    "LATHE_SLOWEST_BYTES_PER_S": str(1 << 20),
+    "LATHE_HEAD_TIMEOUT_S": "2",
     "LATHE_SANDBOX": "required",
 }
 

@@ -113,7 +113,7 @@ def test_a_folder_in_use_and_a_port_in_use_are_refused_in_a_sentence(tmp_path: P
 def test_a_killed_child_is_started_again(tmp_path: Path) -> None:
     with up(tmp_path / "data") as process:
         said = announced(process)
-        api = next(p for p in family(process.pid) if "uvicorn" in p.cmdline())
+        api = next(p for p in family(process.pid) if "app.serve" in p.cmdline())
         os.kill(api.pid, signal.SIGKILL)
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:

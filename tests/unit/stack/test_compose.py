@@ -122,7 +122,7 @@ def test_every_program_of_ours_is_there(stack: dict[str, Any]) -> None:
     commands = [stack[name]["command"] for name in (OURS | HANDS) if "command" in stack[name]]
     modules = {command[command.index("-m") + 1] for command in commands}
     modules |= {m for _, line in images() for m in re.findall(r'"-m", "([\w.]+)"', line)}
-    assert {"uvicorn", "worker", "worker.sweep", "worker.deliver", "app.migrate"} <= modules
+    assert {"app.serve", "worker", "worker.sweep", "worker.deliver", "app.migrate"} <= modules
     for module in modules:
         assert importlib.util.find_spec(module), module
 

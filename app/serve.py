@@ -1,0 +1,41 @@
+"""`python -m app.serve`: one process of the service behind one door.
+
+The same as `uvicorn app.main:app`, with the protocol that bounds slow and endless requests.
+"""
+
+import argparse
+
+import uvicorn
+
+from app.http.protocol import bounded
+from app.settings import Settings
+
+
+def main() -> None:
+    """Serve until stopped."""
+    options = _options()
+    uvicorn.run(
+        "app.main:app",
+        host=options.host,
+        port=options.port,
+        fd=options.fd,
+        http=bounded(Settings.from_environment()),
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=options.timeout_keep_alive,
+        timeout_graceful_shutdown=options.timeout_graceful_shutdown,
+    )
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m app.serve", description="The API.")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=8000, help="0 takes a free one")
+    parser.add_argument("--fd", type=int, help="a socket that listens already")
+    parser.add_argument("--timeout-keep-alive", type=int, default=5, help="seconds")
+    parser.add_argument("--timeout-graceful-shutdown", type=int, default=2, help="seconds")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
