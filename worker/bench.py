@@ -30,7 +30,7 @@ class Bench:
             name=name,
             sessions=sessions(sync_engine(settings.database_url, waits=waits)),
             objects=open_objects(settings),
-            nursery=Nursery(),
+            nursery=Nursery(nice=settings.nice),
             drain=Drain(settings.drain_s),
         )
 

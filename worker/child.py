@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from lathe.errors import Internal, Refused
+from worker.courtesy import stand_back
 from worker.engine.measure.locks import TimingLock
 from worker.engine.run.refusals import exhausted
 from worker.order import LOCK, LOG, PIPE, Order
@@ -58,6 +59,7 @@ class Perform(Protocol):
 def run(order: Order, fds: list[int], perform: Perform, zygote_pid: int) -> int:
     """Become the child of this order and return its exit code."""
     os.setsid()
+    stand_back(0)  # as before, in the session that is new
     die_with_parent(zygote_pid)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _keep_only(fds)

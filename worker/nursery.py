@@ -31,8 +31,8 @@ class NurseryBroken(Exception):  # noqa: N818 - reads as the sentence it carries
 class Nursery:
     """One zygote process and at most one child of it. Use it from one thread only."""
 
-    def __init__(self, entry: str = ENGINE) -> None:
-        self._entry = entry
+    def __init__(self, entry: str = ENGINE, *, nice: int = 0) -> None:
+        self._entry, self._nice = entry, nice
         self._process: subprocess.Popen[bytes] | None = None
         self._wire: socket.socket | None = None
 
@@ -98,9 +98,10 @@ class Nursery:
     def _start(self) -> socket.socket:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            command = [sys.executable, "-P", "-m", "worker.zygote"]
+            command = [sys.executable, "-P", "-m", "worker.zygote", str(theirs.fileno())]
+            command += [str(os.getpid()), self._entry, str(self._nice)]
             self._process = subprocess.Popen(  # noqa: S603 - our own command line
-                [*command, str(theirs.fileno()), str(os.getpid()), self._entry],
+                command,
                 stdin=subprocess.DEVNULL,
                 env=_clean_environment(),
                 cwd="/",

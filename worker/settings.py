@@ -53,6 +53,12 @@ class Settings(SharedSettings):
         ge=0,
         description="`device: auto` jobs leave a queue that nobody has served for so long.",
     )
+    nice: int = Field(
+        0,
+        ge=0,
+        le=19,
+        description="Of the processes that run jobs: the higher, the more others go first.",
+    )
     sandbox: Literal["required", "auto", "off"] = Field(
         "auto", description="required refuses to run without landlock and seccomp; auto warns."
     )

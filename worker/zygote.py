@@ -1,6 +1,6 @@
 """The nursery's process: everything heavy is loaded once, each job's child is a fork of it.
 
-    python -m worker.zygote <socket fd> <supervisor pid> <module:function>
+    python -m worker.zygote <socket fd> <supervisor pid> <module:function> <nice>
 
 It opens no model, starts no thread and has a clean environment; a child inherits nothing but
 loaded code. It has one child at a time and ends with its supervisor.
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from worker import child
+from worker.courtesy import stand_back
 from worker.order import COMMAND, LOG, MAX_BYTES, Born, Died, Kill, Order, Ready
 from worker.orphan import die_with_parent
 
@@ -33,6 +34,7 @@ def main(arguments: list[str]) -> None:
     """Load the engine, then bear children until the supervisor goes."""
     fd, supervisor, entry = int(arguments[0]), int(arguments[1]), arguments[2]
     die_with_parent(supervisor)
+    stand_back(int(arguments[3]))
     logging.basicConfig(level=logging.WARNING)
     perform = _load(entry)
     gc.collect()

@@ -23,7 +23,7 @@ _OF_WORKERS = (
     "child_file_bytes child_files child_folder_bytes child_memory_bytes child_threads "
     "database_patience_s drain_s fetch_max_run_s "
     "fetch_silence_s inspect_max_run_s "
-    "inspect_memory_bytes lease_s lock_path objects_patience_s objects_retry_s rehint_s "
+    "inspect_memory_bytes lease_s lock_path nice objects_patience_s objects_retry_s rehint_s "
     "reroute_s sandbox signing_key_file slots sources_s3_access_key_id "
     "sources_s3_endpoint sources_s3_region sources_s3_secret_access_key sweep_s threads "
     "training_every_s webhook_retries_s webhook_timeout_s work_dir"
