@@ -80,7 +80,12 @@ class Resources(Spec):
     max_run_s: int = Field(
         7200, ge=1, le=7 * 86_400, description="Of running; waiting in a queue does not count."
     )
-    priority: int = Field(5, ge=0, le=9, description="Higher runs first.")
+    priority: int = Field(
+        5,
+        ge=0,
+        le=9,
+        description="Higher runs first among the project's own jobs; projects take turns.",
+    )
 
 
 Steps = Annotated[tuple[PipelineStep, ...], Field(min_length=1, max_length=16)]

@@ -1,15 +1,16 @@
 """Whose turn it is: the best queued job of a queue, found by index however long the queue is.
 
-Best is the highest priority; then the project with the fewest running jobs in the queue; then
-the project that was served longest ago; then the oldest job. The third rule is what makes a
-single slot fair: whenever it falls free nobody has a running job there. A project that has
-used what it may (`app.store.quotas`) has no turn.
+Projects take turns: first is the one with the fewest running jobs in the queue, then the one
+that was served longest ago. The second rule is what makes a single slot fair: whenever it falls
+free nobody has a running job there. Of the project whose turn it is, the job with the highest
+priority runs, and of those the oldest. A priority never passes another project's turn. Who has
+used what the project may (`app.store.quotas`) has no turn.
 
-A queue of 100,000 rows is never sorted. The projects that have waiting jobs of one priority are
-found by leaping from one to the next in an index (a loose index scan), and each of them offers
-its oldest job, so the work grows with the number of those projects and not with the rows.
-The states are written into the statements, because a partial index is not used for a bound
-value.
+A queue of 100,000 rows is never sorted. The projects that have waiting jobs are found by
+leaping from one to the next in an index (a loose index scan), and each of them offers its first
+job in the same index, so the work grows with the number of those projects and not with the
+rows. The states are written into the statements, because a partial index is not used for a
+bound value.
 """
 
 from collections.abc import Collection
@@ -71,26 +72,16 @@ def best(session: Session, queue: Queue, takes: Takes) -> Job | None:
     Rows that another transaction is claiming are passed over.
     """
     barred = spent(session, takes.gpu_minutes) if queue is Queue.GPU else ()
-    priority = session.scalar(_next_priority(queue, None))
-    while priority is not None:
-        for project_id in session.scalars(_turns(queue, priority, takes, barred)).all():
-            row = session.scalars(_oldest(queue, priority, project_id, takes)).one_or_none()
-            if row is not None:
-                return row
-        priority = session.scalar(_next_priority(queue, priority))
+    for project_id in session.scalars(_turns(queue, takes, barred)).all():
+        row = session.scalars(_first(queue, project_id, takes)).one_or_none()
+        if row is not None:
+            return row
     return None
 
 
-def _next_priority(queue: Queue, below: int | None) -> Select[int | None]:
-    statement = select(func.max(Job.priority)).where(waits_in(queue))
-    return statement if below is None else statement.where(Job.priority < below)
-
-
-def _turns(
-    queue: Queue, priority: int, takes: Takes, barred: Collection[str] = ()
-) -> Select[str]:
-    """The projects with jobs of `priority` to take, whose turn is next first."""
-    waiting, running, served = _waiting(queue, priority), _running(queue), aliased(Job)
+def _turns(queue: Queue, takes: Takes, barred: Collection[str] = ()) -> Select[str]:
+    """The projects with jobs to take, whose turn is next first."""
+    waiting, running, served = _waiting(queue), _running(queue), aliased(Job)
     project_id = waiting.c.project_id
     last_served = (
         select(func.max(served.started_at))
@@ -99,14 +90,11 @@ def _turns(
         .scalar_subquery()
     )
     job = aliased(Job)
-    oldest = (
-        select(func.min(job.created_at))
-        .where(
-            waits_in(queue, job),
-            job.priority == priority,
-            job.project_id == project_id,
-            *_taken(takes, job),
-        )
+    offered = (
+        select(job.created_at)
+        .where(waits_in(queue, job), job.project_id == project_id, *_taken(takes, job))
+        .order_by(*_order(job))
+        .limit(1)
         .correlate(waiting)
         .scalar_subquery()
     )
@@ -115,7 +103,7 @@ def _turns(
             project_id,
             func.coalesce(running.c.jobs, 0).label("running"),
             last_served.label("served"),
-            oldest.label("oldest"),
+            offered.label("offered"),
         )
         .join_from(waiting, running, running.c.project_id == project_id, isouter=True)
         .where(project_id.is_not(None))
@@ -124,31 +112,27 @@ def _turns(
     statement = (
         select(turns.c.project_id)
         .where(
-            turns.c.oldest.is_not(None),
+            turns.c.offered.is_not(None),
             room_to_run(turns.c.project_id, turns.c.running, takes.running_per_project),
         )
         .order_by(
-            turns.c.running, turns.c.served.asc().nulls_first(), turns.c.oldest, *turns.c[:1]
+            turns.c.running, turns.c.served.asc().nulls_first(), turns.c.offered, *turns.c[:1]
         )
     )
     return statement.where(turns.c.project_id.not_in(list(barred))) if barred else statement
 
 
-def _waiting(queue: Queue, priority: int) -> FromClause:
-    """Each project with queued jobs of `priority`, by leaps; the last row is NULL."""
+def _waiting(queue: Queue) -> FromClause:
+    """Each project with queued jobs, by leaps; the last row is NULL."""
     found = (
         select(func.min(Job.project_id).label("project_id"))
-        .where(waits_in(queue), Job.priority == priority)
+        .where(waits_in(queue))
         .cte("waiting", recursive=True)
     )
     job = aliased(Job)
     following = (
         select(func.min(job.project_id))
-        .where(
-            waits_in(queue, job),
-            job.priority == priority,
-            job.project_id > found.c.project_id,
-        )
+        .where(waits_in(queue, job), job.project_id > found.c.project_id)
         .correlate(found)
         .scalar_subquery()
     )
@@ -164,20 +148,21 @@ def _running(queue: Queue) -> FromClause:
     )
 
 
-def _oldest(queue: Queue, priority: int, project_id: str, takes: Takes) -> Select[Job]:
+def _first(queue: Queue, project_id: str, takes: Takes) -> Select[Job]:
+    """The job of a project that runs before its others."""
     return (
         select(Job)
-        .where(
-            waits_in(queue),
-            Job.priority == priority,
-            Job.project_id == project_id,
-            *_taken(takes, Job),
-        )
-        .order_by(Job.created_at, Job.id)
+        .where(waits_in(queue), Job.project_id == project_id, *_taken(takes, Job))
+        .order_by(*_order(Job))
         .limit(1)
         .with_for_update(skip_locked=True, of=Job)
         .execution_options(populate_existing=True)
     )
+
+
+def _order(job: Any) -> tuple[ColumnElement[Any], ...]:
+    """As the index `ix_jobs_turns` lies, so that nothing is sorted."""
+    return (job.priority.desc(), job.created_at, job.id)
 
 
 def _taken(takes: Takes, job: Any) -> tuple[ColumnElement[bool], ...]:

@@ -3,7 +3,15 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Float, ForeignKey, Index, Integer, String, UniqueConstraint, text
+from sqlalchemy import (
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.store.rows.base import Base, utc_now
@@ -11,7 +19,7 @@ from lathe import ids
 from lathe.states import JobKind, JobState, Queue, StepState
 
 
-def _partial(name: str, *columns: str, where: str) -> Index:
+def _partial(name: str, *columns: Any, where: str) -> Index:
     """An index of the few rows that `where` picks, on both databases."""
     condition = text(where)
     return Index(name, *columns, sqlite_where=condition, postgresql_where=condition)
@@ -34,7 +42,7 @@ class Job(Base):
         Index("ix_jobs_state_lease_until", "state", "lease_until"),
         Index("ix_jobs_served", "project_id", "queue", "started_at"),
         Index("ix_jobs_finished_at", "finished_at"),
-        _partial(
+        _partial(  # of claims before migration 0012; goes with the release after it
             "ix_jobs_queued",
             *("queue", "priority", "project_id", "created_at", "id"),
             where="state = 'queued'",
@@ -82,6 +90,13 @@ class Job(Base):
     finished_at: Mapped[datetime | None]
     queued_s: Mapped[float] = mapped_column(Float, default=0.0)  # of earlier waits
     running_s: Mapped[float] = mapped_column(Float, default=0.0)  # of earlier runs
+
+
+_partial(  # the order of `app.store.turns`
+    "ix_jobs_turns",
+    *(Job.queue, Job.project_id, Job.priority.desc(), Job.created_at, Job.id),
+    where="state = 'queued'",
+)
 
 
 class Step(Base):

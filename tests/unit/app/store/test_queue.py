@@ -69,7 +69,9 @@ def locked(session: Session, fence: Fence) -> Job:
     return row
 
 
-def test_higher_priority_runs_first_and_age_decides_among_equals(session: Session) -> None:
+def test_within_a_project_higher_priority_runs_first_and_age_decides_among_equals(
+    session: Session,
+) -> None:
     add(session, "o", age_s=1, priority=4)
     add(session, "n", age_s=3, priority=4)
     add(session, "h", age_s=9, priority=7)
@@ -85,11 +87,11 @@ def test_a_project_with_fewer_running_jobs_is_served_first(session: Session) -> 
     assert order(session) == "1x2y3"
 
 
-def test_priority_counts_more_than_the_fair_share(session: Session) -> None:
-    add(session, "1", age_s=1, priority=6)
-    add(session, "2", age_s=2, priority=6)
-    add(session, "x", age_s=0, project_id="prj_b", priority=5)
-    assert order(session) == "12x"
+def test_the_fair_share_counts_more_than_priority(session: Session) -> None:
+    add(session, "1", age_s=1, priority=9)
+    add(session, "2", age_s=2, priority=9)
+    add(session, "x", age_s=3, project_id="prj_b", priority=0)
+    assert order(session) == "1x2"
 
 
 def test_running_jobs_of_another_queue_do_not_count_against_a_project(session: Session) -> None:

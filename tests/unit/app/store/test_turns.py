@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.store.endings import close
 from app.store.queue import claim, defer, held, take_hints
 from app.store.rows import Job, Project
-from app.store.turns import Takes, _next_priority, _oldest, _turns
+from app.store.turns import Takes, _first, _turns
 from lathe.states import JobKind, JobState, Queue
 
 LONG_AGO = datetime(2020, 2, 3, tzinfo=UTC)
@@ -71,6 +71,33 @@ def test_a_thousand_jobs_of_one_project_delay_the_single_job_of_another_by_one_j
     assert one_slot(session, 2) == ["b", "a0001"]
 
 
+def test_no_priority_passes_the_turn_of_another_project(session: Session) -> None:
+    urgent = [queued(f"a{n:04}", age_s=n, priority=9) for n in range(1000)]
+    session.execute(insert(Job), urgent)
+    assert one_slot(session, 1) == ["a0000"]
+    add(session, queued("b", age_s=5000, priority=0))
+    assert one_slot(session, 2) == ["b", "a0001"]
+
+
+def test_two_slots_give_the_next_free_one_to_the_project_with_nothing_running(
+    session: Session,
+) -> None:
+    add(session, *[queued(f"a{n}", age_s=n, priority=9) for n in range(9)])
+    assert [taken(session), taken(session)] == ["a0", "a1"]
+    add(session, queued("b", age_s=70, priority=0))
+    first = session.get_one(Job, "job_a0")
+    close(session, first, JobState.SUCCEEDED)
+    session.flush()
+    assert [taken(session), taken(session)] == ["b", "a2"]
+
+
+def test_a_project_offers_its_most_urgent_job_that_may_be_taken(session: Session) -> None:
+    future = datetime(2999, 1, 1, tzinfo=UTC)
+    add(session, queued("a1", priority=9, not_before=future), queued("a2", priority=3))
+    add(session, queued("a3", age_s=1, priority=4), queued("a4", age_s=2, priority=4))
+    assert [taken(session) for _ in range(4)] == ["a3", "a4", "a2", None]
+
+
 def test_one_slot_goes_round_the_projects_whatever_the_age_of_their_jobs(
     session: Session,
 ) -> None:
@@ -129,20 +156,19 @@ def test_a_worker_takes_only_the_spec_versions_that_it_reads(session: Session) -
     assert [taken(session, takes) for _ in range(3)] == ["a2", "a3", None]
 
 
-def test_a_project_at_its_limit_waits_even_with_the_highest_priority(session: Session) -> None:
+def test_a_project_at_its_limit_waits_however_many_slots_are_free(session: Session) -> None:
     add(session, *[queued(f"a{n}", age_s=n, priority=9) for n in range(3)])
     add(session, queued("b", priority=0), queued("c", queue=Queue.GPU, state="running"))
     takes = Takes(running_per_project=2)
-    assert [taken(session, takes) for _ in range(4)] == ["a0", "a1", "b", None]
+    assert [taken(session, takes) for _ in range(4)] == ["a0", "b", "a1", None]
 
 
-def test_every_part_of_a_claim_reads_an_index(session: Session) -> None:
+def test_every_part_of_a_claim_reads_an_index_and_sorts_projects_only(
+    session: Session,
+) -> None:
     takes = Takes(running_per_project=3)
-    for statement in (
-        _next_priority(Queue.CPU, below=4),
-        _turns(Queue.CPU, 5, takes),
-        _oldest(Queue.CPU, 5, "prj_a", takes),
-    ):
+    sorts = []
+    for statement in (_turns(Queue.CPU, takes), _first(Queue.CPU, "prj_a", takes)):
         compiled = statement.compile(
             session.get_bind(), compile_kwargs={"render_postcompile": True}
         )
@@ -150,6 +176,9 @@ def test_every_part_of_a_claim_reads_an_index(session: Session) -> None:
             f"EXPLAIN QUERY PLAN {compiled}",
             tuple(compiled.params[name] for name in compiled.positiontup or ()),
         )
-        steps = [row[3] for row in plan if " jobs" in row[3]]
+        told = [row[3] for row in plan]
+        steps = [step for step in told if " jobs" in step]
         assert steps
         assert all(step.startswith("SEARCH") and "INDEX ix_jobs_" in step for step in steps)
+        sorts.append([step for step in told if "TEMP B-TREE" in step])
+    assert sorts == [["USE TEMP B-TREE FOR ORDER BY"], []]
