@@ -41,6 +41,7 @@ from app.routes import (
     techniques,
     tenants,
     uploads,
+    usage,
     webhooks,
     workers,
 )
@@ -97,6 +98,7 @@ def create(settings: Settings, *, hints: Callable[[Settings], Hints] | None = No
         techniques,
         recipes,
         tenants,
+        usage,
         webhooks,
         rotation,
         workers,

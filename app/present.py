@@ -1,7 +1,9 @@
 """Rows as the views that people get. Jobs and events are told by `app.follow.prepared`."""
 
+from dataclasses import asdict
 from typing import Any
 
+from app.store.quotas.usage import Usage
 from app.store.rows import (
     ApiKey,
     Artifact,
@@ -17,6 +19,7 @@ from app.store.rows import (
 from lathe.errors import Failure
 from lathe.facts import DatasetFacts, ModelFacts
 from lathe.states import TransferState
+from lathe.usage import LimitsView, Month, StoredBytes, UsageView
 from lathe.views import (
     ArtifactView,
     DatasetView,
@@ -194,3 +197,16 @@ def delivery(row: Delivery) -> DeliveryView:
 
 def _failure(stored: dict[str, Any] | None) -> Failure | None:
     return Failure.model_validate(stored) if stored else None
+
+
+def usage(project_id: str, found: Usage) -> UsageView:
+    """What a project uses, as the API says it."""
+    return UsageView(
+        project=project_id,
+        at=found.at,
+        stored=StoredBytes(total=found.stored.counted, **asdict(found.stored)),
+        jobs=found.jobs,
+        running=found.running,
+        month=Month(since=found.since, until=found.until, minutes=found.minutes),
+        limits=LimitsView(**asdict(found.limits)),
+    )

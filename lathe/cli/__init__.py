@@ -26,6 +26,7 @@ from lathe.cli.logins import login, logout
 from lathe.cli.models import app as models
 from lathe.cli.unpack import unpack
 from lathe.cli.up import up
+from lathe.cli.usage import usage
 from lathe.cli.verify import verify
 
 __all__ = ["app"]
@@ -55,6 +56,7 @@ app.add_typer(datasets, name="datasets")
 app.command()(techniques)
 app.command()(recipes)
 app.add_typer(keys, name="keys")
+app.command()(usage)
 app.command()(login)
 app.command()(logout)
 app.command()(unpack)

@@ -19,6 +19,7 @@ from lathe.job import JobSpec
 from lathe.layout import Layout
 from lathe.report import Report
 from lathe.states import JobKind, JobState
+from lathe.usage import UsageView
 from lathe.views import (
     ArtifactView,
     DatasetView,
@@ -220,6 +221,10 @@ class Client:
     def recipes(self) -> list[RecipeView]:
         """The pipelines that have a name."""
         return self._run(catalogue.recipes())
+
+    def usage(self) -> UsageView:
+        """What the project stores and runs, and its limits."""
+        return self._run(catalogue.usage())
 
     def keys(self) -> list[KeyView]:
         """The project's API keys, without their secrets; takes an admin key."""

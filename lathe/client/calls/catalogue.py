@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from lathe.client.asking import ask
-from lathe.client.calls.reading import got_list, pages, parsed
+from lathe.client.calls.reading import got, got_list, pages, parsed
 from lathe.client.talk import Ask, Talk
+from lathe.usage import UsageView
 from lathe.views import KeyView, NewKeyView, RecipeView, TechniqueView
 
 
@@ -18,6 +19,11 @@ def techniques() -> Talk[list[TechniqueView]]:
 def recipes() -> Talk[list[RecipeView]]:
     """Every named pipeline with the JSON Schema of its options."""
     return (yield from got_list(RecipeView, "/v1/recipes"))
+
+
+def usage() -> Talk[UsageView]:
+    """What the project uses and what it may."""
+    return (yield from got(UsageView, "/v1/usage"))
 
 
 def keys() -> Talk[list[KeyView]]:

@@ -159,6 +159,10 @@ async def test_no_get_route_shows_what_another_project_has(
             assert (theirs.status_code, theirs.json()["code"]) == (404, "not_found"), path
         elif path in ALIKE:
             assert theirs.json() == mine.json()
+        elif path == "/v1/usage":
+            assert mine.json()["stored"]["total"] > 0
+            assert set(theirs.json()["stored"].values()) == {0}
+            assert set(theirs.json()["jobs"].values()) == {0}
         elif path in {"/v1/projects", "/v1/keys"}:
             assert {each["id"] for each in mine.json()["items"]}.isdisjoint(
                 each["id"] for each in theirs.json()["items"]
