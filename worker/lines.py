@@ -94,7 +94,7 @@ def message(line: bytes) -> Message:
         raise Garbled(f"a message of more than {MAX_VALUES} values")
     try:
         value = json.loads(
-            line, parse_constant=_refuse, parse_float=_finite, parse_int=_storable
+            line.decode(), parse_constant=_refuse, parse_float=_finite, parse_int=_storable
         )
         said = MESSAGE.validate_python(value)
     except ValidationError as error:

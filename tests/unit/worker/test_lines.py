@@ -78,6 +78,7 @@ def test_a_message_survives_the_wire() -> None:
         (b'{"kind": "progressed", "progress": {"fraction": 0, "eta_s": 1e999}}', "too large"),
         (b'{"kind": "said", "text": "a\\u0000b"}', "NUL"),
         (b"\xff\xfe", "no JSON"),
+        (b'{"kind": "said", "text": "\xed\xa0\x80"}', "no JSON"),
         (b'{"kind": "said", "text": "a\\ud800"}', "half a character"),
         (
             b'{"kind": "progressed", "progress": {"fraction": 0, "total": 1%s}}' % (b"0" * 30),

@@ -42,6 +42,8 @@ class Budget:
 
     def admit(self, name: str, declared_bytes: int, packed_bytes: int | None) -> None:
         """Refuse a member by what its header says, before anything of it is read."""
+        if declared_bytes < 0:
+            raise ArchiveRefusedError(f"{name!r} declares a negative size")
         self.members += 1
         if self.members > self.limits.max_members:
             raise ArchiveRefusedError(f"it holds more than {self.limits.max_members} members")

@@ -27,7 +27,14 @@ def inline_functions(model: onnx.ModelProto) -> onnx.ModelProto:
         raise ModelTooLarge(
             f"its local functions unfold to {total} nodes; {MAX_NODES} are allowed"
         )
-    return inliner.inline_local_functions(model)
+    try:
+        return inliner.inline_local_functions(model)
+    except (RuntimeError, ValueError, onnx.checker.ValidationError) as error:
+        said = " ".join(str(error).split())
+        raise CorruptModel(
+            f"its local functions cannot be put in the place of their calls ({said[:300]}); "
+            "export the model again"
+        ) from error
 
 
 def _measure(key: Key, bodies: dict[Key, onnx.FunctionProto], sizes: dict[Key, int]) -> None:

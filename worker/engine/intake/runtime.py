@@ -18,6 +18,7 @@ LOAD_ERRORS = (
     runtime.NotImplemented,
     runtime.RuntimeException,
 )
+MOST_VERSIONS = 1 << 31  # onnx's own type for them
 KNOWN_DOMAINS = {"", "ai.onnx", "ai.onnx.ml", "com.microsoft"}
 NAMED = (  # how onnxruntime 1.31 names what it cannot load
     re.compile(r"Fatal error: (?:(?P<domain>[^:\s]*):)?(?P<op>\w+)\(-?\d+\)"),
@@ -35,6 +36,12 @@ def check_structure(model: onnx.ModelProto) -> None:
     imported = {entry.domain: entry.version for entry in model.opset_import}
     if not imported:
         raise CorruptModel("the model does not say which opset it uses; export it again")
+    for domain, version in imported.items():
+        if not 0 < version < MOST_VERSIONS:
+            raise CorruptModel(
+                f"the model says that it uses opset {version} of {domain or 'ai.onnx'!r}, "
+                "which cannot be; export it again"
+            )
     for node in every_node(model.graph):
         version = imported.get(node.domain or "", imported.get("ai.onnx"))
         if node.domain in {"", "ai.onnx"} and version is not None:

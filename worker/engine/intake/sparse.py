@@ -1,26 +1,30 @@
 """Sparse initializers become dense ones: the same constants to every reader."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import helper, numpy_helper
+from onnx import numpy_helper
 
 from lathe.errors import CorruptModel
+from worker.engine.onnx_file.read import LARGE_BYTES
 from worker.engine.onnx_file.spill import Spill
 
 MAX_DENSE_ELEMENTS = 1 << 28
+PART = 1 << 20  # elements that are written out at once
 
 
 def unfold_sparse(model: onnx.ModelProto, spill: Spill) -> None:
     """Write sparse initializers out in place, under their names. Raises CorruptModel."""
     graph = model.graph
     for sparse in graph.sparse_initializer:
-        graph.initializer.append(spill.tensor(sparse.values.name, _dense(sparse)))
+        graph.initializer.append(_dense(sparse, spill))
     del graph.sparse_initializer[:]
 
 
-def _dense(sparse: onnx.SparseTensorProto) -> NDArray[np.generic]:
-    """Every element written out."""
+def _dense(sparse: onnx.SparseTensorProto, spill: Spill) -> onnx.TensorProto:
+    """Every element written out, a part at a time."""
     elements = 1
     for dim in sparse.dims:
         elements *= dim
@@ -31,17 +35,42 @@ def _dense(sparse: onnx.SparseTensorProto) -> NDArray[np.generic]:
         )
     values = numpy_helper.to_array(sparse.values)
     places = numpy_helper.to_array(sparse.indices)
+    if sparse.indices.data_type != onnx.TensorProto.INT64:
+        raise _broken(sparse)
+    if sparse.values.data_type == onnx.TensorProto.STRING:
+        raise CorruptModel(f"the sparse tensor {sparse.values.name!r} holds text, not numbers")
     if places.ndim > 1:
+        fitting = places.ndim == 2 and places.shape[1] == len(sparse.dims)  # noqa: PLR2004
+        if not fitting or (places < 0).any() or (places >= list(sparse.dims)).any():
+            raise _broken(sparse)
         places = places @ _strides(list(sparse.dims))
     if places.shape != values.shape or places.min(initial=0) < 0:
-        raise CorruptModel(f"the sparse tensor {sparse.values.name!r} has broken indices")
+        raise _broken(sparse)
     if places.max(initial=-1) >= elements:
-        raise CorruptModel(f"the sparse tensor {sparse.values.name!r} has broken indices")
-    flat = helper.make_tensor("", sparse.values.data_type, [0], b"", raw=True)
-    dense = numpy_helper.to_array(flat).copy()
-    dense.resize(elements, refcheck=False)
-    dense[places] = values
-    return dense.reshape(list(sparse.dims))
+        raise _broken(sparse)
+    parts = _parts(places, values, elements)
+    if elements * values.itemsize < LARGE_BYTES:
+        whole = np.concatenate([values[:0], *parts]).reshape(list(sparse.dims))
+        return spill.tensor(sparse.values.name, whole)
+    return spill.streamed(sparse.values.name, values.dtype, list(sparse.dims), parts)
+
+
+def _parts(
+    places: NDArray[np.generic], values: NDArray[np.generic], elements: int
+) -> Iterator[NDArray[np.generic]]:
+    order = np.argsort(places, kind="stable")  # the last of two values for one place counts
+    places, values = places[order], values[order]
+    for start in range(0, elements, PART):
+        part = np.zeros(min(PART, elements - start), values.dtype)
+        begin, end = np.searchsorted(places, [start, start + part.size])
+        part[places[begin:end] - start] = values[begin:end]
+        yield part
+
+
+def _broken(sparse: onnx.SparseTensorProto) -> CorruptModel:
+    return CorruptModel(
+        f"the sparse tensor {sparse.values.name!r} has broken indices; export it as a dense one"
+    )
 
 
 def _strides(dims: list[int]) -> list[int]:

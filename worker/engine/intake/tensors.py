@@ -86,6 +86,11 @@ def declared_bytes(tensor: onnx.TensorProto) -> int:
 def check_declared(tensor: onnx.TensorProto) -> None:
     """Raise CorruptModel unless the tensor holds just as much data as it declares."""
     kind = type_name(tensor)
+    if tensor.HasField("segment"):
+        raise CorruptModel(
+            f"the tensor {tensor.name!r} is one segment of several, which no runtime reads; "
+            "export the model again"
+        )
     if kind == "STRING":
         if len(tensor.string_data) != math.prod(tensor.dims):
             raise _mismatch(tensor, len(tensor.string_data), math.prod(tensor.dims), "strings")

@@ -16,6 +16,11 @@ def test_what_headers_declare_is_summed_before_anything_is_read() -> None:
     assert budget.unpacked_bytes == 0
 
 
+def test_a_negative_size_makes_no_room_for_others() -> None:
+    with pytest.raises(ArchiveRefusedError, match="'a' declares a negative size"):
+        _budget().admit("a", -2, None)
+
+
 def test_what_really_comes_out_is_counted_whatever_was_declared() -> None:
     budget = _budget()
     budget.admit("a", 10, 10)

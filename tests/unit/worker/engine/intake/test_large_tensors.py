@@ -2,10 +2,11 @@
 
 import io
 import tarfile
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import onnx
@@ -191,6 +192,49 @@ def test_computed_and_constant_tensors_that_are_large_are_spilled(tmp_path: Path
     assert {place_of(found[name]).path for name in ("c", "w")} == {tmp_path / "spill"}
     assert np.array_equal(array(found["c"]), WEIGHT)
     assert np.array_equal(array(found["w"]), WEIGHT.T + WEIGHT)
+
+
+@pytest.mark.parametrize(
+    ("dims", "values", "places"),
+    [
+        ([2, 2], np.ones(1, np.float32), np.array([0.5])),
+        ([2, 2], np.ones(1, np.float32), np.array([4])),
+        ([2, 2], np.ones(1, np.float32), np.array([[0, 0, 0]])),
+        ([2, 2], np.ones(1, np.float32), np.array([[0, 2]])),
+        ([2, 2], np.ones(1, np.float32), np.array([[[0, 0]]])),
+        ([2, 2], np.ones(2, np.float32), np.array([1])),
+        ([2, 2], np.array(["a"]), np.array([1])),
+    ],
+)
+def test_a_sparse_weight_with_broken_indices_is_corrupt(
+    dims: list[int], values: Any, places: Any, tmp_path: Path
+) -> None:
+    sparse = onnx.SparseTensorProto(dims=dims)
+    sparse.values.CopyFrom(numpy_helper.from_array(values, "s"))
+    sparse.indices.CopyFrom(numpy_helper.from_array(places))
+    model = onnx.ModelProto()
+    model.graph.sparse_initializer.append(sparse)
+    with (
+        Spill(tmp_path / "spill") as spill,
+        pytest.raises(CorruptModel, match="the sparse tensor 's'"),
+    ):
+        unfold_sparse(model, spill)
+
+
+def test_a_sparse_weight_of_many_numbers_takes_little_memory(tmp_path: Path) -> None:
+    sparse = onnx.SparseTensorProto(dims=[1 << 24])
+    sparse.values.CopyFrom(numpy_helper.from_array(np.array([5, 6], np.float32), "s"))
+    sparse.indices.CopyFrom(numpy_helper.from_array(np.array([(1 << 24) - 1, 1 << 20])))
+    model = onnx.ModelProto()
+    model.graph.sparse_initializer.append(sparse)
+    with Spill(tmp_path / "spill") as spill:
+        tracemalloc.start()
+        unfold_sparse(model, spill)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak_bytes < 16 << 20  # of 64 MiB in the file
+    dense = array(model.graph.initializer[0])
+    assert (dense[-1], dense[1 << 20], dense.sum()) == (5, 6, 11)
 
 
 def test_a_sparse_weight_is_written_out_to_the_spill(tmp_path: Path) -> None:

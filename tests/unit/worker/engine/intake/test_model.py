@@ -172,6 +172,11 @@ def test_an_opset_of_the_future_is_refused_with_its_number(inspect: Inspect) -> 
         inspect(_linear(standard=27).SerializeToString())
 
 
+def test_an_opset_that_cannot_be_is_refused_with_its_number(inspect: Inspect) -> None:
+    with pytest.raises(CorruptModel, match=r"opset 1099511627776 of 'ai\.onnx'"):
+        inspect(_linear(standard=1 << 40).SerializeToString())
+
+
 def test_a_cyclic_graph_is_corrupt(inspect: Inspect) -> None:
     model = _linear()
     model.graph.node.insert(0, helper.make_node("Neg", ["y"], ["z"]))
@@ -187,6 +192,13 @@ def test_a_tensor_that_declares_more_than_it_holds_is_corrupt(
     model = _linear()
     model.graph.initializer[0].dims[:] = dims
     with pytest.raises(CorruptModel, match="the tensor 'w' declares"):
+        inspect(model.SerializeToString())
+
+
+def test_a_tensor_in_segments_is_corrupt(inspect: Inspect) -> None:
+    model = _linear()
+    model.graph.initializer[0].segment.end = 3
+    with pytest.raises(CorruptModel, match="'w' is one segment of several"):
         inspect(model.SerializeToString())
 
 
@@ -211,6 +223,20 @@ def test_a_function_that_calls_itself_is_corrupt(inspect: Inspect) -> None:
     opset = [helper.make_opsetid("mine", 1)]
     model.functions.append(helper.make_function("mine", "F", ["a"], ["b"], [call], opset))
     with pytest.raises(CorruptModel, match="'F' calls itself"):
+        inspect(model.SerializeToString())
+
+
+@pytest.mark.parametrize(("copies", "given"), [(2, ["x"]), (1, ["x", "x"])])
+def test_a_function_that_fits_no_call_is_corrupt(
+    copies: int, given: list[str], inspect: Inspect
+) -> None:
+    model = _linear(mine=1)
+    body = [helper.make_node("Neg", ["a"], ["b"])]
+    opset = [helper.make_opsetid("", 18)]
+    for _ in range(copies):
+        model.functions.append(helper.make_function("mine", "F", ["a"], ["b"], body, opset))
+    model.graph.node.append(helper.make_node("F", given, ["z"], domain="mine"))
+    with pytest.raises(CorruptModel, match="functions cannot be put in the place of"):
         inspect(model.SerializeToString())
 
 

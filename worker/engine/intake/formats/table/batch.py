@@ -65,6 +65,17 @@ class Batch:
         """Such as `line 7 of train.csv`."""
         return f"{self.file}{self.places[row]}"
 
+    def parts(self, most: int) -> Iterator["Batch"]:
+        """The same rows, at most so many at a time."""
+        for start in range(0, self.count, most):
+            rows = slice(start, start + most)
+            columns = {
+                name: Values(each.values[rows], each.missing[rows])
+                for name, each in self.columns.items()
+            }
+            places = self.places[rows]
+            yield Batch(self.split, len(places), columns, places, self.file)
+
     def complete(self, names: Sequence[str]) -> "Batch":
         """Without the rows in which one of these columns has no value."""
         keep = np.ones(self.count, bool)

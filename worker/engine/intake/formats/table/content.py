@@ -1,5 +1,6 @@
 """A table as the content of a data set."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from lathe.errors import InvalidSpec, NotADataset
@@ -9,7 +10,9 @@ from worker.engine.intake.formats.content import SAMPLES, Content, Declared, Not
 from worker.engine.intake.formats.table.batch import Batch, Column, Table
 from worker.engine.intake.formats.table.fields import GROUP, LABELS, Field, Roles, fields_of
 from worker.engine.intake.formats.table.tokens import Tokens
+from worker.engine.intake.tensor_file import ITEM_BYTES
 
+MADE_BYTES = 4 << 20  # of arrays at a time
 HANDLED = {"drop": "their rows were dropped", "fill": "filled", "refuse": "refused"}
 
 
@@ -42,19 +45,26 @@ def content_of_table(table: Table, layout: Layout, tokens: Tokens | None) -> Con
         for name, each in field.declared.items()
     }
 
+    at_once = _rows_at_once(fields)
+
     def pieces() -> Iterator[Piece]:
         for whole in table.batches(used):
-            batch = whole.complete(dropped)
-            if not batch.count:
-                continue
-            _note(notes, batch, roles.texts)
-            for field in fields:
-                for name, values in field.made(batch).items():
-                    yield f"{batch.split}/{name}", values
+            for batch in whole.complete(dropped).parts(at_once):
+                _note(notes, batch, roles.texts)
+                for field in fields:
+                    for name, values in field.made(batch).items():
+                        yield f"{batch.split}/{name}", values
         if tokens is not None:
             notes.findings.extend(tokens.findings())
 
     return Content(table.format, arrays, pieces, roles.classes, missing, notes)
+
+
+def _rows_at_once(fields: Sequence[Field]) -> int:
+    """Pictures and tokens unfold to far more than the table holds."""
+    declared = [each for field in fields for each in field.declared.values()]
+    row_bytes = sum(math.prod(each.shape) * ITEM_BYTES[each.dtype] for each in declared)
+    return max(1, MADE_BYTES // max(1, row_bytes))
 
 
 def _check_names(names: Sequence[str], layout: Layout) -> None:

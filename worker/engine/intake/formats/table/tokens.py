@@ -17,6 +17,7 @@ from worker.engine.onnx_file.place import Place
 
 MOST_BYTES = 64 << 20
 LENGTH = 128
+MOST_LENGTH = 16_384  # as many as a layout may ask for
 MOST_UNKNOWN = 0.5  # of all tokens: more, and the tokenizer is of other texts
 PADS = ("[PAD]", "<pad>", "<|pad|>", "<|endoftext|>", "</s>")
 WHERE = "tokenizer.json"
@@ -41,6 +42,12 @@ class Tokens:
         """Raises NotADataset for what is no tokenizer, InvalidSpec for a length too short."""
         tokenizer, model = _loaded(place)
         length = layout.length or (tokenizer.truncation or {}).get("max_length") or LENGTH
+        if length > MOST_LENGTH:
+            raise InvalidSpec(
+                f"the tokenizer cuts at {length} tokens and pads to as many; say how many each "
+                f"text needs, up to {MOST_LENGTH}",
+                param="layout.texts.length",
+            )
         special = tokenizer.num_special_tokens_to_add(is_pair=layout.pair == "joined")
         if length <= special:
             raise InvalidSpec(
@@ -59,9 +66,15 @@ class Tokens:
     ) -> tuple[NDArray[np.int32], NDArray[np.uint8], NDArray[np.uint8]]:
         """Ids, mask and types, each (texts, length); `place` tells where a text stands."""
         encodings = self._encoded(texts, place)
-        ids = np.array([each.ids for each in encodings], np.int32)
+        try:
+            ids = np.array([each.ids for each in encodings], np.int32)
+            types = np.array([each.type_ids for each in encodings], np.uint8)
+        except OverflowError as error:
+            raise NotADataset(
+                f"{WHERE} gives ids over {np.iinfo(np.int32).max}, or types over 255, which no "
+                "model has; upload the one that the model was trained with"
+            ) from error
         mask = np.array([each.attention_mask for each in encodings], np.uint8)
-        types = np.array([each.type_ids for each in encodings], np.uint8)
         own = np.array([each.special_tokens_mask for each in encodings], np.uint8) == 0
         self.texts += len(texts)
         self.cut += sum(1 for each in encodings if each.overflowing)
@@ -105,7 +118,9 @@ class Tokens:
     ) -> Sequence[Encoding]:
         try:
             return self.tokenizer.encode_batch(list(texts))
-        except Exception as error:
+        except BaseException as error:
+            if not _of_the_library(error):
+                raise
             row = next((row for row, text in enumerate(texts) if not self._reads(text)), 0)
             raise NotADataset(
                 f"the tokenizer does not fit: it cannot read the text at {place(row)} "
@@ -115,7 +130,9 @@ class Tokens:
     def _reads(self, text: Text) -> bool:
         try:
             self.tokenizer.encode_batch([text])
-        except Exception:  # noqa: BLE001 - the library raises nothing narrower
+        except BaseException as error:
+            if not _of_the_library(error):
+                raise
             return False
         return True
 
@@ -137,10 +154,17 @@ def _loaded(place: Place) -> tuple[Tokenizer, dict[str, Any]]:
         )
     try:
         return Tokenizer.from_buffer(data), model
-    except Exception as error:
+    except BaseException as error:
+        if not _of_the_library(error):
+            raise
         raise NotADataset(
             f"{WHERE} cannot be used ({error}); save it with a current release of tokenizers"
         ) from error
+
+
+def _of_the_library(error: BaseException) -> bool:
+    """The library raises nothing narrower than Exception, and its panics are not even that."""
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"
 
 
 def _pad_id(tokenizer: Tokenizer, layout: TextLayout) -> int:

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from tokenizers.processors import TemplateProcessing
 
 from lathe.errors import InvalidSpec, NotADataset
 from tests.unit.worker.engine.intake.formats.conftest import Intake, zipped
+from worker.engine.intake.formats.table import content
+from worker.engine.intake.formats.table.tokens import Tokens
 
 WORDS = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "good", "bad", "film", "very"]
 REVIEWS = b"text,label\nvery good film,1\nbad,0\nvery very very bad film,0\n"
@@ -59,6 +62,51 @@ def test_without_a_length_it_is_the_tokenizers_own_or_128(intake: Intake) -> Non
     members = {"train.csv": REVIEWS, "tokenizer.json": json.dumps(said).encode()}
     _, arrays = intake(zipped(members))
     assert arrays["train/input_ids"].shape == (3, 5)
+
+
+def test_a_tokenizer_that_would_pad_to_gigabytes_is_refused(intake: Intake) -> None:
+    said = json.loads(tokenizer())
+    said["truncation"] = {
+        "direction": "Right", "max_length": 2627509276, "strategy": "LongestFirst", "stride": 0,
+    }  # fmt: skip
+    members = {"train.csv": REVIEWS, "tokenizer.json": json.dumps(said).encode()}
+    with pytest.raises(InvalidSpec, match="cuts at 2627509276") as refusal:
+        intake(zipped(members))
+    assert refusal.value.param == "layout.texts.length"
+    _, arrays = intake(zipped(members), {"texts": {"length": 6}})
+    assert arrays["train/input_ids"].shape == (3, 6)
+
+
+def test_rows_that_unfold_are_made_a_few_at_a_time(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    members = {"train.csv": REVIEWS, "tokenizer.json": tokenizer()}
+    facts, whole = intake(zipped(members), {"texts": {"length": 6}})
+    at_once = list[int]()
+    encode = Tokens.encode
+
+    def counted(self: Tokens, texts: Sequence[Any], place: Callable[[int], str]) -> Any:
+        at_once.append(len(texts))
+        return encode(self, texts, place)
+
+    monkeypatch.setattr(Tokens, "encode", counted)
+    monkeypatch.setattr(content, "MADE_BYTES", 100)  # a row: 6 x (4 + 1 + 1) + 8
+    parts_facts, parts = intake(zipped(members), {"texts": {"length": 6}})
+    assert at_once == [2, 1]
+    assert parts_facts == facts
+    assert all((parts[name] == whole[name]).all() for name in whole)
+
+
+@pytest.mark.parametrize("wrong", ["id", "type"])
+def test_ids_and_types_that_no_model_has_are_refused(wrong: str, intake: Intake) -> None:
+    said = json.loads(tokenizer())
+    if wrong == "id":
+        said["post_processor"]["special_tokens"]["[CLS]"]["ids"] = [2**31]
+    else:
+        said["post_processor"]["single"][0]["SpecialToken"]["type_id"] = 256
+    members = {"train.csv": REVIEWS, "tokenizer.json": json.dumps(said).encode()}
+    with pytest.raises(NotADataset, match="ids over 2147483647, or types over 255"):
+        intake(zipped(members))
 
 
 def test_two_columns_of_texts_are_two_sides_or_one_joined_text(intake: Intake) -> None:
