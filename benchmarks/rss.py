@@ -11,6 +11,7 @@ KIB = 1024
 ROLES = (  # a part of the command line, and what runs under it
     ("app.up", "up"),
     ("app.main", "api"),
+    ("app.serve", "api"),
     ("uvicorn", "api"),
     ("worker.zygote", "zygote"),
     ("worker.sweep", "sweep"),

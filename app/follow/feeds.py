@@ -16,7 +16,7 @@ from app.follow.watch import Watch
 from app.store import reads
 from app.store.reads import Reader
 
-AT_ONCE = 500  # events of one read
+AT_ONCE = 100  # events of one read, which a client that does not read makes us hold
 MAX_BYTES = 8 << 20  # of what is shared
 
 _Key = tuple[str, str, int]  # project, job, number of the last event that was seen

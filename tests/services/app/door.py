@@ -72,11 +72,11 @@ class Door:
 
 @contextmanager
 def door(environment: dict[str, str], key: str, log: Path) -> Iterator[Door]:
-    """Start uvicorn on a free port; SIGKILL at the end."""
+    """Start the API on a free port; SIGKILL at the end."""
     with socket.create_server(("127.0.0.1", 0)) as listening, log.open("ab") as out:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         process = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", "app.main:app", "--fd", f"{listening.fileno()}"],
+            [sys.executable, "-m", "app.serve", "--fd", f"{listening.fileno()}"],
             cwd=ROOT,
             env={**os.environ, **environment},
             stdin=subprocess.DEVNULL,

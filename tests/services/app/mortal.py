@@ -17,7 +17,7 @@ READY_WITHIN_S = 30.0
 
 
 class Mortal:
-    """One uvicorn; its door stays open while nobody is behind it, so clients wait."""
+    """One API; its door stays open while nobody is behind it, so clients wait."""
 
     def __init__(self, environment: Mapping[str, str], log: Path) -> None:
         self._environment, self._log = environment, log
@@ -30,7 +30,7 @@ class Mortal:
         number = self._door.fileno()
         with self._log.open("ab") as out:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "uvicorn", "app.main:app", "--fd", f"{number}"],
+                [sys.executable, "-m", "app.serve", "--fd", f"{number}"],
                 cwd=ROOT,
                 env={**os.environ, **self._environment},
                 stdin=subprocess.DEVNULL,
@@ -64,6 +64,24 @@ class Mortal:
         """It goes on as if nothing had been."""
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
+
+    def files(self) -> int:
+        """How many it has open, connections among them."""
+        return len(list((self._proc() / "fd").iterdir()))
+
+    def anonymous_bytes(self) -> int:
+        """Its own memory (RssAnon)."""
+        lines = (self._proc() / "status").read_text().splitlines()
+        line = next(line for line in lines if line.startswith("RssAnon:"))
+        return int(line.split()[1]) * 1024
+
+    def said(self) -> str:
+        """Its log."""
+        return self._log.read_text()
+
+    def _proc(self) -> Path:
+        assert self._process is not None
+        return Path("/proc") / str(self._process.pid)
 
     def close(self) -> None:
         """For good."""
