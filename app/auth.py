@@ -12,7 +12,8 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from app.http.deps import Parts
-from app.page_session import COOKIE, GUARD_HEADER, check_guard, signed_in
+from app.page_session import COOKIE, GUARD_HEADER, SignedIn, check_guard, signed_in
+from app.rates.rate import Kind
 from app.services import Services
 from app.store import tenants
 from app.store.rows import Audit
@@ -53,8 +54,15 @@ async def _caller(
         return await _browser(request, parts)
     printable = credentials.credentials
     reads = request.method in _READING
-    key = await (parts.keys.trusted(printable) if reads else parts.keys.verified(printable))
+    if parts.keys.recent(printable) is None:
+        refuse_guessing(request, parts)
+    try:
+        key = await (parts.keys.trusted(printable) if reads else parts.keys.verified(printable))
+    except Unauthenticated:
+        await count_guess(request, parts)
+        raise
     request.state.project_id = key.project_id
+    await parts.rates.take("reads" if reads else "writes", key.project_id)
     return Caller(key.project_id, key.id, key.scopes, request.state.request_id)
 
 
@@ -62,12 +70,40 @@ async def _browser(request: Request, parts: Services) -> Caller:
     cookie = request.cookies.get(COOKIE)
     if cookie is None:
         raise Unauthenticated("send the header Authorization: Bearer lt_<id>_<secret>")
-    who = await signed_in(parts.reads, cookie)
+    who = await known_browser(request, parts, cookie)
     parts.key_use.note(who.key_id)
     if request.method not in _READING:
         check_guard(who.guard, request.headers.get(GUARD_HEADER))
     request.state.project_id = who.project_id
     return Caller(who.project_id, who.key_id, who.scopes, request.state.request_id)
+
+
+async def known_browser(request: Request, parts: Services, cookie: str) -> SignedIn:
+    """Who is signed in with this cookie; raises Unauthenticated and RateLimited."""
+    refuse_guessing(request, parts)
+    try:
+        who = await signed_in(parts.reads, cookie)
+    except Unauthenticated:
+        await count_guess(request, parts)
+        raise
+    kind: Kind = "reads" if request.method in _READING else "writes"
+    await parts.rates.take(kind, who.project_id)
+    return who
+
+
+def refuse_guessing(request: Request, parts: Services) -> None:
+    """Raise RateLimited for an address that has sent too many wrong keys of late; whether this
+    one is right is not looked up."""
+    parts.rates.refuse("failures", _address(request))
+
+
+async def count_guess(request: Request, parts: Services) -> None:
+    """A key was wrong; raises RateLimited when it was one too many."""
+    await parts.rates.take("failures", _address(request))
+
+
+def _address(request: Request) -> str:
+    return "unknown" if request.client is None else request.client.host
 
 
 Known = Annotated[Caller, Depends(_caller)]

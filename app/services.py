@@ -16,6 +16,8 @@ from app.key_use import KeyUse
 from app.known_keys import KnownKeys
 from app.logs import log
 from app.metrics import Metrics
+from app.rates.counts import Counts
+from app.rates.rates import Rates
 from app.resume.staging import Staging
 from app.settings import Settings
 from app.store.blobs.objects import Objects
@@ -45,6 +47,7 @@ class Services:
     watch: Watch
     feeds: Feeds
     staging: Staging
+    rates: Rates
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncSession]:
@@ -107,6 +110,7 @@ async def opened(
     opened_sessions = async_sessions(engine)
     staging = Staging(objects, opened_sessions)
     key_use = KeyUse(opened_sessions)
+    rates = Rates(settings.rates, Counts(settings.broker_url, settings.broker_timeout_s))
     try:
         yield Services(
             settings=settings,
@@ -122,9 +126,11 @@ async def opened(
             watch=watch,
             feeds=Feeds(reads, watch),
             staging=staging,
+            rates=rates,
         )
     finally:
         await sender.close()
+        await rates.close()
         await key_use.close()
         await staging.close()
         await watch.close()

@@ -3,8 +3,9 @@
 Values that cannot work are refused here; whether a server answers is for `/readyz` to say.
 """
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from app.rates.rate import Kind, rate
 from app.store.settings import Bytes, SharedSettings
 from app.store.waits import Waits
 
@@ -52,9 +53,37 @@ class Settings(SharedSettings):
         10.0, gt=0, le=600, description="Until the headers of a request are complete."
     )
     max_head_bytes: Bytes = Field(64 << 10, description="Of the headers of a request.")
+    rate_reads: str = Field(
+        "60000/minute",
+        description="Requests that read, of one project: 60000/minute or 50 per 10 second; "
+        "empty for any number.",
+    )
+    rate_writes: str = Field(
+        "12000/minute", description="Requests that write, of one project, written alike."
+    )
+    rate_wrong_keys: str = Field(
+        "3000/minute",
+        description="Requests with a key that is not valid, of one address, written alike.",
+    )
     max_json_bytes: Bytes = Field(1 << 20, description="Of every other request body.")
     max_webhooks: int = Field(20, ge=0, le=1000, description="Of one project.")
     page_size: int = Field(50, ge=1, le=200, description="Of a list that names no limit.")
+
+    @field_validator("rate_reads", "rate_writes", "rate_wrong_keys")
+    @classmethod
+    def _rates_are_some(cls, text: str) -> str:
+        if text:
+            rate(text)
+        return text
+
+    @property
+    def rates(self) -> dict[Kind, str]:
+        """The limits of requests."""
+        return {
+            "reads": self.rate_reads,
+            "writes": self.rate_writes,
+            "failures": self.rate_wrong_keys,
+        }
 
     @property
     def database_waits(self) -> Waits:

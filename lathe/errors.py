@@ -32,7 +32,9 @@ What the service itself says is a second tree across those; it carries a status 
     │   ├── NotReady             409     retryable
     │   ├── Conflict             409
     │   ├── WrongProtocol        412
+    │   ├── TooSlow              408     retryable
     │   ├── TooLarge             413
+    │   ├── HeadTooLarge         431
     │   ├── WrongMediaType       415
     │   ├── RangeNotSatisfiable  416
     │   ├── Locked               423     retryable
@@ -611,6 +613,12 @@ class RateLimited(Refused, ServiceError):
 
     status, code, title, retryable = 429, "rate_limited", "Too many requests", True
     error_class = ErrorClass.TRANSIENT
+
+    def __init__(
+        self, detail: str, *, param: str | None = None, retry_after_s: int | None = None
+    ) -> None:
+        super().__init__(detail, param=param)
+        self.retry_after_s = retry_after_s
 
 
 class Unavailable(Refused, ServiceError):

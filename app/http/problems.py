@@ -23,6 +23,7 @@ from lathe.errors import (
     Malformed,
     Missing,
     OutOfDisk,
+    RateLimited,
     Refused,
     TooLarge,
     TooSlow,
@@ -36,7 +37,7 @@ RETRY_AFTER_S = 1  # of what is retryable and passes by itself
 _RETRY_AFTER_S = {Unavailable.code: 5, OutOfDisk.code: 60}
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _SPEC_PATH = "/v1/jobs"
-_EVERYWHERE = (Malformed, Unauthenticated, InvalidRequest, Unavailable)
+_EVERYWHERE = (Malformed, Unauthenticated, InvalidRequest, RateLimited, Unavailable)
 
 
 class SpecRefused(Exception):  # noqa: N818 - an answer to a person
@@ -114,6 +115,8 @@ def _response(
 
 
 async def _refused(request: Request, error: Refused) -> Response:
+    if isinstance(error, RateLimited) and error.retry_after_s is not None:
+        return answer(request, error, headers={"Retry-After": str(error.retry_after_s)})
     return answer(request, error)
 
 

@@ -6,9 +6,9 @@ from urllib.parse import parse_qsl
 
 from fastapi import Depends, Request
 
-from app.auth import Caller, allows
+from app.auth import Caller, allows, known_browser
 from app.http.deps import Parts
-from app.page_session import COOKIE, GUARD_HEADER, SignedIn, check_guard, signed_in
+from app.page_session import COOKIE, GUARD_HEADER, SignedIn, check_guard
 from lathe.errors import Forbidden, Malformed, Unauthenticated
 
 _MOST_FIELDS = 5000
@@ -37,7 +37,7 @@ async def _visitor(request: Request, parts: Parts) -> Visitor:
     cookie = request.cookies.get(COOKIE)
     if cookie is None:
         raise Unauthenticated("sign in with an API key")
-    who = await signed_in(parts.reads, cookie)
+    who = await known_browser(request, parts, cookie)
     parts.key_use.note(who.key_id)
     if not allows(who.scopes, "read"):
         raise Forbidden("this API key lacks the scope 'read'; sign in with one that has it")

@@ -81,7 +81,10 @@ class HotRoute(BaseRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer; what is raised becomes a problem further out, as for any route."""
-        response = await self._answer(scope[_TAKEN])
+        asked: Asked = scope[_TAKEN]
+        if not asked.parts.rates.admits("reads", asked.project_id):
+            await asked.parts.rates.take("reads", asked.project_id)
+        response = await self._answer(asked)
         await response(scope, receive, send)
 
     def url_path_for(self, name: str, /, **path_params: object) -> URLPath:

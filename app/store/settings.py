@@ -6,7 +6,7 @@ Both sides read them here, so a name means the same everywhere. What only one si
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
@@ -88,6 +88,17 @@ class SharedSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least grave lines that are written."
     )
+
+    @field_validator(
+        "quota_stored_bytes",
+        "quota_unfinished_jobs",
+        "quota_gpu_minutes",
+        "running_per_project",
+        mode="before",
+    )
+    @classmethod
+    def _empty_is_any_number(cls, value: Any) -> Any:
+        return None if value == "" else value
 
     @field_validator("database_url")
     @classmethod

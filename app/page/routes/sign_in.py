@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from app import page_session
+from app.auth import count_guess, refuse_guessing
 from app.http.deps import Parts
 from app.page.rendering import page
 from app.page.route import PageRoute
@@ -31,9 +32,11 @@ async def sign_in(request: Request, parts: Parts) -> Response:
     _not_from_elsewhere(request)
     fields = await form(request)
     there = _own_path(fields.get("next", "/"))
+    refuse_guessing(request, parts)
     try:
         key = await parts.keys.verified(fields.get("key", "").strip())
     except Unauthenticated as refusal:
+        await count_guess(request, parts)
         problem = f"{refusal.detail[0].upper()}{refusal.detail[1:]}."
         status = HTTPStatus.UNPROCESSABLE_ENTITY
         return page(request, "sign_in.html", None, status=status, next=there, problem=problem)

@@ -301,6 +301,7 @@ def settings(tmp_path: Path, template: Template) -> Settings:
         max_dataset_bytes=6000,
         max_json_bytes=4000,
         page_size=2,
+        broker_url="memory://",
     )
 
 
