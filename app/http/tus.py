@@ -22,6 +22,7 @@ _MOST_METADATA = 4000
 _OVERRIDDEN = frozenset({"PATCH", "DELETE", "HEAD"})
 _KEY = re.compile(r"[!-+.-~-]{1,100}")  # printable, without a comma and a blank
 _NUMBER = re.compile(r"[0-9]{1,18}")
+MOST_BYTES = 10**18 - 1
 
 
 class Tus:

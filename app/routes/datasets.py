@@ -62,7 +62,8 @@ def _layout(
         Query(
             max_length=40_000,
             description="JSON of a Layout: what the file does not say of itself, such as "
-            '{"label": "species", "missing": "drop"} or {"pictures": {"size": [32, 32]}}',
+            '{"label": "species", "missing": "drop"} or {"pictures": {"size": [32, 32]}}. The '
+            "whole address, percent-encoded, may have 64 KiB",
         ),
     ] = None,
 ) -> Layout:

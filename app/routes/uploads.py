@@ -36,14 +36,13 @@ router = APIRouter(prefix=tus.PREFIX, tags=["uploads"])
 _SPOKEN = [Depends(tus.speaks_it)]
 
 
-def _header(name: str, meaning: str, *, kind: str = "string") -> dict[str, Any]:
-    schema = {"type": "string", "const": tus.VERSION} if name == "Tus-Resumable" else None
+def _header(name: str, meaning: str, schema: dict[str, Any] | None = None) -> dict[str, Any]:
     return {
         "name": name,
         "in": "header",
         "required": name != "Upload-Metadata",
         "description": meaning,
-        "schema": schema or {"type": kind},
+        "schema": schema or {"type": "string"},
     }
 
 
@@ -56,7 +55,14 @@ def _answered(**meanings: str) -> dict[str, Any]:
     }
 
 
-_VERSION = _header("Tus-Resumable", "The protocol's version.")
+def _count(*, minimum: int) -> dict[str, Any]:
+    """The schema of a number of bytes, as tus.number takes it."""
+    return {"type": "integer", "minimum": minimum, "maximum": tus.MOST_BYTES}
+
+
+_VERSION = _header(
+    "Tus-Resumable", "The protocol's version.", {"type": "string", "const": tus.VERSION}
+)
 _EXPIRES = "When it is deleted unless more bytes come."
 
 
@@ -81,7 +87,7 @@ async def describe_uploads(parts: Parts) -> Response:
     openapi_extra={
         "parameters": [
             _VERSION,
-            _header("Upload-Length", "Bytes of the whole file.", kind="integer"),
+            _header("Upload-Length", "Bytes of the whole file.", _count(minimum=1)),
             _header(
                 "Upload-Metadata",
                 "Pairs `key base64` with commas between: `filename`, and `sha256` in hex, "
@@ -174,7 +180,7 @@ async def upload_offset(upload_id: str, caller: Reader, parts: Parts) -> Respons
     openapi_extra={
         "parameters": [
             _VERSION,
-            _header("Upload-Offset", "Where these bytes begin.", kind="integer"),
+            _header("Upload-Offset", "Where these bytes begin.", _count(minimum=0)),
         ],
         "requestBody": {
             "required": True,

@@ -75,7 +75,7 @@ def _values(
 
         read_npy_header(partial(read_fully, counted))
         stream = stored_values(counted, header.stored, elements)
-        if not header.fortran:
+        if not header.fortran or not elements:
             yield from stream
         else:
             with TemporaryFile(dir=scratch) as file:

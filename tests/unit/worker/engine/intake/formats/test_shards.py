@@ -1,4 +1,5 @@
 import io
+from typing import Any
 
 import numpy as np
 import pytest
@@ -114,3 +115,14 @@ def test_all_shards_together_keep_the_limit(intake: Intake) -> None:
     members = {f"{i}.npz": held.getvalue() for i in range(4)}
     with pytest.raises(NotADataset, match="unfolds to 9600 bytes"):
         intake(tarred(members), limits=Limits(max_bytes=9500, max_members=9))
+
+
+def test_a_shard_without_rows_adds_none_in_whatever_order_it_is_stored(intake: Intake) -> None:
+    x, label = io.BytesIO(), io.BytesIO()
+    form: dict[str, Any] = {"descr": "<f4", "fortran_order": True, "shape": (0, 2)}
+    np.lib.format.write_array_header_1_0(x, form)
+    np.save(label, np.arange(0))
+    members = {"x.npy": x.getvalue(), "label.npy": label.getvalue()}
+    data = {"train-0.npz": npz(**_shard(0, 2)), "train-1.npz": zipped(members)}
+    _, arrays = intake(zipped(data))
+    assert arrays["train/x"].tolist() == [[0, 0], [1, 10]]
