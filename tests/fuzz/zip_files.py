@@ -10,6 +10,7 @@ _STORED, _DEFLATED = 0, 8
 _LOCAL, _CENTRAL, _END = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
 _MOST_MEMBERS = 6
 _METHODS = (_STORED, _DEFLATED, _STORED, _DEFLATED, 12, 99)
+_FLAGS = (0, 0x800, 0, 1, 8, 0x20, 0x40, 0x2000)  # UTF-8 names, encrypted, sizes behind
 _KINDS = (0, 0o100644, 0o040755, 0o120777, 0o010644)  # file, folder, link, pipe
 
 
@@ -43,7 +44,7 @@ def _member(script: Script, name: bytes, content: bytes, at: int) -> tuple[bytes
     if method == _DEFLATED:
         deflate = zlib.compressobj(1, zlib.DEFLATED, -15)
         packed = deflate.compress(content) + deflate.flush()
-    flags, kind = script.byte() & 0x0D, _KINDS[script.below(len(_KINDS))]
+    flags, kind = _FLAGS[script.below(len(_FLAGS))], _KINDS[script.below(len(_KINDS))]
     fields = [20, flags, method, 0, 0, zlib.crc32(content), len(packed), len(content)]
     if script.byte() & 1:  # one of them is a lie
         fields[script.below(len(fields))] = script.number(4) & 0xFFFF

@@ -32,8 +32,12 @@ HEADER_BYTES, NAME_LENGTH_AT = 30, 26  # of one member
 ENTRY_BYTES = 46 + 2048  # a directory entry with a generous name, extra field and comment
 ENCRYPTED = 0x1
 METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
-# zipfile raises NotImplementedError for a version or a method that it does not know
-DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, struct.error, NotImplementedError)
+# zipfile raises NotImplementedError for a version or a method that it does not know, and
+# UnicodeDecodeError for a name in a member's own header
+DAMAGE = (
+    zipfile.BadZipFile, zlib.error, EOFError, struct.error, NotImplementedError,
+    UnicodeDecodeError,
+)  # fmt: skip
 
 
 @contextmanager

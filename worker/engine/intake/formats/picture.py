@@ -17,7 +17,9 @@ from PIL import Image, ImageOps
 from lathe.errors import NotADataset
 from lathe.layout import PictureLayout
 
-MOST_PIXELS = 1 << 26
+MOST_PIXELS = 24_000_000  # 96 MB as Pillow holds them, of which two are needed at once
+MOST_WEBP_PIXELS = 12_000_000  # its decoder holds three more
+BAND_PIXELS = 1 << 20
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 GREY_MODES = {"1", "L"}
 # what decoders raise for broken bytes; PNG's raises SyntaxError
@@ -93,9 +95,11 @@ def header(name: str, file: BinaryIO) -> Header:
     """Read without decoding; raises NotADataset with the picture's name."""
     with _opened(name, file) as picture:
         width, height = picture.size
-        if width * height > MOST_PIXELS:
+        most = MOST_WEBP_PIXELS if picture.format == "WEBP" else MOST_PIXELS
+        if width * height > most:
             raise NotADataset(
-                f"the picture {name!r} has {width} x {height} pixels; make it smaller"
+                f"the picture {name!r} has {width} x {height} pixels; make it smaller, up to "
+                f"{most // 1_000_000} million"
             )
         return Header((height, width), picture.mode in GREY_MODES)
 
@@ -104,11 +108,26 @@ def pixels(name: str, file: BinaryIO, form: Form) -> NDArray[np.uint8]:
     """Decode, bring to `form`; uint8. Raises NotADataset with the picture's name."""
     with _opened(name, file) as picture:
         height, width = form.size
-        plain = picture.convert("L" if form.channels == 1 else "RGB")
+        mode = "L" if form.channels == 1 else "RGB"
+        plain = picture if picture.mode == mode else picture.convert(mode)
+        if plain is not picture:
+            picture.close()  # it is as large, and not needed any more
         if plain.size != (width, height):
             plain = _resized(plain, (width, height), form.fit)
-        values = np.asarray(plain, np.uint8).reshape(height, width, form.channels)
+        values = _values(plain, form.channels)
     return values if form.last else np.moveaxis(values, -1, 0)
+
+
+def _values(plain: Image.Image, channels: int) -> NDArray[np.uint8]:
+    """Its pixels, (height, width, channels); Pillow hands them out by way of two copies, so a
+    band at a time."""
+    width, height = plain.size
+    values = np.empty((height, width, channels), np.uint8)
+    rows = max(1, BAND_PIXELS // width)
+    for top in range(0, height, rows):
+        band = plain.crop((0, top, width, min(height, top + rows)))
+        values[top : top + rows] = np.asarray(band).reshape(-1, width, channels)
+    return values
 
 
 @contextmanager

@@ -205,6 +205,13 @@ def test_a_file_that_is_also_a_folder_is_refused(inspect: Inspect) -> None:
         inspect(_zip({"a": b"x", "a/b": b"x"}))
 
 
+def test_a_member_whose_own_header_names_it_otherwise_is_corrupt(inspect: Inspect) -> None:
+    data = bytearray(_zip({"m.onnx": b"x"}))
+    data[6:8], data[30] = b"\x00\x08", 0x93  # its name is said to be UTF-8
+    with pytest.raises(CorruptModel, match="cannot be read to its end"):
+        inspect(bytes(data))
+
+
 @pytest.mark.parametrize("cut", [10, 400])
 def test_an_archive_cut_short_is_corrupt(cut: int, inspect: Inspect) -> None:
     noise = np.random.default_rng(1).bytes(2000)

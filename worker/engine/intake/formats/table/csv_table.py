@@ -20,6 +20,7 @@ from worker.engine.intake.formats.table.csv_lines import CsvFile, is_number, ope
 from worker.engine.onnx_file.place import Place
 
 CELLS = 200_000  # of a batch
+LETTERS = 4 << 20  # likewise: a cell may have many
 ABSENT = {"", "na", "n/a", "nan", "null", "none", "?"}  # among numbers
 INT64 = range(-(2**63), 2**63)
 _RANK: dict[Kind, int] = {"integer": 0, "number": 1, "text": 2}
@@ -114,12 +115,14 @@ class CsvTable:
                 size = max(1, min(4096, CELLS // len(file.columns)))
                 lines: list[int] = []
                 rows: list[list[str]] = []
+                letters = 0
                 for line, row in file.rows():
                     lines.append(line)
                     rows.append(row)
-                    if len(rows) == size:
+                    letters += sum(map(len, row))
+                    if len(rows) == size or letters >= LETTERS:
                         yield split, file, lines, rows
-                        lines, rows = [], []
+                        lines, rows, letters = [], [], 0
                 if rows:
                     yield split, file, lines, rows
 

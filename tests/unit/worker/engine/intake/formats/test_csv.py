@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -6,6 +7,7 @@ import pytest
 from lathe.errors import InvalidSpec, NotADataset
 from lathe.summary import MissingSummary
 from tests.unit.worker.engine.intake.formats.conftest import Intake, tarred, zipped
+from worker.engine.intake.formats.table import csv_table
 
 IRIS = b"length,width,species\n5.1,3,setosa\n6.25,2,virginica\n4.5,1,setosa\n"
 
@@ -214,3 +216,21 @@ def test_a_layout_that_does_not_fit_is_an_invalid_spec(
 def test_tables_of_different_columns_are_refused(intake: Intake) -> None:
     with pytest.raises(NotADataset, match=r"'test.csv' has other columns than 'train.csv'"):
         intake(zipped({"train.csv": b"a,b\n1,2\n", "test.csv": b"b,a\n1,2\n"}))
+
+
+def test_long_rows_are_held_a_few_at_a_time(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, whole = intake(IRIS, {"label": "species"})
+    monkeypatch.setattr(csv_table, "LETTERS", 20)  # two rows have more
+    seen = list[int]()
+    look = csv_table._look
+
+    def counted(found: Any, cells: Sequence[str], lines: list[int], file: str) -> None:
+        seen.append(len(cells))
+        look(found, cells, lines, file)
+
+    monkeypatch.setattr(csv_table, "_look", counted)
+    _, arrays = intake(IRIS, {"label": "species"})
+    assert seen == [2, 2, 2, 1, 1, 1]  # three columns of two rows, then of one
+    assert all((arrays[name] == whole[name]).all() for name in whole)

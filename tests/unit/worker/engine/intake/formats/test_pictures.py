@@ -7,6 +7,7 @@ from PIL import Image
 
 from lathe.errors import InvalidSpec, NotADataset
 from tests.unit.worker.engine.intake.formats.conftest import Intake, picture, tarred, zipped
+from worker.engine.intake.formats import picture as decoding
 
 RED, BLUE = (250, 10, 0), (0, 20, 240)
 
@@ -124,7 +125,10 @@ def _cut(data: bytes) -> bytes:
         (_pets() | {"pets/train/x.npz": b""}, "of one kind"),
         (_pets() | {"pets/run.exe": b"MZ"}, "'pets/run.exe', which is no data"),
         ({"README.md": b"soon"}, "holds no data"),
-        ({"a/1.png": picture(RED, (9000, 9000))}, "9000 x 9000 pixels"),
+        (
+            {"a/1.png": picture(RED, (9000, 9000))},
+            "9000 x 9000 pixels; make it smaller, up to 24",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -142,3 +146,24 @@ def test_named_classes_have_to_be_all(classes: list[str], said: str, intake: Int
     with pytest.raises(InvalidSpec, match=said) as refusal:
         intake(zipped(_pets()), {"classes": classes})
     assert refusal.value.param == "layout.classes"
+
+
+def test_a_large_picture_is_taken_band_by_band_to_the_last_row(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = io.BytesIO()
+    Image.fromarray(np.arange(7 * 5 * 3, dtype=np.uint8).reshape(7, 5, 3)).save(held, "PNG")
+    monkeypatch.setattr(decoding, "BAND_PIXELS", 11)  # two rows of five
+    _, arrays = intake(
+        zipped({"a/1.png": held.getvalue()}), {"pictures": {"axes": "channels_last"}}
+    )
+    assert arrays["train/image"][0].tolist() == np.arange(105).reshape(7, 5, 3).tolist()
+
+
+def test_webp_has_a_limit_of_its_own(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = io.BytesIO()
+    Image.new("RGB", (4, 3)).save(held, "WEBP")
+    monkeypatch.setattr(decoding, "MOST_WEBP_PIXELS", 11)
+    with pytest.raises(NotADataset, match=r"'a/1\.webp' has 4 x 3 pixels"):
+        intake(zipped({"a/1.webp": held.getvalue()}))
+    intake(zipped({"a/1.png": picture(RED)}))
