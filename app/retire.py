@@ -1,13 +1,16 @@
-"""Deleting an upload: refused while work needs it; its bytes go when nothing refers to them."""
+"""Deleting uploads and jobs: refused while work needs them; their bytes go when nothing refers
+to them."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.auth import Caller
 from app.fit.known import named_datasets, named_models
 from app.store import jobs, results, uploads
+from app.store.erase import erase_jobs
 from app.store.rows import Dataset, Job, Model
 from lathe.errors import Conflict
 from lathe.job import JobSpec
+from lathe.states import JobState
 
 
 async def retire_model(session: AsyncSession, caller: Caller, row: Model) -> None:
@@ -26,6 +29,17 @@ async def retire_dataset(session: AsyncSession, caller: Caller, row: Dataset) ->
     await _refuse_if_used(session, caller.project_id, row.id)
     await session.execute(jobs.forget_dataset(caller.project_id, row.id))
     await _delete(session, caller, "dataset.delete", row)
+
+
+async def retire_job(session: AsyncSession, caller: Caller, job_id: str) -> None:
+    """Delete a finished job with its feed, artifacts, report and numbers. Raises Missing, and
+    Conflict for one that is not finished."""
+    row = await jobs.find(session, caller.project_id, job_id, hold=True)
+    if not JobState(row.state).finished:
+        raise Conflict(f"the job is {row.state}; cancel it first, or wait for its end")
+    session.add(caller.audit("job.delete", row.id))
+    session.expunge(row)
+    await session.run_sync(erase_jobs, [job_id])
 
 
 async def _refuse_if_used(session: AsyncSession, project_id: str, upload_id: str) -> None:

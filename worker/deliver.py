@@ -32,8 +32,6 @@ _LOOK_S = 0.5
 _AGAIN_S = 2.0  # while the database is away
 _LEASE_AFTER_S = 10.0  # behind a try's time limit
 _STRETCH = 0.2  # of a wait, by chance
-_CLEAN_EVERY_S = 600.0
-_DELIVERED_FOR_S, _DEAD_FOR_S = 7 * 86_400.0, 30 * 86_400.0
 
 Result = TypeVar("Result")
 
@@ -52,7 +50,6 @@ class Courier:
         self._rounds = Rounds(opened, "deliver")
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="outbox")
         self._under_way: dict[asyncio.Task[None], Parcel] = {}
-        self._cleaned_s = float("-inf")
 
     async def run(self, stop: asyncio.Event) -> None:
         """Deliver until `stop`; what is under way then may go on for its time limit."""
@@ -72,7 +69,6 @@ class Courier:
                 if parcel is None:
                     break
                 self._under_way[asyncio.create_task(self._deliver(parcel))] = parcel
-            await self._clean()
         except SQLAlchemyError as error:
             trouble = database_trouble(error)
             if trouble is None:
@@ -136,15 +132,6 @@ class Courier:
             return None
         stretched = waits[attempt - 1] * (1 + random.uniform(0, _STRETCH))  # noqa: S311 - no secret
         return max(stretched, asked_wait_s)
-
-    async def _clean(self) -> None:
-        now_s = asyncio.get_running_loop().time()
-        if now_s - self._cleaned_s < _CLEAN_EVERY_S:
-            return
-        self._cleaned_s = now_s
-        await self._in_one(
-            lambda session: outbox.forget(session, _DELIVERED_FOR_S, _DEAD_FOR_S)
-        )
 
     async def _in_one(self, work: Callable[[Session], Result]) -> Result:
         """What `work` gives, in one transaction."""

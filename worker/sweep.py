@@ -13,29 +13,21 @@ from kombu.exceptions import OperationalError as BrokerDown
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.store import training
-from app.store.blobs.objects import Objects
 from app.store.db import Sessions, sessions, sync_engine
-from app.store.doomed import take_doomed
 from app.store.fleet import Fleet, muster
 from app.store.preflight import preflight
 from app.store.queue import reap, take_hints
 from app.store.routing import explain, reroute
-from app.store.transfers import take_expired
 from app.store.trouble import database_trouble
-from app.store.workers import forget
-from lathe.errors import Unavailable
 from lathe.states import Queue
 from worker.bench import open_objects
 from worker.broker import TASK, celery_at
+from worker.keep_settings import KeepSettings
 from worker.logs import configure
 from worker.rounds import Rounds
 from worker.settings import Settings
+from worker.upkeep import Upkeep
 
-_CLEAN_EVERY_S = 300.0
-_DOOMED_FOR_S = 3600.0
-_FORGOTTEN_AFTER_S = 86_400.0
-_UNFINISHED_FOR_S = 7 * 86_400.0
 _GRACE_S = 10.0  # a worker asks for a database that is away at least every five
 
 log = logging.getLogger(__name__)
@@ -45,13 +37,13 @@ class Sweep:
     """One copy of the sweep. A database or broker that is away is met again next time."""
 
     def __init__(
-        self, sessions: Sessions, objects: Objects, broker: Celery, settings: Settings
+        self, sessions: Sessions, broker: Celery, settings: Settings, upkeep: Upkeep
     ) -> None:
         self._sessions = sessions
-        self._objects = objects
         self._broker = broker
         self._settings = settings
-        self._cleaned_s = self._reap_at_s = float("-inf")
+        self._upkeep = upkeep
+        self._reap_at_s = float("-inf")
         self._away = False
         self._grace_s = min(_GRACE_S, settings.lease_s)
 
@@ -65,9 +57,7 @@ class Sweep:
             self._route()
             for queue in Queue:
                 self._hint(queue)
-            if time.monotonic() - self._cleaned_s >= _CLEAN_EVERY_S:
-                self._cleaned_s = time.monotonic()
-                self._clean()
+            self._upkeep.some()
         except SQLAlchemyError as error:
             trouble = database_trouble(error)
             if trouble is None:
@@ -75,7 +65,7 @@ class Sweep:
             self._away = True
             log.warning("this round of the sweep failed: %s", trouble.detail)
             return False
-        except (BrokerDown, OSError, Unavailable) as error:
+        except (BrokerDown, OSError) as error:
             why = f"{type(error).__name__}: {error}".partition("\n")[0]
             log.warning("this round of the sweep failed: %s", why)
             return False
@@ -127,22 +117,10 @@ class Sweep:
                 raise BrokerDown(str(error)) from error
             return int(declared.message_count)
 
-    def _clean(self) -> None:
-        with self._sessions.begin() as session:
-            keys = take_doomed(session, _DOOMED_FOR_S)
-            forget(session, _FORGOTTEN_AFTER_S)
-            training.forget(session, _UNFINISHED_FOR_S)
-            abandoned = take_expired(session)
-        for key in keys:
-            self._objects.delete(key)
-        for each in abandoned:
-            for key in filter(None, (each.stage_key, each.key)):
-                self._objects.delete_below(key)
-
 
 def main() -> None:
     """Sweep until SIGTERM or Ctrl-C."""
-    settings = Settings.from_environment()
+    settings, keep = Settings.from_environment(), KeepSettings.from_environment()
     configure(settings)
     preflight(settings)
     stop = threading.Event()
@@ -154,12 +132,8 @@ def main() -> None:
         signal.signal(number, ask_to_stop)
     opened = sessions(sync_engine(settings.database_url))
     rounds = Rounds(opened, "sweep")
-    sweep = Sweep(
-        opened,
-        open_objects(settings),
-        celery_at(settings.broker_url),
-        settings,
-    )
+    upkeep = Upkeep(opened, open_objects(settings), keep)
+    sweep = Sweep(opened, celery_at(settings.broker_url), settings, upkeep)
     while not stop.is_set():
         rounds.count(failed=not sweep.once())
         stop.wait(settings.sweep_s)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, or_, select
 from app.store.blobs.inventory import Listed, digest, inventory
 from app.store.db import sync_engine
 from app.store.doomed import references
-from app.store.rows import Base, Blob, Upload, UploadPart
+from app.store.rows import Base, Blob, DeadObject, Upload, UploadPart
 from lathe.errors import Missing
 
 ORPHAN_S = 86_400.0  # an object is younger than this until its row is committed
@@ -126,7 +126,7 @@ def _known(connection: Connection, keys: list[str]) -> set[str]:
     found: set[str] = set()
     for start in range(0, len(keys), _BATCH):
         batch = keys[start : start + _BATCH]
-        for column in (Blob.key, Upload.stage_key, UploadPart.key):
+        for column in (Blob.key, Upload.stage_key, UploadPart.key, DeadObject.key):
             found |= set(connection.scalars(select(column).where(column.in_(batch))))
     return found
 

@@ -49,6 +49,11 @@ class KeptJobs:
         while len(self._entries) > self._max_entries or self._bytes > self._max_bytes:
             self._drop(next(iter(self._entries)))
 
+    def forget(self, project_id: str, job_id: str) -> None:
+        """The job was deleted; other processes forget it by themselves."""
+        if (project_id, job_id) in self._entries:
+            self._drop((project_id, job_id))
+
     def _drop(self, key: _Key) -> None:
         _, prepared = self._entries.pop(key)
         self._bytes -= len(prepared.body)

@@ -72,8 +72,7 @@ class Edge:
             route=route,
             status=status,
             seconds=round(seconds, 4),
-            project_id=scope["state"].get("project_id"),
-            **_named(scope),
+            **(_named(scope) | {"project_id": scope["state"].get("project_id")}),
         )
 
 

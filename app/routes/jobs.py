@@ -15,6 +15,7 @@ from app.http.deps import Paged, Parts, ReadDb, Wait
 from app.http.problems import refusals
 from app.http.strict import StrictRoute
 from app.plan import plan
+from app.retire import retire_job
 from app.routes.bodies import SPEC_BODY, json_body
 from app.services import Services
 from app.store import jobs, reads
@@ -131,6 +132,21 @@ async def read_job(
         await finished(request, parts, job_id, wait)
         job = await reading.job(parts, caller.project_id, job_id)
     return job_response(job, request.headers.get("if-none-match"))
+
+
+@router.delete(
+    "/jobs/{job_id}",
+    status_code=HTTPStatus.NO_CONTENT,
+    operation_id="delete_job",
+    responses=refusals(Forbidden, Missing, Conflict),
+)
+async def delete_job(job_id: str, caller: Writer, parts: Parts) -> None:
+    """Delete a finished job with its events, artifacts, report and measurements, and what it
+    left in the step cache that no other job has gone on from. Bytes that something else
+    refers to stay."""
+    async with parts.writing() as session:
+        await retire_job(session, caller, job_id)
+    parts.kept.forget(caller.project_id, job_id)
 
 
 @router.post(

@@ -6,27 +6,26 @@ from sqlalchemy import ColumnElement, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.store.clock import db_now_plus
+from app.store.dead_objects import BATCH, bury
 from app.store.rows import Base, Blob
 
-_BATCH = 100
 
+def take_doomed(session: Session, older_than_s: float) -> int:
+    """Delete the rows of up to 100 blobs that were doomed `older_than_s` ago, and bury their
+    objects; returns how many were looked at.
 
-def take_doomed(session: Session, older_than_s: float) -> list[str]:
-    """Delete the rows of up to 100 blobs that were doomed `older_than_s` ago, and return the
-    keys of their objects, to be deleted after the commit.
-
-    A doomed blob that something still names is spared. In this order a crash leaves an
-    object without a row, never a row without its object.
+    A doomed blob that something still names is spared. Who uploads the same bytes meanwhile
+    waits for the row's lock: it finds the blob spared, or none and makes another.
     """
     ids = session.scalars(
         select(Blob.id)
         .where(Blob.doomed_at < db_now_plus(-older_than_s))
         .order_by(Blob.doomed_at)
-        .limit(_BATCH)
+        .limit(BATCH)
         .with_for_update(skip_locked=True, of=Blob)
     ).all()
     if not ids:
-        return []
+        return 0
     named = or_(*references())
     session.execute(
         update(Blob)
@@ -34,14 +33,14 @@ def take_doomed(session: Session, older_than_s: float) -> list[str]:
         .values(doomed_at=None)
         .execution_options(synchronize_session=False)
     )
-    return list(
-        session.scalars(
-            delete(Blob)
-            .where(Blob.id.in_(ids), ~named)
-            .returning(Blob.key)
-            .execution_options(synchronize_session=False)
-        )
-    )
+    keys = session.scalars(
+        delete(Blob)
+        .where(Blob.id.in_(ids), ~named)
+        .returning(Blob.key)
+        .execution_options(synchronize_session=False)
+    ).all()
+    bury(session, keys)
+    return len(ids)
 
 
 def references() -> Iterator[ColumnElement[bool]]:

@@ -181,8 +181,9 @@ def settle(session: Session, parcel: Parcel, answered: Answered, retry_s: float 
     return bool(settled)
 
 
-def forget(session: Session, delivered_s: float, dead_s: float) -> None:
-    """Delete some of what was delivered, and of what died, so long ago."""
+def forget(session: Session, delivered_s: float, dead_s: float) -> int:
+    """Delete some of what was delivered, and of what died, so long ago; returns how many."""
+    count = 0
     for state, older_s in ((DELIVERED, delivered_s), (DEAD, dead_s)):
         old = (
             select(Delivery.id)
@@ -194,6 +195,8 @@ def forget(session: Session, delivered_s: float, dead_s: float) -> None:
         if found:
             gone = delete(Delivery).where(Delivery.id.in_(found))
             session.execute(gone.execution_options(synchronize_session=False))
+        count += len(found)
+    return count
 
 
 def _disable(session: Session, webhook_id: str, because: str) -> None:

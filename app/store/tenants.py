@@ -109,7 +109,7 @@ def remembered(project_id: str, idempotency_key: str) -> Select[IdempotencyKey]:
 
 def audit(
     project_id: str,
-    key_id: str,
+    key_id: str | None,
     action: str,
     target: str | None,
     request_id: str | None,

@@ -4,7 +4,7 @@ An upload that has expired is as good as gone: nothing finds it, and the sweep d
 So deleting one is to let it expire now.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Select, Update, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,13 +12,12 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from app.store.clock import db_now, db_now_plus
+from app.store.dead_objects import BATCH, bury
 from app.store.deposit import strangers
 from app.store.quotas.limits import hold
 from app.store.quotas.stored import unused
 from app.store.rows import Upload, UploadPart
 from lathe.errors import Missing
-
-_BATCH = 100
 
 
 def uploads(project_id: str) -> Select[Upload]:
@@ -104,35 +103,28 @@ def part_count(upload_id: str) -> Select[int]:
     return select(func.count()).select_from(UploadPart).where(UploadPart.upload_id == upload_id)
 
 
-@dataclass(frozen=True, slots=True)
-class Leftover:
-    """Where the bytes of an upload lay that has no row any more."""
-
-    stage_key: str
-    key: str | None
-
-
-def take_expired(session: Session) -> list[Leftover]:
-    """Delete the rows of up to 100 expired uploads; what is to be deleted after the commit is
-    returned, without what a blob has taken over."""
+def take_expired(session: Session) -> int:
+    """Delete the rows of up to 100 expired uploads, and bury their bytes without what a blob
+    has taken over; returns how many there were."""
     idle = or_(Upload.held_until.is_(None), Upload.held_until < db_now())
     rows = session.scalars(
         select(Upload)
         .where(Upload.expires_at <= db_now(), idle)
         .order_by(Upload.expires_at)
-        .limit(_BATCH)
+        .limit(BATCH)
         .with_for_update(skip_locked=True, of=Upload)
     ).all()
+    bury_staged(session, rows)
     ids = [row.id for row in rows]
     session.execute(delete(UploadPart).where(UploadPart.upload_id.in_(ids)))
     session.execute(delete(Upload).where(Upload.id.in_(ids)))
+    return len(rows)
+
+
+def bury_staged(session: Session, rows: Sequence[Upload]) -> None:
+    """Bury the bytes of uploads that are about to have no row, without what is a blob's."""
     named = [row.stage_key for row in rows] + [row.key for row in rows if row.key]
-    free = set(strangers(session, named))
-    return [
-        Leftover(row.stage_key, row.key if row.key in free else None)
-        for row in rows
-        if row.stage_key in free
-    ]
+    bury(session, strangers(session, named), with_all_below=True)
 
 
 def _alive() -> ColumnElement[bool]:

@@ -29,6 +29,11 @@ _OF_WORKERS = (
     "sources_s3_endpoint sources_s3_region sources_s3_secret_access_key sweep_s threads "
     "training_every_s webhook_retries_s webhook_timeout_s work_dir"
 )
+_OF_KEEPING = (
+    "keep_artifacts_days keep_audit_days keep_dead_letters_days keep_delivered_days "
+    "keep_idempotency_keys_days keep_jobs_days keep_step_cache_bytes keep_step_cache_days "
+    "keep_training_states_days keep_unused_uploads_days"
+)
 # what no settings class has; a text is the variable's entry in docs/reference/settings.md
 OF_TOOLS = {  # the client, and the embedded service's broker
     "key": "The API key that the `lathe` command sends.",
@@ -73,7 +78,8 @@ FOREIGN = AWS_KEYS | {
     "GRAFANA_PASSWORD": "Of the stack's dashboards; `deploy/new-env.sh` makes one.",
 }
 SETTINGS = frozenset(
-    f"LATHE_{name.upper()}" for name in f"{_OF_BOTH} {_OF_THE_SERVICE} {_OF_WORKERS}".split()
+    f"LATHE_{name.upper()}"
+    for name in f"{_OF_BOTH} {_OF_THE_SERVICE} {_OF_WORKERS} {_OF_KEEPING}".split()
 )
 KNOWN = SETTINGS | {f"LATHE_{name.upper()}" for name in (*OF_TOOLS, *OF_THE_STACK)}
 # what Kubernetes puts into every pod beside a Service whose name begins with "lathe"

@@ -7,7 +7,7 @@ from app.store.rows.results import Artifact, MeasurementRow, Worker
 from app.store.rows.tenants import ApiKey, Audit, IdempotencyKey, PageSession, Project
 from app.store.rows.transfers import Upload, UploadPart
 from app.store.rows.trust import SigningKey
-from app.store.rows.uploads import Blob, Dataset, Model
+from app.store.rows.uploads import Blob, Dataset, DeadObject, Model
 from app.store.rows.webhooks import Delivery, Webhook
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Base",
     "Blob",
     "Dataset",
+    "DeadObject",
     "Delivery",
     "Event",
     "IdempotencyKey",

@@ -128,7 +128,7 @@ class StepCache(Base):
     checkpoint_blob_id: Mapped[str] = mapped_column(ForeignKey("blobs.id"), index=True)
     report: Mapped[dict[str, Any]]  # lathe.report.StepReport of the run that made it
     job_id: Mapped[str] = mapped_column(String(40))
-    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now, index=True)
 
 
 class TrainingState(Base):

@@ -3,15 +3,19 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, String
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column, synonym
 
 from app.store.rows.base import Base, utc_now
 from lathe import ids
 
 
 class Project(Base):
-    """A tenant: everything below belongs to exactly one."""
+    """A tenant: everything below belongs to exactly one.
+
+    One that is deleted has no key and no name any more; the sweep takes away what it had, and
+    the row at last.
+    """
 
     __tablename__ = "projects"
 
@@ -20,6 +24,7 @@ class Project(Base):
     )
     name: Mapped[str] = mapped_column(String(200), unique=True)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    deleted_at: Mapped[datetime | None] = mapped_column(index=True)
 
 
 class ApiKey(Base):
@@ -56,7 +61,7 @@ class PageSession(Base):
     token_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
     key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id"), index=True)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
-    expires_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class IdempotencyKey(Base):
@@ -68,13 +73,17 @@ class IdempotencyKey(Base):
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
     body_sha256: Mapped[str] = mapped_column(String(64))
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), index=True)
-    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now, index=True)
 
 
 class Audit(Base):
-    """Who changed what: one row for every write through the API."""
+    """Who changed what: one row for every write through the API, in its transaction.
+
+    Without a key it was the service itself: something was old enough to be deleted.
+    """
 
     __tablename__ = "audit"
+    __table_args__ = (Index("ix_audit_project_id_at", "project_id", "at", "id"),)
 
     id: Mapped[str] = mapped_column(
         String(40), primary_key=True, default=lambda: ids.new("aud")
@@ -85,4 +94,5 @@ class Audit(Base):
     target: Mapped[str | None] = mapped_column(String(40))
     request_id: Mapped[str | None] = mapped_column(String(64))
     data: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    at: Mapped[datetime] = mapped_column(default=utc_now)
+    at: Mapped[datetime] = mapped_column(default=utc_now, index=True)
+    created_at: Mapped[datetime] = synonym("at")  # what lists are ordered by

@@ -33,6 +33,21 @@ class Blob(Base):
     doomed_at: Mapped[datetime | None] = mapped_column(index=True)  # deletion's first phase
 
 
+class DeadObject(Base):
+    """An object of the store that no row names any more, until the store has deleted it, too.
+
+    Written in the transaction that takes the last row away, so that neither a killed process
+    nor a store that is away leaves bytes behind that nobody knows of. `with_all_below` is for
+    the pieces of an upload to a bucket.
+    """
+
+    __tablename__ = "dead_objects"
+
+    key: Mapped[str] = mapped_column(String(200), primary_key=True)
+    with_all_below: Mapped[bool] = mapped_column(default=False)
+    at: Mapped[datetime] = mapped_column(default=utc_now, index=True)
+
+
 class Model(Base):
     """An uploaded or produced network; `facts` is `lathe.facts.ModelFacts` once ready."""
 

@@ -53,6 +53,7 @@ def sections() -> dict[str, list[str]]:
         "app.settings": "The service",
     }
     titles["worker.settings"] = "Workers"
+    titles["worker.keep_settings"] = "What is deleted when"
     found = {
         titles.get(each.__module__, each.__module__): list(_rows(each)) for each in classes()
     }

@@ -18,7 +18,6 @@ from typing import Any
 
 import httpx
 import pytest
-from celery import Celery
 from sqlalchemy import select, update
 
 from app.store.blobs.objects import Objects
@@ -30,8 +29,8 @@ from app.store.rows.base import utc_now
 from lathe.states import JobState, UploadState
 from stacks.s3 import S3
 from tests.services.app.mortal import ROOT, Mortal, mortal
-from worker.settings import Settings
-from worker.sweep import Sweep
+from worker.keep_settings import KeepSettings
+from worker.upkeep import Upkeep
 
 TUS = {"Tus-Resumable": "1.0.0"}
 MIB = 1 << 20
@@ -283,7 +282,7 @@ def test_the_sweep_deletes_what_was_abandoned_and_spares_what_is_used(
     with place.rows() as session:
         session.execute(update(Upload).values(expires_at=utc_now()))
     engine = sync_engine(place.environment["LATHE_DATABASE_URL"])
-    Sweep(sessions(engine), place.objects(), Celery(), Settings())._clean()
+    Upkeep(sessions(engine), place.objects(), KeepSettings()).all()
     engine.dispose()
     with place.rows() as session:
         blob = session.scalars(select(Blob)).one()

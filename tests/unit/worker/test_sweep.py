@@ -7,8 +7,10 @@ from app.store.blobs.objects import Objects
 from app.store.db import sessions, sync_engine
 from app.store.rows import Base
 from worker.broker import celery_at
+from worker.keep_settings import KeepSettings
 from worker.settings import Settings
 from worker.sweep import Sweep
+from worker.upkeep import Upkeep
 
 
 @pytest.fixture
@@ -27,7 +29,9 @@ def test_a_broker_that_is_away_does_not_end_the_sweep(
     engine = sync_engine(settings.database_url)
     Base.metadata.create_all(engine)
     objects = Objects.open(settings.objects_url)
-    sweep = Sweep(sessions(engine), objects, celery_at(settings.broker_url), settings)
+    opened = sessions(engine)
+    upkeep = Upkeep(opened, objects, KeepSettings())
+    sweep = Sweep(opened, celery_at(settings.broker_url), settings, upkeep)
     with caplog.at_level(logging.WARNING):
         sweep.once()
     engine.dispose()

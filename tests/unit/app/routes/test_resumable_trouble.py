@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 
 from app.store import transfers
 from app.store.db import sessions, sync_engine
-from app.store.rows import Blob, Model, Upload
+from app.store.rows import Blob, DeadObject, Model, Upload
 from app.store.rows.base import utc_now
 from tests.unit.app.routes.tus import SEVEN_SHA256, TUS, begun, offset, sent
 
@@ -139,9 +139,10 @@ async def test_the_sweep_takes_what_expired_and_spares_what_became_a_blob(
     left = (await world.get(Upload, abandoned.rpartition("/")[2])).stage_key
     engine = sync_engine(settings.database_url)
     with sessions(engine).begin() as sync:
-        taken = transfers.take_expired(sync)
+        assert transfers.take_expired(sync) == 2
+        dead = [(each.key, each.with_all_below) for each in sync.scalars(select(DeadObject))]
     engine.dispose()
-    assert [(each.stage_key, each.key) for each in taken] == [(left, None)]
+    assert dead == [(left, True)]
     assert await world.get(Upload, used.rpartition("/")[2]) is None
     assert (await world.get(Blob, blob_id)) is not None
     assert await offset(world.client, kept) == 2

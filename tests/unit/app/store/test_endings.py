@@ -11,6 +11,7 @@ from app.store.queue import claim, held
 from app.store.rows import (
     Artifact,
     Blob,
+    DeadObject,
     Event,
     Job,
     MeasurementRow,
@@ -163,7 +164,8 @@ def test_only_blobs_doomed_long_ago_that_nothing_names_are_taken(session: Sessio
     session.execute(update(Blob).where(old).values(doomed_at=LONG_AGO))
     young = update(Blob).where(Blob.key == "k/young")
     session.execute(young.values(doomed_at=datetime.now(UTC)))
-    assert take_doomed(session, older_than_s=3600) == ["k/old"]
+    assert take_doomed(session, older_than_s=3600) == 2
+    assert session.scalars(select(DeadObject.key)).all() == ["k/old"]
     left = session.execute(select(Blob.key, Blob.doomed_at.is_(None)).order_by(Blob.key))
     assert [tuple(row) for row in left] == [
         ("k/named", True),

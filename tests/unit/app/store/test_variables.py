@@ -4,11 +4,12 @@ import pytest
 
 from app.settings import Settings
 from app.store.variables import KNOWN, SETTINGS, unknown_variable
+from worker.keep_settings import KeepSettings
 from worker.settings import Settings as WorkerSettings
 
 
 def test_the_list_has_every_setting_of_both_sides_and_no_other() -> None:
-    fields = {*Settings.model_fields, *WorkerSettings.model_fields}
+    fields = {*Settings.model_fields, *WorkerSettings.model_fields, *KeepSettings.model_fields}
     assert {f"LATHE_{name.upper()}" for name in fields} == SETTINGS
     assert {"LATHE_URL", "LATHE_KEY", "LATHE_VALKEY_BIN"} < KNOWN
 
