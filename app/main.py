@@ -28,6 +28,7 @@ from app.metrics import Metrics
 from app.page.routes import PAGES
 from app.routes import (
     artifacts,
+    audit,
     datasets,
     events,
     health,
@@ -101,6 +102,7 @@ def create(settings: Settings, *, hints: Callable[[Settings], Hints] | None = No
         tenants,
         usage,
         leaving,
+        audit,
         webhooks,
         rotation,
         workers,

@@ -7,6 +7,7 @@ from app.store.quotas.usage import Usage
 from app.store.rows import (
     ApiKey,
     Artifact,
+    Audit,
     Blob,
     Dataset,
     Delivery,
@@ -22,6 +23,7 @@ from lathe.states import TransferState
 from lathe.usage import LimitsView, Month, StoredBytes, UsageView
 from lathe.views import (
     ArtifactView,
+    AuditView,
     DatasetView,
     DeliveryView,
     KeyView,
@@ -154,6 +156,19 @@ def key_fields(row: ApiKey) -> dict[str, Any]:
         "last_used_at": row.last_used_at,
         "replaced_by": row.replaced_by,
     }
+
+
+def trace(row: Audit) -> AuditView:
+    """One write."""
+    return AuditView(
+        id=row.id,
+        at=row.at,
+        action=row.action,
+        target=row.target,
+        key=row.key_id,
+        request_id=row.request_id,
+        data=row.data,
+    )
 
 
 def webhook(row: Webhook) -> WebhookView:

@@ -304,6 +304,18 @@ class NewKeyView(KeyView):
     key: str
 
 
+class AuditView(View):
+    """One write through the service, kept in its own transaction."""
+
+    id: str
+    at: datetime
+    action: str = Field(description="What was done, such as `job.submit`.")
+    target: str | None = Field(description="The id of what it was done to.")
+    key: str | None = Field(description="By whose key; none where the service did it itself.")
+    request_id: str | None = Field(description="As in the answer's X-Request-ID and the logs.")
+    data: dict[str, Any] = Field(description="What else is to be known of it; no secrets.")
+
+
 class SigningKeyView(View):
     """The public half of a key that manifests were signed with."""
 

@@ -13,6 +13,7 @@ from starlette.routing import Match
 
 from app.http import wording
 from app.http.body_limit import LIMIT
+from app.http.refused_access import note_refused_access
 from app.logs import log
 from app.store.trouble import database_trouble
 from lathe.errors import (
@@ -117,6 +118,7 @@ def _response(
 async def _refused(request: Request, error: Refused) -> Response:
     if isinstance(error, RateLimited) and error.retry_after_s is not None:
         return answer(request, error, headers={"Retry-After": str(error.retry_after_s)})
+    note_refused_access(request, error)
     return answer(request, error)
 
 

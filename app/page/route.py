@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.http.problems import SpecRefused
+from app.http.refused_access import note_refused_access
 from app.logs import log
 from app.page.rendering import page
 from app.store.trouble import database_trouble
@@ -59,6 +60,7 @@ def _to_sign_in(request: Request, refusal: Refused) -> Response:
 
 
 def _said(request: Request, refusal: Refused) -> Response:
+    note_refused_access(request, refusal)
     answer = page(
         request,
         "refused.html",

@@ -17,6 +17,7 @@ from sqlalchemy import Select, String, literal, tuple_
 from app.store.rows import (
     ApiKey,
     Artifact,
+    Audit,
     Dataset,
     Delivery,
     Job,
@@ -38,6 +39,7 @@ _NOT_OURS = "the cursor is not one this service made; start again without it"
 Listed = (
     ApiKey
     | Artifact
+    | Audit
     | Dataset
     | Delivery
     | Job

@@ -16,6 +16,7 @@ value. How a command ends:
 
 import typer
 
+from lathe.cli.audit import audit
 from lathe.cli.catalogue import recipes, techniques
 from lathe.cli.compress import compress
 from lathe.cli.datasets import app as datasets
@@ -57,6 +58,7 @@ app.command()(techniques)
 app.command()(recipes)
 app.add_typer(keys, name="keys")
 app.command()(usage)
+app.command()(audit)
 app.command()(login)
 app.command()(logout)
 app.command()(unpack)

@@ -22,6 +22,7 @@ from lathe.states import JobKind, JobState
 from lathe.usage import UsageView
 from lathe.views import (
     ArtifactView,
+    AuditView,
     DatasetView,
     EventView,
     JobView,
@@ -249,6 +250,23 @@ class AsyncClient:
     async def revoke_key(self, key_id: str) -> None:
         """Revoke a key for ever."""
         await self._run(catalogue.revoke_key(key_id))
+
+    async def audit(
+        self,
+        *,
+        action: str | None = None,
+        target: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int | None = None,
+    ) -> list[AuditView]:
+        """Who changed what, newest first; takes an admin key. `action` is one, such as
+        `job.submit`, or all of a kind, such as `job`."""
+        return await self._run(catalogue.audit(action, target, since, until, limit))
+
+    async def delete_job(self, job_id: str) -> None:
+        """Delete a finished job with its files, report and numbers."""
+        await self._run(uploads.delete(f"/v1/jobs/{job_id}"))
 
     async def _run(self, talk: Talk[Result]) -> Result:
         """Carry out a call."""

@@ -9,11 +9,13 @@ from fastapi.responses import RedirectResponse
 from app import page_session
 from app.auth import count_guess, refuse_guessing
 from app.http.deps import Parts
+from app.http.refused_access import note_refused_access
 from app.page.rendering import page
 from app.page.route import PageRoute
 from app.page.visitor import form
 from app.page_session import COOKIE, GUARD_HEADER, LASTS, check_guard, guard_of
 from app.store import page_sessions, tenants
+from app.store.rows import Audit
 from app.store.rows.base import utc_now
 from lathe.errors import Forbidden, Unauthenticated
 
@@ -33,10 +35,12 @@ async def sign_in(request: Request, parts: Parts) -> Response:
     fields = await form(request)
     there = _own_path(fields.get("next", "/"))
     refuse_guessing(request, parts)
+    printable = fields.get("key", "").strip()
     try:
-        key = await parts.keys.verified(fields.get("key", "").strip())
+        key = await parts.keys.verified(printable)
     except Unauthenticated as refusal:
         await count_guess(request, parts)
+        note_refused_access(request, refusal, printable)
         problem = f"{refusal.detail[0].upper()}{refusal.detail[1:]}."
         status = HTTPStatus.UNPROCESSABLE_ENTITY
         return page(request, "sign_in.html", None, status=status, next=there, problem=problem)
@@ -44,11 +48,7 @@ async def sign_in(request: Request, parts: Parts) -> Response:
     async with parts.writing() as session:
         await session.execute(page_sessions.end_expired(utc_now()))
         session.add(row)
-        session.add(
-            tenants.audit(
-                key.project_id, key.id, "page.sign_in", None, request.state.request_id
-            )
-        )
+        session.add(_trace(request, key.project_id, key.id, "page.sign_in"))
     answer = RedirectResponse(there, HTTPStatus.SEE_OTHER)
     answer.set_cookie(
         COOKIE,
@@ -68,11 +68,18 @@ async def sign_out(request: Request, parts: Parts) -> Response:
     if token is not None:
         shown = request.headers.get(GUARD_HEADER) or (await form(request)).get("guard")
         check_guard(guard_of(token), shown)
+        held = await page_sessions.held(parts.reads, token)
         async with parts.writing() as session:
             await session.execute(page_sessions.end(token))
+            if held is not None:
+                session.add(_trace(request, held.project_id, held.id, "page.sign_out"))
     answer = RedirectResponse("/sign-in", HTTPStatus.SEE_OTHER)
     answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
     return answer
+
+
+def _trace(request: Request, project_id: str, key_id: str, action: str) -> Audit:
+    return tenants.audit(project_id, key_id, action, None, request.state.request_id)
 
 
 def _own_path(text: str) -> str:

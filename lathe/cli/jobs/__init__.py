@@ -2,7 +2,7 @@
 
 import typer
 
-from lathe.cli.jobs.end import cancel, retry
+from lathe.cli.jobs.end import cancel, delete, retry
 from lathe.cli.jobs.events import events
 from lathe.cli.jobs.listed import list_jobs
 from lathe.cli.jobs.report import report
@@ -14,6 +14,7 @@ app.command("list")(list_jobs)
 app.command("show")(show_job)
 app.command()(watch)
 app.command()(cancel)
+app.command()(delete)
 app.command()(retry)
 app.command()(report)
 app.command()(events)

@@ -1,4 +1,4 @@
-"""`lathe jobs cancel` and `lathe jobs retry`."""
+"""`lathe jobs cancel`, `lathe jobs delete` and `lathe jobs retry`."""
 
 from typing import Annotated
 
@@ -18,6 +18,16 @@ def cancel(job: Job, url: Url = None, key: Key = None, *, as_json: AsJson = Fals
     if as_json:
         show(found)
     note(f"{found.id} is {found.display_state}.")
+
+
+def delete(job: Job, url: Url = None, key: Key = None, *, as_json: AsJson = False) -> None:
+    """Delete a finished job with its files, report and numbers."""
+    with connected(url, key) as service:
+        which = job_id(job, service.lathe)
+        service.lathe.delete_job(which)
+    if as_json:
+        show({"deleted": which})
+    note(f"{which} is deleted.")
 
 
 def retry(

@@ -8,7 +8,7 @@ from lathe.client.asking import ask
 from lathe.client.calls.reading import got, got_list, pages, parsed
 from lathe.client.talk import Ask, Talk
 from lathe.usage import UsageView
-from lathe.views import KeyView, NewKeyView, RecipeView, TechniqueView
+from lathe.views import AuditView, KeyView, NewKeyView, RecipeView, TechniqueView
 
 
 def techniques() -> Talk[list[TechniqueView]]:
@@ -48,6 +48,22 @@ def rotate_key(key_id: str, grace_s: int) -> Talk[NewKeyView]:
     """Not repeated: the second would be refused, and the first one's secret be lost."""
     answer = yield from ask(Ask("POST", f"/v1/keys/{key_id}/rotate", json={"grace_s": grace_s}))
     return parsed(NewKeyView, answer)
+
+
+def audit(
+    action: str | None,
+    target: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    limit: int | None,
+) -> Talk[list[AuditView]]:
+    """The newest first."""
+    query: dict[str, Any] = {"action": action, "target": target}
+    query["since"] = since.isoformat() if since else None
+    query["until"] = until.isoformat() if until else None
+    query["limit"] = min(limit, 200) if limit else None
+    given = {name: value for name, value in query.items() if value is not None}
+    return (yield from pages(AuditView, "/v1/audit", query=given, limit=limit))
 
 
 def revoke_key(key_id: str) -> Talk[None]:

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from app.store import tenants
-from app.store.rows import ApiKey, PageSession
+from app.store.rows import ApiKey, Audit, PageSession
 from app.store.rows.base import utc_now
 
 pytestmark = pytest.mark.anyio
@@ -117,6 +117,9 @@ async def test_signing_out_ends_the_session_itself(world: Any, browser: Any) -> 
     assert (answer.status_code, await sessions(world)) == (403, 1)
     answer = await browser.send("/sign-out", {})
     assert (answer.status_code, await sessions(world)) == (303, 0)
+    async with world.parts.reading() as session:
+        done = list(await session.scalars(select(Audit.action).order_by(Audit.at)))
+    assert done == ["page.sign_in", "page.sign_out"]
     browser.client.cookies.set("lathe_session", cookie)
     assert (await browser.client.get("/")).status_code == 303
     assert (await browser.client.get("/v1/jobs")).status_code == 401
