@@ -29,6 +29,7 @@ from lathe.cli.unpack import unpack
 from lathe.cli.up import up
 from lathe.cli.usage import usage
 from lathe.cli.verify import verify
+from lathe.cli.webhooks import app as webhooks
 
 __all__ = ["app"]
 
@@ -57,6 +58,7 @@ app.add_typer(datasets, name="datasets")
 app.command()(techniques)
 app.command()(recipes)
 app.add_typer(keys, name="keys")
+app.add_typer(webhooks, name="webhooks")
 app.command()(usage)
 app.command()(audit)
 app.command()(login)

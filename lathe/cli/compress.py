@@ -70,6 +70,9 @@ def compress(  # noqa: PLR0913 - the command line of a whole job
     name: Annotated[str | None, typer.Option(help="Of the job.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of all that is random.")] = None,
+    webhook: Annotated[
+        str | None, typer.Option(help="whk_..., which is told how the job ends.")
+    ] = None,
     folder: Annotated[
         Path | None,
         typer.Option("-o", "--out", help="Folder for the result; default <model>-lathe."),
@@ -93,7 +96,17 @@ def compress(  # noqa: PLR0913 - the command line of a whole job
     how = given(TRANSFORMS, transforms, "--transforms") if transforms else None
     what = given(LAYOUT, layout, "--layout") if layout else None
     wishes = Wishes(
-        task, metric, max_drop, max_bytes, max_latency_ms, train, samples, name, device, seed
+        task,
+        metric,
+        max_drop,
+        max_bytes,
+        max_latency_ms,
+        train,
+        samples,
+        name,
+        device,
+        seed,
+        webhook,
     )
     plan = pipeline(steps)
     there(model, "mdl")

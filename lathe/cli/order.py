@@ -28,6 +28,7 @@ class Wishes:
     name: str | None = None
     device: str | None = None
     seed: int | None = None
+    webhook: str | None = None
 
 
 def job_spec(
@@ -51,6 +52,8 @@ def job_spec(
         spec["resources"] = {"device": wishes.device}
     if wishes.seed is not None:
         spec["seed"] = wishes.seed
+    if wishes.webhook:
+        spec["webhook"] = wishes.webhook
     return spec
 
 

@@ -11,9 +11,10 @@ import httpx
 
 from lathe.client import door
 from lathe.client.answers import trouble
-from lathe.client.calls import catalogue, downloads, jobs, uploads
+from lathe.client.calls import catalogue, downloads, jobs, uploads, webhooks
 from lathe.client.talk import Ask, FilePart, Pause, Result, Talk, Told
 from lathe.errors import UserError
+from lathe.events import DeliveryState
 from lathe.facts import Transform
 from lathe.job import JobSpec
 from lathe.layout import Layout
@@ -24,14 +25,17 @@ from lathe.views import (
     ArtifactView,
     AuditView,
     DatasetView,
+    DeliveryView,
     EventView,
     JobView,
     KeyView,
     ModelView,
     NewKeyView,
+    NewWebhookView,
     PlanView,
     RecipeView,
     TechniqueView,
+    WebhookView,
 )
 
 CHUNK_BYTES = 1 << 20
@@ -267,6 +271,48 @@ class AsyncClient:
     async def delete_job(self, job_id: str) -> None:
         """Delete a finished job with its files, report and numbers."""
         await self._run(uploads.delete(f"/v1/jobs/{job_id}"))
+
+    async def webhooks(self) -> list[WebhookView]:
+        """The project's webhooks, without their secrets, newest first."""
+        return await self._run(webhooks.webhooks())
+
+    async def webhook(self, webhook_id: str) -> WebhookView:
+        """One webhook, without its secret."""
+        return await self._run(webhooks.webhook(webhook_id))
+
+    async def create_webhook(
+        self, url: str, *, name: str | None = None, events: Sequence[str] | None = None
+    ) -> NewWebhookView:
+        """Make an address that is told how jobs end which name it, or of what `events` says;
+        the secret that signs its messages is in this answer only."""
+        return await self._run(webhooks.create(url, name, events))
+
+    async def rotate_webhook(self, webhook_id: str, *, grace_s: int = 86_400) -> NewWebhookView:
+        """Give a webhook a new secret, which is in this answer only; the old one signs beside
+        it for `grace_s`."""
+        return await self._run(webhooks.rotate(webhook_id, grace_s))
+
+    async def delete_webhook(self, webhook_id: str) -> None:
+        """Delete a webhook and everything that it was told."""
+        await self._run(webhooks.delete(webhook_id))
+
+    async def enable_webhook(self, webhook_id: str) -> WebhookView:
+        """Tell a webhook again that was disabled because it answered 410."""
+        return await self._run(webhooks.enable(webhook_id))
+
+    async def test_webhook(self, webhook_id: str) -> DeliveryView:
+        """Send a message of the type `ping`; `deliveries` says how that went."""
+        return await self._run(webhooks.test(webhook_id))
+
+    async def deliveries(
+        self, webhook_id: str, *, state: DeliveryState | None = None, limit: int | None = None
+    ) -> list[DeliveryView]:
+        """What a webhook was and is to be told, newest first."""
+        return await self._run(webhooks.deliveries(webhook_id, state, limit))
+
+    async def redeliver(self, webhook_id: str, delivery_id: str) -> DeliveryView:
+        """Send a message again that was delivered or died."""
+        return await self._run(webhooks.redeliver(webhook_id, delivery_id))
 
     async def _run(self, talk: Talk[Result]) -> Result:
         """Carry out a call."""

@@ -40,6 +40,12 @@ def data(view: DatasetView, steps: Any = "int8", **wishes: Any) -> dict[str, str
     return {purpose: split["split"] for purpose, split in given.items()}
 
 
+def test_the_webhook_that_is_named_stands_in_the_spec() -> None:
+    named = job_spec(MODEL, None, INT8, Wishes(webhook="whk_x"))
+    assert named["webhook"] == "whk_x"
+    assert "webhook" not in job_spec(MODEL, None, INT8, Wishes())
+
+
 def test_splits_are_taken_by_their_names() -> None:
     both = splits(("train", 900), ("test", 70))
     assert data(both) == {"calibration": "train", "evaluation": "test"}
