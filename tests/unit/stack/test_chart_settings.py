@@ -18,6 +18,7 @@ from tests.unit.stack.chart_pods import (
     size,
 )
 from tests.unit.stack.compose import images
+from worker.keep_settings import KeepSettings
 from worker.settings import Settings as WorkerSettings
 
 
@@ -33,6 +34,8 @@ def test_every_variable_is_a_setting_that_its_process_reads(
             monkeypatch.setenv(name, value)
         kind = WorkerSettings if part in HANDS else Settings
         read = kind.from_environment()
+        kept = KeepSettings.from_environment()
+        assert (kept.keep_jobs_days, kept.keep_delivered_days) == (None, 7)
         assert read.database_url.startswith("postgresql://")
         for name in given:
             monkeypatch.delenv(name)

@@ -14,6 +14,7 @@ import yaml
 from app.settings import Settings
 from app.store.variables import KNOWN
 from tests.unit.stack.compose import ROOT, Unset, images, seconds, services, variables
+from worker.keep_settings import KeepSettings
 from worker.settings import Settings as WorkerSettings
 
 SECRETS = {
@@ -82,11 +83,13 @@ def test_every_setting_is_one_that_its_process_reads(
     for name in OURS | HANDS:
         environment = lathe(stack[name]["environment"])
         kind = WorkerSettings if name in HANDS else Settings
-        known = {f"LATHE_{field.upper()}" for field in kind.model_fields}
+        kinds = [kind, KeepSettings] if name == "sweep" else [kind]
+        known = {f"LATHE_{field.upper()}" for each in kinds for field in each.model_fields}
         assert environment.keys() <= known, name
         for key, value in environment.items():
             monkeypatch.setenv(key, value)
-        kind.from_environment()
+        for each in kinds:
+            each.from_environment()
         for key in environment:
             monkeypatch.delenv(key)
     both = {f"LATHE_{f.upper()}" for k in (Settings, WorkerSettings) for f in k.model_fields}
