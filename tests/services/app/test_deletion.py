@@ -304,6 +304,21 @@ async def test_a_sweep_that_is_killed_in_the_middle_is_ended_by_the_next(
         assert ground.stored() == {session.get_one(Blob, blob).key}
 
 
+async def test_two_sweeps_at_once_delete_everything_and_nothing_else(ground: Ground) -> None:
+    for n in range(40):
+        await ground.model(ground.theirs, f"model {n}".encode())
+    kept = await ground.model(ground.mine, b"model 7")
+    leaves = await ground.theirs.delete(f"/v1/projects/{ground.their_id}")
+    assert leaves.status_code == 202, leaves.text
+    await asyncio.gather(*(asyncio.to_thread(ground.swept) for _ in range(2)))
+    await asyncio.to_thread(ground.swept)  # what one had locked the other left
+    ground.exact()
+    assert len(ground.stored()) == 1
+    assert (await ground.mine.get(f"/v1/models/{kept}")).status_code == 200
+    with ground.opened() as session:
+        assert session.get(Project, ground.their_id) is None
+
+
 async def test_an_upload_of_bytes_that_are_being_deleted_is_never_lost(ground: Ground) -> None:
     over = asyncio.Event()
 
