@@ -39,6 +39,7 @@ class Protocol(HttpToolsProtocol):
     _reader: asyncio.TimerHandle | None = None
     _refusal: Refused = Malformed("this is not HTTP/1.1; speak to it as to any web server")
     _progress = False
+    _spoken = False
     _without_progress = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -54,7 +55,7 @@ class Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Count what brings neither a head's end nor a body nearer: it is held in memory."""
-        self._progress = False
+        self._progress, self._spoken = False, True
         super().data_received(data)
         self._without_progress = 0 if self._progress else self._without_progress + len(data)
         if self._without_progress > self.head_bytes and not self.transport.is_closing():
@@ -104,7 +105,9 @@ class Protocol(HttpToolsProtocol):
         self._head = self.loop.call_later(self.head_s, self._head_is_late)
 
     def _head_is_late(self) -> None:
-        if not self.transport.is_closing():
+        if not self._spoken:  # browsers connect ahead: who asked nothing is told nothing
+            self.transport.close()
+        elif not self.transport.is_closing():
             self._refuse(TooSlow(f"headers were not complete within {self.head_s:g} s"))
 
     def _end_timer(self, name: str) -> None:

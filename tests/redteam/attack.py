@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 HERE = Path(__file__).parent
-FOLDERS = ("files", "requests")
+FOLDERS = ("files", "requests", "tenants", "outbound", "sandbox")
 POWER = "without_the_guard"
 
 

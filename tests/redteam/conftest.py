@@ -40,6 +40,7 @@ SETTINGS = {
     "LATHE_SLOWEST_BYTES_PER_S": str(1 << 20),
     "LATHE_HEAD_TIMEOUT_S": "2",
     "LATHE_SANDBOX": "required",
+    "LATHE_OUTBOUND_ALLOW": "localhost",  # one host that an operator trusts, and no other
 }
 
 

@@ -90,12 +90,21 @@ async def test_an_honest_request_is_answered(connected: Connected) -> None:
 
 
 async def test_a_head_that_is_late_is_refused_by_name(connected: Connected) -> None:
-    for begun in (b"", GET, GET + b"Host: lathe\r\nX-Slow: "):
+    for begun in (b"G", GET, GET + b"Host: lathe\r\nX-Slow: "):
         protocol, wire = connected(head_timeout_s=0.02)
         protocol.data_received(begun)
         await asyncio.sleep(0.06)
         assert wire.problem == (408, "too_slow", None)
         protocol.connection_lost(None)
+
+
+async def test_a_connection_on_which_nothing_is_asked_is_closed_without_a_word(
+    connected: Connected,
+) -> None:
+    protocol, wire = connected(head_timeout_s=0.02)
+    await asyncio.sleep(0.06)
+    assert (wire.closed, wire.written) == (True, b"")
+    protocol.connection_lost(None)
 
 
 async def test_the_second_head_of_a_connection_is_awaited_as_the_first(

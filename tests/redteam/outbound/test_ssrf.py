@@ -1,0 +1,263 @@
+"""Addresses that lead back inside: the service would fetch what only it may see."""
+
+import asyncio
+import json
+import socket
+import time
+from collections.abc import Iterator
+from ipaddress import ip_address
+from typing import Any
+
+import httpx
+import pytest
+
+from app.store.outbound import Allowed, Buckets, Place, is_public
+from app.store.outbound.source import source
+from lathe.errors import AddressRefused
+from tests.redteam.door import Door, problem
+from tests.redteam.outbound.recorder import Recorder, recording
+from worker.outbound.guard import Guard
+
+ALL = Allowed.parse("127.0.0.1")  # what an operator would say who trusts this machine
+
+
+@pytest.fixture
+def inside() -> Iterator[Recorder]:
+    with recording() as server:
+        yield server
+
+
+async def asked(url: str, allowed: Allowed, **how: Any) -> int:
+    """The status that a worker gets there."""
+    place = Place.checked(url, allowed, "url")
+    async with (
+        Guard(allowed, silence_s=5, **how) as guard,
+        guard.sent("GET", place, {}) as response,
+    ):
+        return response.status_code
+
+
+class _Named:
+    """An address that is refused when it is named, as a webhook and as a source."""
+
+    seen = "422, `address_refused` about `url` or `source`"
+    guard: str
+    urls: tuple[str, ...]
+
+    def test_it_is_refused_by_name(self, door: Door) -> None:
+        for url in self.urls:
+            hook = door.http.post("/v1/webhooks", json={"url": url})
+            problem(hook, 422, "address_refused", "url")
+            for kind in ("models", "datasets"):
+                answer = door.http.post(f"/v1/{kind}", json={"source": url})
+                problem(answer, 422, "address_refused", "source")
+
+
+class TestLoopbackSpelled(_Named):
+    """This machine, spelled as an IPv4 address, short, as a number, octal and hexadecimal"""
+
+    guard = "an address in whichever spelling must be public"
+    urls = tuple(
+        f"https://{host}/"
+        for host in ("127.0.0.1", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "0.0.0.0")
+    )
+
+    def test_each_spelling_arrives_inside_without_the_guard(self, inside: Recorder) -> None:
+        for url in self.urls:
+            host = url.removeprefix("https://").rstrip("/")
+            with socket.create_connection((host, inside.port), timeout=5) as line:
+                assert ip_address(line.getpeername()[0]).is_loopback
+
+
+class TestPrivateNetworks(_Named):
+    """Addresses of private networks, and those where clouds hand out credentials"""
+
+    guard = "an address must be public"
+    urls = tuple(
+        f"https://{host}/latest/meta-data/"
+        for host in ("169.254.169.254", "10.0.0.1", "192.168.1.1", "172.16.0.1", "100.64.0.1",
+                     "192.0.0.192", "224.0.0.1")
+    )  # fmt: skip
+
+    def test_some_of_them_pass_for_global_without_the_guard(self) -> None:
+        passed = {"192.0.0.192", "224.0.0.1"}  # is_global of Python 3.11 says yes
+        for url in self.urls:
+            host = httpx.URL(url).host
+            assert not is_public(ip_address(host))
+            assert not ip_address(host).is_global or host in passed
+
+
+class TestWrappedInIPv6(_Named):
+    """This machine and clouds' addresses wrapped into IPv6: mapped, NAT64, 6to4, Teredo"""
+
+    guard = "of IPv6 only what is handed out to hosts counts, and nothing that carries IPv4"
+    urls = tuple(
+        f"https://[{host}]/"
+        for host in ("::1", "::", "::ffff:127.0.0.1", "::ffff:7f00:1", "64:ff9b::7f00:1",
+                     "2002:7f00:1::", "2001::7f00:1", "fd00::1", "fe80::1", "::127.0.0.1")
+    )  # fmt: skip
+
+    def test_the_mapped_one_arrives_inside_without_the_guard(self, inside: Recorder) -> None:
+        with socket.socket(socket.AF_INET6) as line:
+            line.connect(("::ffff:127.0.0.1", inside.port))
+            line.sendall(b"GET /mapped HTTP/1.0\r\n\r\n")
+            assert line.recv(100)
+        assert inside.paths == ["/mapped"]
+
+
+class TestPlainOrOddPorts(_Named):
+    """Plain http, other schemes, and ports of databases and brokers"""
+
+    guard = "https on port 443 or 8443"
+    urls = (
+        "http://example.org/", "ftp://example.org/", "file:///etc/passwd", "gopher://x/_",
+        "https://example.org:6379/", "https://example.org:22/", "https://example.org:5432/",
+    )  # fmt: skip
+
+    def test_a_service_inside_is_asked_without_the_guard(self, inside: Recorder) -> None:
+        assert asyncio.run(asked(f"http://127.0.0.1:{inside.port}/admin", ALL)) == 200
+        assert inside.paths == ["/admin"]
+
+
+class TestUserInTheAddress(_Named):
+    """A name before an `@`, so that a glance takes it for the host"""
+
+    guard = "no user name and no password in an address"
+    urls = ("https://example.org@127.0.0.1/", "https://user:word@example.org/")
+
+    def test_the_host_is_the_other_one_without_the_guard(self) -> None:
+        assert httpx.URL(self.urls[0]).host == "127.0.0.1"
+
+
+class TestForeignBucket:
+    """An `s3://` address of a bucket that nobody has opened: the service has keys for more"""
+
+    seen = "422, `address_refused` about `source`"
+    guard = "`LATHE_SOURCES_S3_BUCKETS`; keys with `..` are not read"
+
+    @pytest.mark.parametrize("url", ["s3://backups/db.dump", "s3://models/../backups/db.dump"])
+    def test_it_is_refused_by_name(self, door: Door, url: str) -> None:
+        answer = door.http.post("/v1/models", json={"source": url})
+        problem(answer, 422, "address_refused", "source")
+
+    def test_it_is_a_source_without_the_guard(self) -> None:
+        url = "s3://backups/db.dump"
+        with pytest.raises(AddressRefused):
+            source(url, Allowed(), Buckets(), "source")
+        opened = source(url, Allowed(), Buckets.parse("backups"), "source")
+        assert opened.shown == url
+
+
+def pinged(door: Door, url: str) -> dict[str, Any]:
+    """How the first try of a ping to this webhook went."""
+    hook = door.http.post("/v1/webhooks", json={"url": url})
+    assert hook.status_code == 201, hook.text
+    hook_id = hook.json()["id"]
+    assert door.http.post(f"/v1/webhooks/{hook_id}/test").status_code < 300
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        (delivery,) = door.http.get(f"/v1/webhooks/{hook_id}/deliveries").json()["items"]
+        if delivery["attempts"]:
+            door.http.delete(f"/v1/webhooks/{hook_id}")
+            found: dict[str, Any] = delivery
+            return found
+        time.sleep(0.2)
+    raise AssertionError("nothing was delivered")
+
+
+class TestNameThatLeadsInside:
+    """A name in DNS that means an address inside"""
+
+    seen = "the delivery's error: it leads to an address that is not on the public internet"
+    guard = "what a name means is judged when it is connected to, every address of it"
+
+    def test_nothing_is_sent_and_the_delivery_says_why(self, door: Door) -> None:
+        name = socket.gethostname()
+        if is_public(ip_address(socket.gethostbyname(name))):
+            pytest.skip("this machine's own name is public")
+        told = pinged(door, f"https://{name}:8443/")
+        assert "not on the public internet" in told["last_error"]
+        assert told["last_answer"] is None
+
+    def test_it_is_asked_without_the_guard(self, inside: Recorder) -> None:
+        url = f"http://localhost:{inside.port}/name"
+        assert asyncio.run(asked(url, Allowed.parse("localhost"))) == 200
+        assert inside.paths == ["/name"]
+
+
+class TestRebinding:
+    """A name that means a public address when it is judged, and one inside a moment later"""
+
+    seen = "the delivery's error, or a source that is `address_refused`"
+    guard = "a name is asked once, and the judged address itself is connected to"
+
+    def test_the_second_meaning_is_never_asked_for(self) -> None:
+        meanings = [["93.184.215.14"], ["127.0.0.1"]]
+        reached: list[str] = []
+
+        async def resolve(_host: str, _port: int) -> list[str]:
+            return meanings.pop(0)
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            reached.append(request.url.host)
+            return httpx.Response(200)
+
+        wire = httpx.MockTransport(answer)
+        asyncio.run(
+            asked("https://rebind.example/", Allowed(), resolver=resolve, transport=wire)
+        )
+        assert reached == ["93.184.215.14"]
+        with pytest.raises(AddressRefused, match="not on the public internet"):
+            asyncio.run(
+                asked("https://rebind.example/", Allowed(), resolver=resolve, transport=wire)
+            )
+
+    def test_asking_twice_arrives_inside_without_the_guard(
+        self, inside: Recorder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        meanings = ["93.184.215.14", "127.0.0.1"]
+        real = socket.getaddrinfo
+
+        def rebinding(host: str, *rest: Any, **more: Any) -> Any:
+            return real(meanings.pop(0) if host == "rebind.example" else host, *rest, **more)
+
+        monkeypatch.setattr(socket, "getaddrinfo", rebinding)
+        judged = socket.getaddrinfo("rebind.example", 80)[0][4][0]
+        assert is_public(ip_address(judged))
+        url = f"http://rebind.example:{inside.port}/rebound"
+        assert httpx.get(url, trust_env=False).status_code == 200
+        assert inside.paths == ["/rebound"]
+
+
+class TestRedirectInside:
+    """A server outside that answers with a redirect to an address inside"""
+
+    seen = "the delivery's error: redirects are not followed"
+    guard = "no redirect is followed"
+
+    def test_the_redirect_is_told_and_not_followed(self, door: Door, inside: Recorder) -> None:
+        told = pinged(door, f"http://localhost:{inside.port}/away")
+        assert (told["last_status"], inside.paths) == (302, ["/away"])
+        assert "redirects are not followed" in told["last_error"]
+
+    def test_it_arrives_inside_without_the_guard(self, inside: Recorder) -> None:
+        url = f"http://localhost:{inside.port}/away"
+        answer = httpx.get(url, follow_redirects=True, trust_env=False)
+        assert (answer.text, inside.paths) == ("s3cret", ["/away", "/secret"])
+
+
+class TestAnswerFromInside:
+    """A trusted address inside, named to read through the delivery what it answers"""
+
+    seen = "a delivery without an answer"
+    guard = "what an internal address answers is never shown"
+
+    def test_the_answer_is_not_shown(self, door: Door, inside: Recorder) -> None:
+        told = pinged(door, f"http://localhost:{inside.port}/secret")
+        assert inside.paths == ["/secret"]
+        assert (told["last_status"], told["last_answer"]) == (200, None)
+        assert "s3cret" not in json.dumps(told)
+
+    def test_the_answer_is_a_secret_without_the_guard(self, inside: Recorder) -> None:
+        url = f"http://127.0.0.1:{inside.port}/secret"
+        assert httpx.get(url, trust_env=False).text == "s3cret"

@@ -1,0 +1,225 @@
+"""Names that are more than names where they are shown: HTML, headers, terminals, logs."""
+
+import base64
+import email.parser
+import json
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import onnx
+import pytest
+from typer.testing import CliRunner
+
+from app.page import rendering
+from lathe import cli
+from lathe.cli import say
+from lathe.report import Report
+from lathe.views import ModelView
+from tests.redteam.door import Door
+from tests.redteam.requests.wire import head, spoken
+from tests.services.worker.nets import perceptron
+from worker.engine.report import page as report_page
+from worker.engine.report import template
+
+SCRIPT = "<script>owned()</script><img src=x onerror=owned()>"
+
+
+class Seen(HTMLParser):
+    """The elements of a page that could run something."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.live: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        names = dict(attrs)
+        if (tag == "script" and "src" not in names) or any(n.startswith("on") for n in names):
+            self.live.append(tag)
+
+
+def spiked() -> bytes:
+    """A perceptron whose layers and doors are called scripts."""
+    model = onnx.ModelProto.FromString(perceptron(5))
+    renamed = {"fc1.weight": SCRIPT, "x": f"x{SCRIPT}", "y": f"y{SCRIPT}"}
+    for tensor in model.graph.initializer:
+        tensor.name = renamed.get(tensor.name, tensor.name)
+    for node in model.graph.node:
+        node.input[:] = [renamed.get(name, name) for name in node.input]
+        node.output[:] = [renamed.get(name, name) for name in node.output]
+    for door in (*model.graph.input, *model.graph.output):
+        door.name = renamed[door.name]
+    made: bytes = model.SerializeToString()
+    return made
+
+
+@pytest.fixture(scope="module")
+def named(door: Door) -> str:
+    """A model of which every name is a script."""
+    return door.ready("models", spiked(), name=SCRIPT)
+
+
+@pytest.fixture
+def browser(door: Door) -> Iterator[httpx.Client]:
+    """Somebody who is signed in on the page."""
+    with httpx.Client(base_url=door.url, trust_env=False, follow_redirects=True) as client:
+        assert client.post("/sign-in", data={"key": door.key}).status_code == 200
+        yield client
+
+
+class TestScriptOnThePage:
+    """A model, a layer and an input that are called `<script>...`, on the page"""
+
+    seen = "the name as text"
+    guard = "templates escape all they are given; the page's policy runs no script but its own"
+
+    def test_nothing_of_it_is_live(self, door: Door, named: str, browser: httpx.Client) -> None:
+        for path in ("/models", f"/models/{named}", "/", f"/compose?model={named}"):
+            answer = browser.get(path)
+            assert answer.status_code == 200
+            assert "owned" in answer.text or path == "/"
+            assert Seen(answer.text).live == []
+            assert "script-src 'self'" in answer.headers["content-security-policy"]
+
+    def test_it_runs_without_the_guard(self, door: Door, named: str) -> None:
+        view = ModelView.model_validate(door.http.get(f"/v1/models/{named}").json())
+        visitor = SimpleNamespace(may_write=True, project_name="p", guard="g")
+        unguarded = rendering._ENVIRONMENT.overlay(autoescape=False)
+        text = unguarded.get_template("model.html").render(
+            visitor=visitor, path="/", model=view, inspection=None, jobs=[], points=[]
+        )
+        assert "script" in Seen(text).live
+
+
+@pytest.fixture(scope="module")
+def job(door: Door, named: str) -> dict[str, Any]:
+    made = door.settled(
+        {
+            "name": SCRIPT,
+            "model": named,
+            "pipeline": [{"technique": "quantize.dynamic"}],
+            "benchmark": None,
+        }
+    )
+    assert made["state"] == "succeeded", made["failure"]
+    return made
+
+
+class TestScriptInTheReport:
+    """The same names in a job's report"""
+
+    seen = "the name as text"
+    guard = "the report's template escapes; it is sent with a policy that runs nothing"
+
+    def test_nothing_of_it_is_live(self, door: Door, job: dict[str, Any]) -> None:
+        answer = door.http.get(f"/v1/jobs/{job['id']}/report.html")
+        assert "owned()" in answer.text
+        assert Seen(answer.text).live == []
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "sandbox" in policy
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+    def test_it_runs_without_the_guard(
+        self, door: Door, job: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        told = door.http.get(f"/v1/jobs/{job['id']}/report").json()
+        unguarded = template._environment().overlay(autoescape=False)
+        monkeypatch.setattr(report_page, "TEMPLATE", unguarded.get_template("page.html.jinja"))
+        text = report_page.page(Report.model_validate(told))
+        assert "script" in Seen(text).live
+
+
+class TestHeaderInAFileName:
+    """A file's name with line breaks and quotes, on its way into Content-Disposition"""
+
+    seen = "a name of letters, digits, dots and hyphens; the rest is percent-encoded"
+    guard = "what a header holds is made of plain letters"
+    name = 'net"; filename="evil.html\r\nX-Injected: 1\r\n\r\n<script>'
+
+    def test_no_header_is_added(self, door: Door) -> None:
+        packed = base64.b64encode(self.name.encode()).decode()
+        content = perceptron(21)
+        tus = {"Tus-Resumable": "1.0.0", "Upload-Metadata": f"filename {packed}"}
+        begun = door.http.post(
+            "/v1/uploads", headers={**tus, "Upload-Length": str(len(content))}
+        )
+        place = begun.headers["location"]
+        sent = {**tus, "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+        assert door.http.patch(place, content=content, headers=sent).status_code == 204
+        upload = place.rpartition("/")[2]
+        made = door.http.post("/v1/models", params={"upload": upload, "wait": 30}).json()
+        for path in (f"/v1/models/{made['id']}/content", place, "/v1/models"):
+            answer = door.http.get(path)
+            assert "x-injected" not in answer.headers
+            shown = answer.headers.get("content-disposition", "")
+            assert "evil.html" not in shown
+
+    def test_a_header_is_added_without_the_guard(self) -> None:
+        raw = f'Content-Disposition: attachment; filename="{self.name}"\r\n\r\n'
+        parsed = email.parser.Parser().parsestr(raw, headersonly=True)
+        assert parsed["X-Injected"] == "1"
+
+
+STEERING = "net\x1b[2J\x1b]0;owned\x07\u202egnp"
+
+
+@pytest.fixture(scope="module")
+def steering(door: Door) -> str:
+    return door.ready("models", perceptron(31), name=STEERING)
+
+
+class TestTerminalEscapes:
+    """A model's name that clears the screen and renames the window of who lists models"""
+
+    seen = "the sequences spelled out, such as `\\x1b[2J`"
+    guard = "the `lathe` command shows control characters instead of sending them on"
+
+    def shown(self, door: Door, *command: str) -> str:
+        answer = CliRunner().invoke(cli.app, [*command, "--url", door.url, "--key", door.key])
+        assert answer.exit_code == 0, answer.output
+        return answer.output
+
+    def test_the_terminal_is_not_steered(self, door: Door, steering: str) -> None:
+        for command in (("models", "list"), ("models", "show", steering)):
+            text = self.shown(door, *command)
+            assert r"\x1b[2J" in text.replace("\n", "")
+            assert not set(text) & set("\x1b\x07\u202e")
+
+    def test_the_terminal_is_steered_without_the_guard(
+        self, door: Door, steering: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(say, "harmless", lambda text: text)
+        assert "\x1b[2J" in self.shown(door, "models", "show", steering)
+
+
+class TestForgedLogLine:
+    """Line breaks, and a line of the log's own form, in a path and in a header"""
+
+    seen = "404, `not_found`"
+    guard = "a line of the log is one JSON object, whatever its values; long ones are cut"
+    forged = json.dumps({"event": "forged", "level": "info"})
+
+    def test_every_line_is_one_of_ours(self, door: Door) -> None:
+        path = "/v1/x%0a" + "".join(f"%{ord(letter):02x}" for letter in self.forged) + "%0d%0a"
+        heard, _ = spoken(door.address, [head("GET", path, door.key)], every_s=2, within_s=3)
+        assert heard.startswith(b"HTTP/1.1 404 ")
+        door.http.get("/v1/" + "y" * 30_000)
+        door.http.get("/v1/models", headers={"X-Request-ID": self.forged})
+        lines = (door.data / "logs" / "api.log").read_text().splitlines()
+        told = [json.loads(line) for line in lines]
+        assert any("/v1/x\n" in line.get("path", "") for line in told)
+        assert all(line["event"] != "forged" for line in told)
+        assert max(len(line) for line in lines if "yyyy" in line) < 2000
+
+    def test_a_line_is_added_without_the_guard(self) -> None:
+        plain = f"GET /v1/x\n{self.forged}\n 404"
+        assert json.loads(plain.splitlines()[1])["event"] == "forged"
+
+
+def test_the_page_that_is_tested_has_something_to_run() -> None:
+    assert Seen(SCRIPT).live == ["script", "img"]
+    assert Seen('<script src="/static/a.js"></script><p>&lt;script&gt;</p>').live == []

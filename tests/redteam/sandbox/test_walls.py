@@ -1,0 +1,263 @@
+"""What code could try that runs in the child after all: the engine here does as it is told."""
+
+import json
+import socket
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from tests.redteam.sandbox import acts
+from tests.redteam.sandbox.conftest import Owned
+from tests.redteam.throwaway import outcome
+
+SOCKETS = "seccomp: no socket of any kind, and of landlock no TCP"
+FILES = "landlock: the job's own folder, and for reading the programs it runs on"
+PROCESSES = "seccomp: no new process, no program, no signal to another, no window into one"
+
+
+def tried(owned: Owned, wish: dict[str, Any]) -> tuple[str, str]:
+    """The code and the detail that the uploader sees."""
+    view = owned.door.sent("models", json.dumps(wish).encode())
+    assert view["state"] == "rejected", view
+    return view["failure"]["code"], view["failure"]["detail"]
+
+
+class _Walled:
+    """An act that is refused behind the walls, and works where there are none."""
+
+    seen: ClassVar[str] = "model rejected, `internal`: the engine met `PermissionError`"
+    guard: ClassVar[str]
+
+    def wish(self, owned: Owned, folder: Path) -> dict[str, Any]:
+        """The act, and what it is aimed at."""
+        raise NotImplementedError
+
+    def test_the_child_is_refused_and_the_user_is_told(
+        self, walled: Owned, tmp_path: Path
+    ) -> None:
+        code, detail = tried(walled, self.wish(walled, tmp_path))
+        assert code == "internal", detail
+        assert "PermissionError" in detail or "OSError" in detail
+
+    def test_it_works_without_the_guard(self, bare: Owned, tmp_path: Path) -> None:
+        code, detail = tried(bare, self.wish(bare, tmp_path))
+        assert detail.startswith("done: "), (code, detail)
+
+
+class TestBroker(_Walled):
+    """The broker's socket, over which workers are told what to do"""
+
+    guard = SOCKETS
+
+    def wish(self, owned: Owned, folder: Path) -> dict[str, Any]:
+        return {"act": "unix", "path": str(owned.broker)}
+
+
+class TestApi(_Walled):
+    """A TCP connection to the API, as to any other server inside"""
+
+    guard = SOCKETS
+
+    def wish(self, owned: Owned, folder: Path) -> dict[str, Any]:
+        return {"act": "tcp", "port": owned.door.address[1]}
+
+
+class TestDatagram(_Walled):
+    """A datagram to anywhere, such as a name server"""
+
+    guard = SOCKETS
+
+    def wish(self, owned: Owned, folder: Path) -> dict[str, Any]:
+        return {"act": "udp"}
+
+
+@contextmanager
+def listening(name: str) -> Iterator[None]:
+    """Somebody who answers under a name that is in no folder."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"\0{name}")
+        listener.listen()
+
+        def greet() -> None:
+            line, _ = listener.accept()
+            with line:
+                line.send(b"+PONG")
+
+        threading.Thread(target=greet, daemon=True).start()
+        yield
+
+
+class TestAbstractSocket(_Walled):
+    """A Unix socket that has a name and no path, so that no rule of paths holds for it"""
+
+    guard = SOCKETS
+
+    def wish(self, owned: Owned, folder: Path) -> dict[str, Any]:
+        return {"act": "unix", "path": f"@{self.name}"}
+
+    @pytest.fixture(autouse=True)
+    def _there(self) -> Iterator[None]:
+        self.name = f"lathe-{uuid.uuid4().hex}"
+        with listening(self.name):
+            yield
+
+
+class TestDatabase(_Walled):
+    """The database, in which keys and every project's jobs are"""
+
+    guard = FILES
+
+    def wish(self, owned: Owned, folder: Path) -> dict[str, Any]:
+        return {"act": "read", "path": str(owned.door.data / "lathe.db")}
+
+
+class TestSigningKey(_Walled):
+    """The key that manifests are signed with"""
+
+    guard = FILES
+
+    def wish(self, owned: Owned, folder: Path) -> dict[str, Any]:
+        path = owned.door.data / "signing-key.pem"
+        path.touch()
+        return {"act": "read", "path": str(path)}
+
+
+class TestAnothersObject(_Walled):
+    """Another project's model, as it lies in the store"""
+
+    guard = FILES
+
+    def wish(self, owned: Owned, folder: Path) -> dict[str, Any]:
+        path = owned.door.data / "objects" / "theirs"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"s3cret")
+        return {"act": "read", "path": str(path)}
+
+
+class TestPlanting(_Walled):
+    """A file planted where something else reads it"""
+
+    guard = FILES
+
+    def wish(self, owned: Owned, folder: Path) -> dict[str, Any]:
+        return {"act": "write", "path": str(folder / "planted")}
+
+
+class TestSupervisorsSettings(_Walled):
+    """The environment of the process above, where secrets may be"""
+
+    guard = FILES
+
+    def wish(self, owned: Owned, folder: Path) -> dict[str, Any]:
+        return {"act": "environ"}
+
+
+class TestFork(_Walled):
+    """A fork, and with it a bomb of them"""
+
+    guard = PROCESSES
+
+    def wish(self, owned: Owned, folder: Path) -> dict[str, Any]:
+        return {"act": "fork"}
+
+
+class TestProgram(_Walled):
+    """Another program"""
+
+    guard = PROCESSES
+
+    def wish(self, owned: Owned, folder: Path) -> dict[str, Any]:
+        return {"act": "exec"}
+
+
+class TestProgramInMemory(_Walled):
+    """A program that lies in memory and in no folder"""
+
+    guard = PROCESSES
+
+    def wish(self, owned: Owned, folder: Path) -> dict[str, Any]:
+        return {"act": "memory_file"}
+
+
+class TestSignal(_Walled):
+    """A signal to the service's own process"""
+
+    guard = PROCESSES
+
+    def wish(self, owned: Owned, folder: Path) -> dict[str, Any]:
+        return {"act": "signal", "pid": owned.supervisor}
+
+
+class _Capped:
+    """An act that breaks a cap, which has a name of its own."""
+
+    guard: ClassVar[str]
+    wish: ClassVar[dict[str, Any]]
+    codes: ClassVar[set[str]]
+
+    def test_the_child_is_stopped_and_the_user_is_told_which_cap(self, walled: Owned) -> None:
+        code, detail = tried(walled, self.wish)
+        assert code in self.codes, detail
+
+    def test_it_goes_through_without_the_guard(self, tmp_path: Path) -> None:
+        assert outcome(acts.ACTS[self.wish["act"]], self.wish | {"out": str(tmp_path)}) == 0
+
+
+class TestMemory(_Capped):
+    """Twice the memory that an inspection may have"""
+
+    seen = "model rejected, `out_of_memory`"
+    guard = "`LATHE_INSPECT_MEMORY_BYTES`"
+    wish: ClassVar = {"act": "memory", "bytes": 2 << 30}
+    codes: ClassVar = {"out_of_memory"}
+
+
+class TestSharedMemory(_Capped):
+    """The same, of the kind that the data limit does not count"""
+
+    seen = "model rejected, `out_of_memory`, or `internal`: it met `OSError`"
+    guard = "the limit of address space"
+    wish: ClassVar = {"act": "shared", "bytes": 8 << 30}
+    codes: ClassVar = {"out_of_memory", "internal"}
+
+
+class TestFilling(_Capped):
+    """A file that fills the disk"""
+
+    seen = "model rejected, `too_much_written`"
+    guard = "`LATHE_CHILD_FILE_BYTES`"
+    wish: ClassVar = {"act": "fill", "bytes": 256 << 20}
+    codes: ClassVar = {"too_much_written", "out_of_disk"}
+
+
+class TestThreads(_Capped):
+    """Hundreds of threads"""
+
+    seen = "model rejected, `too_many_threads`"
+    guard = "`LATHE_CHILD_THREADS`"
+    wish: ClassVar = {"act": "threads", "count": 300, "seconds": 3}
+    codes: ClassVar = {"too_many_threads"}
+
+
+class TestOpenFiles(_Capped):
+    """Thousands of open files"""
+
+    seen = "model rejected, `internal`: it met `OSError`"
+    guard = "a thousand open files"
+    wish: ClassVar = {"act": "files", "count": 5000}
+    codes: ClassVar = {"internal"}
+
+    def test_it_goes_through_without_the_guard(self, tmp_path: Path) -> None:
+        assert outcome(_with_room, self.wish) == 0
+
+
+def _with_room(wish: dict[str, Any]) -> None:
+    resource = pytest.importorskip("resource")
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    acts.ACTS["files"](wish)
