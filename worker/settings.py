@@ -57,7 +57,8 @@ class Settings(SharedSettings):
         0,
         ge=0,
         le=19,
-        description="Of the processes that run jobs: the higher, the more others go first.",
+        description="Of the processes that run jobs: the higher, the more others go first; "
+        "`lathe up` sets 5.",
     )
     sandbox: Literal["required", "auto", "off"] = Field(
         "auto", description="required refuses to run without landlock and seccomp; auto warns."

@@ -23,6 +23,7 @@ from lathe.errors import Refused
 
 READY_S = 60
 TICK_S = 0.2
+_NICE = "5"  # of jobs: the API and the broker share their cores
 
 
 class Stopped(Exception):  # noqa: N818 - a request, not an error
@@ -136,6 +137,7 @@ def _environment(data: Path, broker: Broker) -> dict[str, str]:
         "LATHE_OBJECTS_URL": f"file://{data / 'objects'}",
         "LATHE_BROKER_URL": broker.url,
         "LATHE_WORK_DIR": str(data / "work"),
+        "LATHE_NICE": _NICE,
         "LATHE_SIGNING_KEY_FILE": str(data / "signing-key.pem"),
     }
     quiet = {"PYTHONUNBUFFERED": "1", "ORT_DISABLE_TELEMETRY": "1", "LATHE_DRAIN_S": "0"}

@@ -1,13 +1,12 @@
 """`make bench-load`: polls and event streams while compressions use every core.
 
-The whole embedded service runs, with two slots that compress all the time at the priority
-that `lathe up` gives them. Nothing is pinned: the API, the workers and the clients share the
-machine's cores, as on a small host. 200 polls a second are planned at fixed times, each counts
-from its planned time. Idle are the same polls of the same jobs, in the same proportion of
-finished and unfinished ones, with every process up, but no stream open and no job that runs,
-for a minute before and a minute after the load; the quicker minute's p99 is what counts. The
-memory is flat when the median of RssAnon over the last tenth of the loaded time is at most
-3 % + 4 MB above that of the second tenth.
+The whole embedded service runs, with two slots that compress all the time at nice 19. Nothing
+is pinned: the API, the workers and the clients share the machine's cores, as on a small host.
+200 polls a second are planned at fixed times, each counts from its planned time. Idle are the
+same polls of the same jobs, in the same proportion of finished and unfinished ones, with every
+process up, but no stream open and no job that runs, for a minute before and a minute after the
+load; the quicker minute's p99 is what counts. The memory is flat when the median of RssAnon
+over the last tenth of the loaded time is at most 3 % + 4 MB above that of the second tenth.
 """
 
 import argparse

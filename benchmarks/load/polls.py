@@ -150,7 +150,8 @@ class _Asker(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         question, self._question = self._question, None
-        assert question is not None
+        if question is None:  # nobody asked: the service closes what has been idle
+            return
         self._polls.answered(question, self._parser.get_status_code(), self._etag)
         self._polls.rest(self)
 

@@ -14,6 +14,7 @@ from stacks.postgres import Postgres
 from stacks.valkey import Valkey
 
 SLOTS = 2  # compressions at once
+NICE = "19"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ def stand(database: str) -> Iterator[Stand]:
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder)
         more = {"LATHE_SLOTS": str(SLOTS), "LATHE_LOCK_PATH": str(folder / "lock")}
+        more["LATHE_NICE"] = NICE
         database_url = f"sqlite:///{data / 'lathe.db'}"
         if database == "postgresql":
             database_url = more["LATHE_DATABASE_URL"] = _postgres(stack)
