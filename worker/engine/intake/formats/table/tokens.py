@@ -66,6 +66,12 @@ class Tokens:
     ) -> tuple[NDArray[np.int32], NDArray[np.uint8], NDArray[np.uint8]]:
         """Ids, mask and types, each (texts, length); `place` tells where a text stands."""
         encodings = self._encoded(texts, place)
+        longest = max((len(each) for each in encodings), default=0)
+        if longest > self.length:
+            raise NotADataset(
+                f"{WHERE} makes {longest} tokens of a text that it was told to cut at "
+                f"{self.length}; its post_processor must take each text once"
+            )
         try:
             ids = np.array([each.ids for each in encodings], np.int32)
             types = np.array([each.type_ids for each in encodings], np.uint8)
@@ -152,6 +158,8 @@ def _loaded(place: Place) -> tuple[Tokenizer, dict[str, Any]]:
             f"{WHERE} has no vocabulary; upload the file that the tokenizers library saves, "
             "not tokenizer_config.json"
         )
+    if _repeats(parsed.get("post_processor")):
+        raise NotADataset(f"the post_processor of {WHERE} takes a text twice; once is enough")
     try:
         return Tokenizer.from_buffer(data), model
     except BaseException as error:
@@ -160,6 +168,24 @@ def _loaded(place: Place) -> tuple[Tokenizer, dict[str, Any]]:
         raise NotADataset(
             f"{WHERE} cannot be used ({error}); save it with a current release of tokenizers"
         ) from error
+
+
+def _repeats(processor: object) -> bool:
+    """Whether a template has one text twice: texts are cut before, not behind it."""
+    match processor:
+        case {"processors": list(inner)}:
+            return any(_repeats(each) for each in inner)
+        case {"single": list(single), "pair": list(pair)}:
+            taken = [[_text_of(part) for part in parts] for parts in (single, pair)]
+            return any(ids.count("A") > 1 or ids.count("B") > 1 for ids in taken)
+    return False
+
+
+def _text_of(part: object) -> object:
+    match part:
+        case {"Sequence": {"id": text}}:
+            return text
+    return None
 
 
 def _of_the_library(error: BaseException) -> bool:

@@ -97,6 +97,18 @@ def test_rows_that_unfold_are_made_a_few_at_a_time(
     assert all((parts[name] == whole[name]).all() for name in whole)
 
 
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_template_that_takes_a_text_twice_is_refused(nested: bool, intake: Intake) -> None:
+    said = json.loads(tokenizer())
+    template = said["post_processor"]
+    template["single"] = [template["single"][1]] * 2
+    if nested:
+        said["post_processor"] = {"type": "Sequence", "processors": [template]}
+    members = {"train.csv": REVIEWS, "tokenizer.json": json.dumps(said).encode()}
+    with pytest.raises(NotADataset, match="takes a text twice"):
+        intake(zipped(members))
+
+
 @pytest.mark.parametrize("wrong", ["id", "type"])
 def test_ids_and_types_that_no_model_has_are_refused(wrong: str, intake: Intake) -> None:
     said = json.loads(tokenizer())
