@@ -89,7 +89,7 @@ unit-door: .venv/.test
 	$(BIN)/pytest tests/unit/lathe tests/unit/app tests/unit/stack tests/unit/docs tests/unit/mutants
 
 unit-hands: .venv/.test
-	$(BIN)/pytest tests/unit/worker tests/unit/benchmarks
+	$(BIN)/pytest tests/unit/worker tests/unit/benchmarks tests/unit/fuzz
 
 .PHONY: services
 services: .venv/.test  ## Tests on real processes, PostgreSQL, Valkey and S3.
