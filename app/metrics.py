@@ -22,6 +22,10 @@ _FROM_DATABASE: dict[str, tuple[str, tuple[str, ...]]] = {
     "lathe_queue_longest_run_seconds": ("How long the oldest running job has run", _QUEUE),
     "lathe_workers": ("Workers seen within a minute", ("queue", "device")),
     "lathe_worker_slots": ("Jobs that those run at once", ("queue", "device")),
+    "lathe_workers_unconfined": (
+        "Those of them that lack a wall around their jobs",
+        ("queue", "device"),
+    ),
     "lathe_recent_jobs": ("Jobs that ended within the last hour", _ENDED),
     "lathe_recent_waited_seconds": ("Mean time that those had waited", _ENDED),
     "lathe_recent_waited_max_seconds": ("Longest time that one of those had waited", _ENDED),
@@ -168,6 +172,7 @@ def _samples(census: Census) -> Iterable[tuple[str, tuple[str, ...], float]]:
     for place, number in census.workers.items():
         yield "lathe_workers", place, number
         yield "lathe_worker_slots", place, census.slots[place]
+        yield "lathe_workers_unconfined", place, census.unconfined[place]
     for sweeper in census.sweepers:
         yield "lathe_sweep_rounds", (sweeper.name,), sweeper.rounds
         yield "lathe_sweep_failed_rounds", (sweeper.name,), sweeper.failed_rounds

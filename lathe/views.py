@@ -257,6 +257,16 @@ class RecipeView(View):
     json_schema: dict[str, Any]
 
 
+class SandboxView(View):
+    """The walls around the jobs of a worker. `missing` names those that its kernel does not
+    give, or that are switched off; a `landlock_abi` of 0 is no landlock."""
+
+    mode: str
+    landlock_abi: int
+    seccomp: bool
+    missing: tuple[str, ...] = ()
+
+
 class WorkerView(View):
     """A worker of this installation. It is `serving` when it was seen lately and has not begun
     to stop; `running` counts its jobs, of which it takes `slots` at once."""
@@ -273,6 +283,9 @@ class WorkerView(View):
     spec_newest: int
     seen_at: datetime
     stopped_at: datetime | None = None
+    sandbox: SandboxView | None = Field(
+        None, description="Null where a worker of an older release does not tell."
+    )
     facts: dict[str, Any] = Field(default_factory=dict)
 
 

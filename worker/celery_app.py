@@ -37,7 +37,7 @@ from worker.logs import configure
 from worker.orphan import die_with_parent
 from worker.patience import Patience
 from worker.presence import Presence, memory_bytes
-from worker.sandbox import available
+from worker.sandbox import available, lacking
 from worker.settings import Settings
 from worker.signer import Signer
 from worker.supervise import supervise
@@ -113,12 +113,11 @@ def _check_the_machine(**_: object) -> None:
     why = unusable_folder(settings.work_dir)
     if why is not None:
         raise SystemExit(f"LATHE_WORK_DIR: {why}")
-    walls = available()
-    log.info("sandbox %s: %s", settings.sandbox, walls)
-    if walls.missing or settings.sandbox == "off":
-        what = ", ".join(walls.missing) or "it is switched off"
-        if settings.sandbox == "required":
-            raise SystemExit(f"LATHE_SANDBOX=required, but this machine lacks {what}")
+    log.info("sandbox %s: %s", settings.sandbox, available())
+    what = ", ".join(lacking(settings.sandbox))
+    if what and settings.sandbox == "required":
+        raise SystemExit(f"LATHE_SANDBOX=required, but this machine lacks {what}")
+    if what:
         log.warning("UPLOADED MODELS ARE NOT FULLY CONFINED: %s", what)
     log.info("removed %d left-over job folders", remove_left_overs(settings.work_dir))
 
@@ -154,7 +153,11 @@ def _appear(sender: Any, **_: object) -> None:
         spec_oldest=spec_version.OLDEST,
         spec_newest=spec_version.NEWEST,
         facts={
-            "sandbox": {"mode": settings.sandbox, **available().model_dump()},
+            "sandbox": {
+                "mode": settings.sandbox,
+                **available().model_dump(),
+                "missing": list(lacking(settings.sandbox)),
+            },
             "libraries": library_versions(),
             "threads": settings.threads,
         },

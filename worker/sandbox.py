@@ -20,6 +20,7 @@ files, so with `gpu` memory is not limited here (give the worker a memory cgroup
 """
 
 import ctypes
+import errno
 import logging
 import os
 import resource
@@ -39,9 +40,9 @@ try:
     from worker.syscalls import restrict_syscalls
 except (ImportError, RuntimeError) as error:  # no pyseccomp, or no libseccomp below it
     logging.getLogger(__name__).warning("seccomp cannot be used: %s", error)
-    _HAS_SECCOMP = False
+    HAS_SECCOMP = False
 else:
-    _HAS_SECCOMP = True
+    HAS_SECCOMP = True
 
 Mode = Literal["required", "auto", "off"]
 
@@ -51,6 +52,7 @@ _NOFILE = 1024
 _MAPS = 4  # of one staged file: train, calibration and evaluation may be one split, and a spare
 _CAPABILITY_VERSION_3 = 0x20080522  # linux/capability.h
 _CAP_DAC_READ_SEARCH = 2
+_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 22, 2
 
 _PYTHON = (Path(sys.prefix), Path(sys.base_prefix), Path(sysconfig.get_path("stdlib")))
 _SYSTEM = (
@@ -112,7 +114,12 @@ class Confinement(Fact):
 
 def available() -> Confinement:
     """What this machine could give a child; changes nothing."""
-    return Confinement(landlock_abi=landlock_abi(), seccomp=_HAS_SECCOMP)
+    return Confinement(landlock_abi=landlock_abi(), seccomp=HAS_SECCOMP and _has_filters())
+
+
+def lacking(mode: Mode) -> tuple[str, ...]:
+    """The walls that children under `mode` will not have here."""
+    return ("all of them (LATHE_SANDBOX=off)",) if mode == "off" else available().missing
 
 
 def confine(policy: Policy) -> Confinement:
@@ -137,6 +144,13 @@ def confine(policy: Policy) -> Confinement:
     if machine.seccomp:
         restrict_syscalls()
     return machine
+
+
+def _has_filters() -> bool:
+    """Whether the kernel takes seccomp filters: one at no address is a bad address then, and
+    an unknown mode where it takes none (prctl(2), PR_SET_SECCOMP)."""
+    _libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, None, 0, 0)
+    return ctypes.get_errno() == errno.EFAULT
 
 
 def _limit(policy: Policy) -> None:

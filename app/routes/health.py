@@ -8,13 +8,16 @@ from typing import Literal
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.http.deps import Parts
 from app.scrape import scrape
 from app.services import Services
+from app.store.fleet import serves_now
+from app.store.rows import Worker
 from app.store.trouble import database_trouble
+from app.store.walls import open_walls
 from lathe import __version__
 from lathe.errors import Unavailable
 
@@ -32,12 +35,14 @@ class Part(BaseModel):
 
 
 class Readiness(BaseModel):
-    """`degraded`: hints are not sent, so jobs start later; everything else works."""
+    """`degraded`: hints are not sent, so jobs start later, or a worker that takes jobs has not
+    all walls around them; everything else works."""
 
     status: Literal["ready", "degraded", "unavailable"]
     database: Part
     objects: Part
     broker: Part
+    sandbox: Part
 
 
 @router.get("/healthz", operation_id="healthz")
@@ -53,21 +58,24 @@ async def readyz(parts: Parts, response: Response) -> Readiness:
     The parts are asked at once, each for `LATHE_READY_TIMEOUT_S` at most.
     """
     within_s = parts.settings.ready_timeout_s
-    database, objects, broker = await asyncio.gather(
+    database, objects, broker, sandbox = await asyncio.gather(
         _within(within_s, "the database", _database(parts)),
         _within(within_s, "the object store", _objects(parts)),
         _within(within_s, "the broker", _broker(parts)),
+        _within(within_s, "the database", _sandbox(parts)),
     )
     up = database.ok and objects.ok
     if not up:
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
-    status: Literal["ready", "degraded"] = "ready" if broker.ok else "degraded"
+    well = broker.ok and sandbox.ok
+    status: Literal["ready", "degraded"] = "ready" if well else "degraded"
     return Readiness(
         status=status if up else "unavailable",
         database=database,
         objects=objects,
         broker=broker,
+        sandbox=sandbox,
     )
 
 
@@ -103,6 +111,14 @@ async def _objects(parts: Services) -> str | None:
     except Unavailable as error:
         return error.detail
     return None
+
+
+async def _sandbox(parts: Services) -> str | None:
+    try:
+        async with parts.reading() as session:
+            return open_walls(await session.scalars(select(Worker).where(serves_now())))
+    except SQLAlchemyError:  # the database's own part says why
+        return "the workers cannot be asked for"
 
 
 async def _broker(parts: Services) -> str | None:

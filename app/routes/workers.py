@@ -8,6 +8,7 @@ from app.auth import Admin
 from app.http.deps import ReadDb
 from app.http.problems import refusals
 from app.store.fleet import Fleet, Sighting, at_work, muster
+from app.store.walls import walls
 from lathe.errors import Forbidden
 from lathe.views import Page, WorkerView
 
@@ -45,5 +46,6 @@ def _view(sighting: Sighting, running: int) -> WorkerView:
         spec_newest=newest,
         seen_at=row.seen_at,
         stopped_at=row.stopped_at,
+        sandbox=walls(row),
         facts=row.facts,
     )

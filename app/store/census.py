@@ -17,6 +17,7 @@ from app.store.fleet import serves_now
 from app.store.jobs import counts
 from app.store.outbox import DEAD, PENDING
 from app.store.rows import Blob, Delivery, Job, Worker
+from app.store.walls import open_walls
 from lathe.states import JobState
 
 RECENT_S = 3600.0
@@ -85,6 +86,7 @@ class Census:
     ended: list[Ended] = field(default_factory=list)
     workers: dict[tuple[str, str], int] = field(default_factory=dict)  # of a queue and device
     slots: dict[tuple[str, str], int] = field(default_factory=dict)
+    unconfined: dict[tuple[str, str], int] = field(default_factory=dict)  # those without a wall
     sweepers: list[Sweeper] = field(default_factory=list)
     outbox: Outbox = field(default_factory=lambda: Outbox(0, 0, 0.0))
 
@@ -93,11 +95,13 @@ async def census(session: AsyncSession) -> Census:
     """Count; reads only."""
     workers: Counter[tuple[str, str]] = Counter()
     slots: Counter[tuple[str, str]] = Counter()
+    unconfined: Counter[tuple[str, str]] = Counter()
     sweepers = []
     for worker in await session.scalars(select(Worker).where(serves_now())):
         for queue in worker.queues:
             workers[queue, worker.device] += 1
             slots[queue, worker.device] += worker.slots or 1  # an older release tells none
+            unconfined[queue, worker.device] += open_walls([worker]) is not None
         if "rounds" in worker.facts and worker.facts.get("role", "sweep") == "sweep":
             sweepers.append(
                 Sweeper(worker.name, worker.facts["rounds"], worker.facts["failed_rounds"])
@@ -107,6 +111,7 @@ async def census(session: AsyncSession) -> Census:
         ended=[Ended(*row) for row in await _rows(session, _ended())],
         workers=workers,
         slots=slots,
+        unconfined=unconfined,
         sweepers=sweepers,
         outbox=await _outbox(session),
     )

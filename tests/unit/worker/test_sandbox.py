@@ -34,6 +34,26 @@ def test_what_a_machine_lacks_is_named(abi: int, seccomp: bool, words: list[str]
         assert gap.startswith(word)
 
 
+def test_a_switched_off_sandbox_lacks_every_wall(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = Confinement(landlock_abi=7, seccomp=True)
+    monkeypatch.setattr(sandbox, "available", lambda: there)
+    assert sandbox.lacking("required") == ()
+    assert sandbox.lacking("auto") == ()
+    assert sandbox.lacking("off") == ("all of them (LATHE_SANDBOX=off)",)
+
+
+@pytest.mark.parametrize(
+    ("library", "kernel", "seccomp"),
+    [(True, True, True), (True, False, False), (False, True, False)],
+)
+def test_seccomp_needs_its_library_and_a_kernel_that_takes_filters(
+    library: bool, kernel: bool, seccomp: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox, "HAS_SECCOMP", library)
+    monkeypatch.setattr(sandbox, "_has_filters", lambda: kernel)
+    assert sandbox.available().seccomp is seccomp
+
+
 def test_required_walls_that_are_missing_refuse_before_anything_is_changed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

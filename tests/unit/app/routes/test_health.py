@@ -5,6 +5,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from app.store.rows import Worker
+from app.store.rows.base import utc_now
+
 pytestmark = pytest.mark.anyio
 
 
@@ -23,6 +26,32 @@ async def test_readiness_names_what_is_down(world: Any) -> None:
     down = await world.client.get("/readyz")
     assert (down.status_code, down.json()["status"]) == (503, "unavailable")
     assert (down.json()["objects"]["ok"], down.json()["database"]["ok"]) == (False, True)
+
+
+async def test_walls_that_a_serving_worker_lacks_degrade_and_are_named(world: Any) -> None:
+    now = utc_now()
+    well = {"mode": "required", "landlock_abi": 7, "seccomp": True, "missing": []}
+    bare = {"mode": "auto", "landlock_abi": 0, "seccomp": True, "missing": ["landlock (files)"]}
+    known: dict[str, Any] = {"queues": ["cpu"], "device": "cpu", "memory_bytes": 1}
+    await world.add(
+        Worker(name="well", facts={"sandbox": well}, **known),
+        Worker(name="gone", facts={"sandbox": bare}, stopped_at=now, seen_at=now, **known),
+        Worker(name="silent", queues=[], device="cpu", memory_bytes=1),
+    )
+    ready = (await world.client.get("/readyz")).json()
+    assert (ready["status"], ready["sandbox"]) == ("ready", {"ok": True, "why": None})
+    older_off = {"mode": "off", "landlock_abi": 7, "seccomp": True}
+    await world.add(
+        Worker(name="bare", facts={"sandbox": bare}, **known),
+        Worker(name="off", facts={"sandbox": older_off}, **known),
+    )
+    answer = await world.client.get("/readyz", headers={"Authorization": ""})
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+    assert answer.json()["sandbox"] == {
+        "ok": False,
+        "why": "walls are missing around the jobs of 2 of 3 workers: "
+        "all of them (LATHE_SANDBOX=off): 1; landlock (files): 1",
+    }
 
 
 async def test_a_database_without_tables_is_not_ready(world: Any) -> None:

@@ -74,10 +74,11 @@ async def test_the_last_hours_jobs_are_counted_by_code_with_their_times(world: A
 async def test_workers_and_sweeps_are_those_that_were_seen_and_did_not_stop(world: Any) -> None:
     now = utc_now()
     common: dict[str, Any] = {"device": "cpu", "memory_bytes": 1, "seen_at": now}
+    bare = {"sandbox": {"mode": "auto", "landlock_abi": 0, "seccomp": True, "missing": ["l"]}}
     gone = {"seen_at": now - timedelta(seconds=90)}
     await world.add(
         Worker(name="a@1", queues=["cpu"], slots=3, **common),
-        Worker(name="b@2", queues=["cpu", "intake"], **common),
+        Worker(name="b@2", queues=["cpu", "intake"], facts=bare, **common),
         Worker(name="c@3", queues=["cpu"], slots=8, **(common | gone)),
         Worker(name="d@4", queues=["cpu"], slots=8, stopped_at=now, **common),
         Worker(name="s@5", queues=[], facts={"rounds": 41, "failed_rounds": 2}, **common),
@@ -90,6 +91,11 @@ async def test_workers_and_sweeps_are_those_that_were_seen_and_did_not_stop(worl
         ("lathe_workers", "cpu", "intake"): 1,
     }
     assert found["lathe_worker_slots", "cpu", "cpu"] == 4
+    open_ones = {key: value for key, value in found.items() if "unconfined" in key[0]}
+    assert open_ones == {
+        ("lathe_workers_unconfined", "cpu", "cpu"): 1,
+        ("lathe_workers_unconfined", "cpu", "intake"): 1,
+    }
     sweeps = {key: value for key, value in found.items() if "sweep" in key[0]}
     assert sweeps == {
         ("lathe_sweep_rounds", "s@5"): 41,

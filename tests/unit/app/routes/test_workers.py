@@ -37,6 +37,20 @@ async def test_an_admin_sees_every_worker_and_its_running_jobs(world: Any) -> No
     )
 
 
+async def test_a_worker_shows_the_walls_that_it_has_told_of(world: Any) -> None:
+    told = {"mode": "auto", "landlock_abi": 5, "seccomp": False, "missing": ["seccomp (x)"]}
+    older = {"mode": "required", "landlock_abi": 7, "seccomp": True}
+    known: dict[str, Any] = {"queues": ["cpu"], "device": "cpu", "memory_bytes": 1}
+    await world.add(
+        Worker(name="a", facts={"sandbox": told}, **known),
+        Worker(name="b", facts={"sandbox": older}, **known),
+        Worker(name="c", **known),
+    )
+    items = (await world.client.get("/v1/workers")).json()["items"]
+    shown = {each["name"]: each["sandbox"] for each in items}
+    assert shown == {"a": told, "b": {**older, "missing": []}, "c": None}
+
+
 async def test_workers_are_for_admins(world: Any) -> None:
     made = await world.client.post("/v1/keys", json={"name": "r", "scopes": ["read", "write"]})
     client = await world.as_key(made.json()["key"])
