@@ -134,6 +134,10 @@ test-tus: .venv/.test  ## A tus client of others' (tus-js-client) against ours; 
 	@cd build/tus && npm install --silent --no-audit --no-fund --no-package-lock
 	$(BIN)/pytest tests/tus
 
+.PHONY: test-gpu
+test-gpu: .venv/.test  ## Jobs under the policy of a GPU's queue; what needs a CUDA device says why it skips.
+	OMP_NUM_THREADS=1 $(BIN)/pytest -rs tests/gpu
+
 .PHONY: test-upgrade
 test-upgrade: .venv/.test  ## Run an older release (OLD=<ref>, default HEAD~1) and this one together.
 	OLD="$(or $(OLD),HEAD~1)" $(BIN)/pytest tests/upgrade

@@ -172,7 +172,7 @@ def _samples(census: Census) -> Iterable[tuple[str, tuple[str, ...], float]]:
     for place, number in census.workers.items():
         yield "lathe_workers", place, number
         yield "lathe_worker_slots", place, census.slots[place]
-        yield "lathe_workers_unconfined", place, census.unconfined[place]
+        yield "lathe_workers_unconfined", place, census.unconfined.get(place, 0)
     for sweeper in census.sweepers:
         yield "lathe_sweep_rounds", (sweeper.name,), sweeper.rounds
         yield "lathe_sweep_failed_rounds", (sweeper.name,), sweeper.failed_rounds

@@ -26,7 +26,7 @@ from worker.outcome import CutShort, Failed, Killed, Outcome, Postponed, Stop
 from worker.post_mortem import Crash, oom_kills, post_mortem
 from worker.rules import max_run_s, rules
 from worker.stage import Staged, stage
-from worker.vetted import vetted
+from worker.vetted import vetted, vetted_report
 from worker.watch import Watch
 from worker.wire import (
     Compressed,
@@ -217,7 +217,7 @@ class Attempt:
             case Compressed() | ModelInspected() | DatasetInspected():
                 if type(message) is not self._expected():
                     raise Garbled(f"an ending of another kind of task: {message.kind}")
-                return _with_vetted_failure(message)
+                return _vetted_ending(message)
 
     def _expected(self) -> type[Compressed | ModelInspected | DatasetInspected]:
         if self._claim.kind is JobKind.COMPRESS:
@@ -252,9 +252,7 @@ class Attempt:
                 return Stop.LOST
 
 
-def _with_vetted_failure(ending: Done) -> Done:
-    """A compression's report may say why it stopped."""
-    if not isinstance(ending, Compressed) or ending.report.failure is None:
+def _vetted_ending(ending: Done) -> Done:
+    if not isinstance(ending, Compressed):
         return ending
-    report = ending.report.model_copy(update={"failure": vetted(ending.report.failure)})
-    return ending.model_copy(update={"report": report})
+    return ending.model_copy(update={"report": vetted_report(ending.report)})

@@ -12,7 +12,9 @@ from pydantic import ValidationError
 
 from worker.wire import (
     MESSAGE,
+    DatasetInspected,
     Message,
+    ModelInspected,
     Progressed,
     StepFinished,
     StepStarted,
@@ -31,6 +33,8 @@ _MOST_BYTES: dict[type[Message], int] = {  # what is written to the database aga
     StepStarted: 8 << 10,
     TrainingSaved: 8 << 10,
     StepFinished: 16 << 20,
+    ModelInspected: 8 << 20,  # and read for every page of a list
+    DatasetInspected: 8 << 20,
 }
 
 

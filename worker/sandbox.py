@@ -15,8 +15,8 @@ alone, so that one leaves room for the same limit, for what the loaded libraries
 already, and for the maps of the staged files, no more.
 
 CUDA reserves far more address space than it uses and talks to the driver through device
-files, so with `gpu` memory is not limited here (give the worker a memory cgroup) and
-/dev/nvidia*, /proc and /sys are open for reading.
+files. So with `gpu` memory is not limited here: `worker.watch` kills who takes too much.
+/dev/nvidia* may be used, and read may be /sys and of /proc all but other processes.
 """
 
 import ctypes
@@ -200,8 +200,14 @@ def _drop_capabilities() -> None:
 
 def _readable(gpu: bool) -> list[Path]:  # noqa: FBT001 - the policy's word
     packages = [Path(place) for name in ("lathe", "worker") for place in _places(name)]
-    own = [Path(path) for path in (*_SYSTEM, *_MACHINE, *(("/proc", "/sys") if gpu else ()))]
-    return [*_PYTHON, *packages, *own]
+    own = [Path(path) for path in (*_SYSTEM, *_MACHINE)]
+    return [*_PYTHON, *packages, *own, *(_driver() if gpu else ())]
+
+
+def _driver() -> list[Path]:
+    """What CUDA reads of the machine: /sys, and /proc without its processes."""
+    own = (path for path in Path("/proc").iterdir() if not path.name.isdigit())
+    return [Path("/sys"), *own]
 
 
 def _places(package: str) -> list[str]:

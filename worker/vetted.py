@@ -1,7 +1,12 @@
-"""A failure from a child that may be hostile, as one of the failures that there are."""
+"""A child's last words as far as they go into the database: a failure as one of those that
+there are, a report whose rows have an end."""
 
 from lathe.errors import Failure, Internal, named
+from lathe.report import Report
+from worker.lines import Garbled
 
+_MOST_ROWS_BYTES = 64 << 20  # of all measurements, each with the environment
+_MOST_VERDICT_BYTES = 64 << 10  # it is in the job's row, its feed and its webhook
 _LONGEST = 4000  # characters of a sentence
 _LONGEST_NAME = 200
 
@@ -24,3 +29,17 @@ def vetted(failure: Failure) -> Failure:
             "param": failure.param and failure.param[:_LONGEST_NAME],
         }
     )
+
+
+def vetted_report(report: Report) -> Report:
+    """The same with a vetted failure; raises Garbled where it is far beyond an honest one."""
+    rows = [each for one in (report.baseline, *report.candidates) for each in one.measurements]
+    environment_bytes = len(report.environment.model_dump_json())
+    rows_bytes = sum(environment_bytes + len(row.model_dump_json()) for row in rows)
+    if rows_bytes > _MOST_ROWS_BYTES:
+        raise Garbled(f"measurements of {rows_bytes} bytes")
+    if len(report.verdict.model_dump_json()) > _MOST_VERDICT_BYTES:
+        raise Garbled("a verdict that is no sentence")
+    if report.failure is None:
+        return report
+    return report.model_copy(update={"failure": vetted(report.failure)})

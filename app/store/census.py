@@ -86,9 +86,9 @@ class Census:
     ended: list[Ended] = field(default_factory=list)
     workers: dict[tuple[str, str], int] = field(default_factory=dict)  # of a queue and device
     slots: dict[tuple[str, str], int] = field(default_factory=dict)
-    unconfined: dict[tuple[str, str], int] = field(default_factory=dict)  # those without a wall
     sweepers: list[Sweeper] = field(default_factory=list)
     outbox: Outbox = field(default_factory=lambda: Outbox(0, 0, 0.0))
+    unconfined: dict[tuple[str, str], int] = field(default_factory=dict)  # workers, as above
 
 
 async def census(session: AsyncSession) -> Census:

@@ -39,6 +39,8 @@ def perform(
     wish = json.loads((folder_in / task.upload).read_text())
     wish["out"] = str(folder_out)
     try:
+        if wish.get("cuda"):
+            _cuda_maths(wish)
         detail = str(ACTS[wish["act"]](wish))
     except OSError as error:
         if error.errno == errno.EFBIG:  # what the child itself knows how to tell
@@ -163,6 +165,18 @@ def _maths(_wish: dict[str, Any]) -> object:
     return float((torch.ones(600, 600) @ torch.ones(600, 600)).sum())
 
 
+def _cuda_maths(_wish: dict[str, Any]) -> object:
+    import torch  # noqa: PLC0415 - only this act needs it
+
+    ones = torch.ones(600, 600, device="cuda")
+    return float((ones @ ones).sum())
+
+
+def _cuda_and_memory(wish: dict[str, Any]) -> object:
+    _cuda_maths(wish)
+    return EXCESSES["private_memory"](wish)
+
+
 def _crash(_wish: dict[str, Any]) -> object:
     os.abort()
 
@@ -192,6 +206,8 @@ ACTS: dict[str, Act] = {
     "shared_memory": _shared_memory,
     "map": _map,
     "maths": _maths,
+    "cuda_maths": _cuda_maths,
+    "cuda_and_memory": _cuda_and_memory,
     "crash": _crash,
     **BREAK_INS,
     **EXCESSES,

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lathe.errors import Failure
+from lathe.errors import Failure, ResourceExhausted
 from tests.services.worker.births import all_said, bear
 from worker.folder import job_folder
 from worker.nursery import Nursery
 from worker.order import Died
 from worker.sandbox import Mode, Policy
+from worker.watch import Watch
 from worker.wire import InspectModel, Refusal
 
 JOB = "job_01k3aaaaaaaaaaaaaaaaaaaaaa"
@@ -87,8 +88,22 @@ def attempt(
     mode: Mode,
     wish: dict[str, Any],
     user: int | None = None,
+    **rules: Any,
 ) -> tuple[Failure | None, Died]:
     """Let a child try one act; what it answered, and how it ended. The folder is `user`'s."""
+    answer, died, _ = watched(nursery, folder, mode, wish, user, **rules)
+    return answer, died
+
+
+def watched(
+    nursery: Nursery,
+    folder: Path,
+    mode: Mode,
+    wish: dict[str, Any],
+    user: int | None = None,
+    **rules: Any,
+) -> tuple[Failure | None, Died, ResourceExhausted | None]:
+    """The same with the cap that its watch killed it for. `rules` are of its policy."""
     with job_folder(folder, JOB, 1) as job:
         if "sparse_bytes" in wish:
             with (job.inside / "data").open("wb") as file:
@@ -106,10 +121,13 @@ def attempt(
             memory_bytes=MEMORY_BYTES,
             cpu_s=60,
             file_bytes=1 << 20,
-        ).with_staged(job.staged_bytes)
-        _, pipe = bear(nursery, job, policy, folder / "timing.lock")
-        heard = all_said(pipe)
+        )
+        policy = policy.with_staged(job.staged_bytes).model_copy(update=rules)
+        pid, pipe = bear(nursery, job, policy, folder / "timing.lock")
+        with Watch(pid, policy, job) as watch:
+            heard = all_said(pipe)
         died = nursery.died(10)
     assert died is not None
     refusal = heard[-1] if heard else None
-    return refusal.failure if isinstance(refusal, Refusal) else None, died
+    answer = refusal.failure if isinstance(refusal, Refusal) else None
+    return answer, died, watch.broken

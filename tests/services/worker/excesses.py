@@ -1,5 +1,6 @@
 """Taking more than a job's share: each act goes on until something stops it."""
 
+import ctypes
 import mmap
 import os
 import signal
@@ -99,7 +100,7 @@ def _talk_to_the_log(_wish: dict[str, Any]) -> object:
 
 
 def _private_memory(wish: dict[str, Any]) -> object:
-    held = [b"%d" % number * (1 << 20) for number in range(wish["mib"])]
+    held = [bytes([1 + number % 255]) * (1 << 20) for number in range(wish["mib"])]
     return _sleep(wish) if held else None
 
 
@@ -109,6 +110,16 @@ def _shared_pages(wish: dict[str, Any]) -> object:
     for place in range(0, len(memory), mmap.PAGESIZE):
         memory[place] = 1
     return _sleep(wish)
+
+
+def _reserve(wish: dict[str, Any]) -> object:
+    """Addresses, and no memory behind them: PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.mmap.restype = ctypes.c_void_p
+    place = libc.mmap(None, ctypes.c_size_t(wish["bytes"]), 0, 0x22, -1, 0)
+    if place == ctypes.c_void_p(-1).value:
+        raise OSError(ctypes.get_errno(), "mmap")
+    return "reserved"
 
 
 EXCESSES: dict[str, Callable[[dict[str, Any]], object]] = {
@@ -124,6 +135,7 @@ EXCESSES: dict[str, Callable[[dict[str, Any]], object]] = {
     "deep_folders": _deep_folders,
     "closed_folder": _closed_folder,
     "talk_to_the_log": _talk_to_the_log,
+    "reserve": _reserve,
     "private_memory": _private_memory,
     "shared_pages": _shared_pages,
 }

@@ -1,7 +1,6 @@
 """A job that takes more than its share ends once, with the name of the cap it has reached."""
 
 import json
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -48,9 +47,7 @@ def failure_of(
     _, job_id = shop.upload_model(json.dumps(wish).encode())
     settings = bench.settings.model_copy(update=CAPS | caps)
     own = replace(bench, settings=settings, nursery=acts)
-    began_s = time.monotonic()
     supervise(take(own, Queue.INTAKE), own)
-    assert time.monotonic() - began_s < 20
     job = shop.job(job_id)
     assert (job.state, job.crashes, job.attempt) == (JobState.FAILED, 0, 1), job.failure
     assert not list((shop.folder / "work").iterdir())
@@ -88,7 +85,7 @@ def test_cpu_time_over_the_limit_is_a_timeout_even_for_who_ignores_the_signal(
         return rules(*arguments).model_copy(update={"cpu_s": 1})
 
     monkeypatch.setattr("worker.attempt.rules", hasty)
-    failure = failure_of(shop, bench, acts, {"act": act})
+    failure = failure_of(shop, bench, acts, {"act": act}, inspect_max_run_s=300)
     assert failure["code"] == "run_timeout"
     assert "1 s of CPU time" in failure["detail"]
     assert "LATHE_INSPECT_MAX_RUN_S" in failure["detail"]

@@ -105,7 +105,7 @@ def test_what_is_no_plain_file_of_its_own_is_not_handed_over_even_without_walls(
     began_s = time.monotonic()
     job = inspected(shop, bench, liar, wish, sandbox="off")
     assert code(job) == "internal"
-    assert time.monotonic() - began_s < 15
+    assert time.monotonic() - began_s < 60  # it was not waited for
     assert len(shop.rows(Blob)) == blobs + 1
 
 
