@@ -62,6 +62,28 @@ def test_claims_at_once_keep_a_projects_own_limit(
     assert len(taken) == expected
 
 
+def test_a_claim_waits_for_another_that_may_have_taken_the_projects_last_room(
+    shop: Shop,
+) -> None:
+    for n in range(2):
+        shop.upload_model(bytes([n]))
+    limited(shop, running_jobs=1)
+    found: list[object] = []
+
+    def second() -> None:
+        with shop.sessions.begin() as session:
+            found.append(claim(session, Queue.INTAKE, "w2", 60))
+
+    waiting = threading.Thread(target=second)
+    with shop.sessions.begin() as session:
+        assert claim(session, Queue.INTAKE, "w1", 60) is not None
+        waiting.start()
+        waiting.join(0.3)
+        assert found == []
+    waiting.join()
+    assert found == [None]
+
+
 def test_every_run_has_its_minutes(shop: Shop, bench: Bench, there: FileServer) -> None:
     _, job = named(shop, there.url)
     supervise(take(bench, Queue.INTAKE), allowing(bench))

@@ -19,12 +19,16 @@ class Told:
     def __init__(self, room: int) -> None:
         self.room, self.told = room, list[tuple[str, int]]()
         self.again_s = 7.2
+        self.answers = asyncio.Event()
+        self.answers.set()
 
     async def add(self, _item: RateLimitItem, who: str, requests: int) -> Left:
         self.told.append((who, requests))
         self.room = max(0, self.room - requests)
+        left = Left(self.room, self.again_s)
+        await self.answers.wait()
         await asyncio.sleep(0)
-        return Left(self.room, self.again_s)
+        return left
 
     async def close(self) -> None:
         pass
@@ -77,6 +81,23 @@ async def test_what_was_granted_is_told_a_second_later(monkeypatch: pytest.Monke
     await admitted(made, "a", 3)
     await asyncio.sleep(0.15)
     assert told.told == [("reads:a", 3)]
+    await made.close()
+
+
+async def test_what_is_granted_during_a_question_is_taken_from_its_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("app.rates.rates.AHEAD_S", 0.05)  # five requests of this limit
+    told = Told(room=6)
+    made = rates(told, "6000/minute")
+    assert await admitted(made, "a", 2) == 2
+    told.answers.clear()
+    await asyncio.sleep(0.15)
+    assert told.told == [("reads:a", 2)]
+    assert await admitted(made, "a", 3) == 3
+    told.answers.set()
+    await asyncio.sleep(0.01)
+    assert await admitted(made, "a", 5) == 1  # six in all
     await made.close()
 
 
