@@ -18,8 +18,9 @@ from lathe.errors import Conflict, Missing
 
 
 def listed(session: Session, defaults: Limits) -> list[dict[str, Any]]:
-    """Every project with what it uses and what it may."""
-    projects = session.scalars(select(Project).order_by(Project.created_at)).all()
+    """Every project with what it uses and what it may, but for those that are deleted."""
+    there = select(Project).where(Project.deleted_at.is_(None))
+    projects = session.scalars(there.order_by(Project.created_at)).all()
     return [
         {
             **_shown(session, project, defaults),
@@ -48,7 +49,9 @@ def limited(
 ) -> dict[str, Any]:
     """Set those limits of the project, and show all; raises Missing."""
     found = session.scalars(
-        select(Project).where(or_(Project.id == wanted, Project.name == wanted))
+        select(Project).where(
+            or_(Project.id == wanted, Project.name == wanted), Project.deleted_at.is_(None)
+        )
     ).all()
     project = next((each for each in found if each.id == wanted), found[0] if found else None)
     if project is None:

@@ -9,8 +9,11 @@ from sqlalchemy.orm import Session
 from app.projects.amount import Amount, amount
 from app.projects.work import created, limited, listed
 from app.store.quotas.limits import Limits, limits_of
-from app.store.rows import ApiKey, Audit, Project
+from app.store.retention.projects import delete_later, forget_projects
+from app.store.rows import ApiKey, Attempt, Audit, Project, Quota
+from app.store.rows.base import utc_now
 from lathe.errors import Conflict, Missing
+from lathe.states import Queue
 from tests.unit.app.store.conftest import empty
 
 __all__ = ["empty"]
@@ -67,6 +70,39 @@ def test_a_limit_of_its_own_goes_before_the_default_until_it_is_taken_back(
 def test_a_project_that_is_not_there_is_named(empty: Session) -> None:
     with pytest.raises(Missing, match="'vision'"):
         limited(empty, "vision", {}, DEFAULTS)
+
+
+def test_a_deleted_project_is_neither_shown_nor_limited(empty: Session) -> None:
+    empty.add_all([Project(id="prj_a", name="vision"), Project(id="prj_b", name="sound")])
+    empty.flush()
+    delete_later(empty, empty.get_one(Project, "prj_a"))
+    empty.flush()
+    assert [each["name"] for each in listed(empty, DEFAULTS)] == ["sound"]
+    with pytest.raises(Missing):
+        limited(empty, "prj_a", {"gpu_minutes": Amount(1)}, DEFAULTS)
+
+
+def test_what_is_known_of_a_projects_limits_and_minutes_goes_with_it(empty: Session) -> None:
+    empty.add_all([Project(id="prj_a", name="vision"), Project(id="prj_b", name="sound")])
+    empty.flush()
+    for name in "ab":
+        limited(empty, f"prj_{name}", {"gpu_minutes": Amount(1)}, DEFAULTS)
+        empty.add(
+            Attempt(
+                job_id=f"job_{name}",
+                attempt=1,
+                project_id=f"prj_{name}",
+                queue=Queue.GPU,
+                started_at=utc_now(),
+            )
+        )
+    delete_later(empty, empty.get_one(Project, "prj_a"))
+    empty.flush()
+    while forget_projects(empty):
+        pass
+    assert {row.project_id for row in empty.scalars(select(Attempt))} == {"prj_b"}
+    assert {row.project_id for row in empty.scalars(select(Quota))} == {"prj_b"}
+    assert {row.id for row in empty.scalars(select(Project))} == {"prj_b"}
 
 
 def test_a_new_project_has_an_admin_key_and_its_name_is_taken(empty: Session) -> None:
