@@ -28,7 +28,7 @@ class Door:
         answer = self.http.post(f"/v1/{kind}", params={"wait": 30, **query}, content=content)
         assert answer.status_code == 201, answer.text
         view: dict[str, Any] = answer.json()
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 180
         while view["state"] == "pending":
             assert time.monotonic() < deadline, view
             view = self.http.get(f"/v1/{kind}/{view['id']}?wait=30").json()

@@ -157,7 +157,7 @@ def pinged(door: Door, url: str) -> dict[str, Any]:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         (delivery,) = door.http.get(f"/v1/webhooks/{hook_id}/deliveries").json()["items"]
-        if delivery["attempts"]:
+        if delivery["last_at"] and (delivery["last_error"] or delivery["last_status"]):
             door.http.delete(f"/v1/webhooks/{hook_id}")
             found: dict[str, Any] = delivery
             return found

@@ -38,6 +38,7 @@ def spoken(
 
 
 def head(method: str, path: str, key: str, *lines: str) -> bytes:
-    """A request's head with a key."""
-    first = f"{method} {path} HTTP/1.1", "Host: lathe", f"Authorization: Bearer {key}"
+    """The head of a connection's only request, with a key."""
+    who = f"Authorization: Bearer {key}", "Connection: close"
+    first = f"{method} {path} HTTP/1.1", "Host: lathe", *who
     return ("\r\n".join((*first, *lines)) + "\r\n\r\n").encode()

@@ -22,7 +22,7 @@ CAPS = {
     "LATHE_INSPECT_MEMORY_BYTES": str(1 << 30),
     "LATHE_CHILD_FILE_BYTES": str(64 << 20),
     "LATHE_CHILD_THREADS": "64",
-    "LATHE_INSPECT_MAX_RUN_S": "30",
+    "LATHE_INSPECT_MAX_RUN_S": "60",
 }
 
 
@@ -35,13 +35,12 @@ class Owned:
     supervisor: int
 
 
-def _broker(data: Path) -> Path:
-    """The socket of the service's own broker."""
+def _broker(service: int) -> Path:
+    """The socket of the broker that this process has started."""
     return next(
         Path(connection.laddr)
-        for process in psutil.process_iter()
+        for process in psutil.Process(service).children()
         if process.name().startswith(("valkey", "redis"))
-        and str(data) in " ".join(process.cmdline())
         for connection in process.net_connections("unix")
         if connection.laddr
     )
@@ -67,7 +66,7 @@ def _taken_over(data: Path, sandbox: str) -> Iterator[Owned]:
                 base_url=running.url, headers=headers, timeout=90, trust_env=False
             ) as http:
                 door = Door(http, running.url, running.key, data)
-                yield Owned(door, _broker(data), process.pid)
+                yield Owned(door, _broker(process.pid), process.pid)
         finally:
             process.send_signal(signal.SIGTERM)
             try:
