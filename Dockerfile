@@ -27,8 +27,8 @@ WORKDIR /srv/lathe
 FROM base AS api-packages
 ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
-COPY requirements/api.txt requirements/
-RUN pip install --no-cache-dir --no-compile --requirement requirements/api.txt \
+COPY requirements/api.txt requirements/traces.txt requirements/
+RUN pip install --no-cache-dir --no-compile --requirement requirements/api.txt --requirement requirements/traces.txt \
  && python -m compileall -q /opt/venv
 
 FROM base AS worker-packages
@@ -37,8 +37,8 @@ ARG PIP_EXTRA_INDEX_URL
 # torch first and alone: its layer is gigabytes and changes least
 COPY requirements/torch.txt requirements/
 RUN pip install --no-cache-dir --no-compile --requirement requirements/torch.txt
-COPY requirements/api.txt requirements/worker.txt requirements/
-RUN pip install --no-cache-dir --no-compile --requirement requirements/api.txt --requirement requirements/worker.txt \
+COPY requirements/api.txt requirements/traces.txt requirements/worker.txt requirements/
+RUN pip install --no-cache-dir --no-compile --requirement requirements/api.txt --requirement requirements/traces.txt --requirement requirements/worker.txt \
  && python -m compileall -q /opt/venv
 
 # --- what runs -----------------------------------------------------------------------------

@@ -14,7 +14,7 @@ help:  ## Show what can be made.
 
 # --- set-up; a stamp is renewed when its requirement files change --------------------------
 
-.venv/.server: requirements/torch.txt requirements/api.txt requirements/worker.txt requirements/server.txt pyproject.toml
+.venv/.server: requirements/torch.txt requirements/api.txt requirements/traces.txt requirements/worker.txt requirements/server.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with PYTHON=..." >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { rm -rf .venv; echo "no venv module; on Debian: apt-get install python3-venv" >&2; exit 1; }
 	@echo "setting up .venv: torch first and alone, then the rest"

@@ -7,6 +7,7 @@ Importing this module reads no setting, connects to nothing and loads no model l
 is asked for from the environment is checked first: a start that cannot work ends in one line.
 """
 
+import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -23,6 +24,7 @@ from app.http.body_limit import BodyLimit
 from app.http.deps import plain_address
 from app.http.edge import Edge
 from app.http.pace import Pace
+from app.http.spans import RequestSpans
 from app.http.tus import Tus
 from app.metrics import Metrics
 from app.page.routes import PAGES
@@ -51,6 +53,7 @@ from app.routes.hot import HOT_ROUTES
 from app.services import opened
 from app.settings import Settings
 from app.store.preflight import preflight
+from app.store.traces import tracing
 from lathe import __version__
 from lathe.reference import Reference
 from lathe.views import Problem
@@ -62,23 +65,25 @@ result must fit into, download a smaller, faster model with the measured proof."
 def create(settings: Settings, *, hints: Callable[[Settings], Hints] | None = None) -> FastAPI:
     """The application; what it needs is opened when it starts. `hints` is a test's fake."""
     metrics = Metrics()
+    traces = tracing(settings, "lathe-api")
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with opened(settings, hints or _celery, metrics) as parts:
             app.state.services = parts
             yield
+        await asyncio.to_thread(traces.end)
 
     app = FastAPI(
         title="Lathe",
         version=__version__,
         description=_DESCRIPTION,
         lifespan=lifespan,
-        telemetry={"tracing": False, "metrics": False},  # `Edge` logs and counts
+        telemetry={"tracing": False, "metrics": False},  # `Edge` traces and counts
         separate_input_output_schemas=False,
         dependencies=[Depends(plain_address)],
         middleware=[
-            Middleware(Edge, metrics=metrics),
+            Middleware(Edge, metrics=metrics, spans=RequestSpans.of(settings, traces)),
             Middleware(Tus),
             Middleware(BodyLimit, max_bytes=settings.max_json_bytes),
             Middleware(

@@ -29,6 +29,15 @@ class Settings(SharedSettings):
     broker_timeout_s: float = Field(
         1.0, gt=0, le=30, description="A hint that takes longer is left to the sweep."
     )
+    traces_join: bool = Field(
+        False,
+        description="Whether to go on with a caller's trace and do as it says about sampling, "
+        "which is for a service that only your own programs can reach; by default a caller's "
+        "traceparent is noted as a link beside a trace of ours.",
+    )
+    traces_reads_share: float = Field(
+        0.0, ge=0, le=1, description="Of the requests that change nothing, so many are traced."
+    )
     max_open_uploads: int = Field(
         20, ge=1, le=10_000, description="Resumable uploads of one project at a time."
     )

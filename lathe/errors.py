@@ -72,6 +72,7 @@ class and status that is its entry in docs/reference/errors.md.
 """
 
 from enum import StrEnum
+from functools import cache
 from typing import ClassVar
 
 from pydantic import ConfigDict, Field
@@ -669,3 +670,14 @@ def family(root: type[Refused] = Refused) -> list[type[Refused]]:
 def named(code: str) -> type[Refused]:
     """The class that carries `code`; raises KeyError for a code this release does not know."""
     return {error.code: error for error in family()}[code]
+
+
+def told_code(failure: Failure) -> str:
+    """Its code for metrics and traces, `other` where this release knows no such code: what a
+    job's process says is not taken for a word of ours."""
+    return failure.code if failure.code in _codes() else "other"
+
+
+@cache
+def _codes() -> frozenset[str]:
+    return frozenset(error.code for error in family())

@@ -22,15 +22,17 @@ from worker.ledger import Ledger
 from worker.lines import Garbled, Lines
 from worker.nursery import NurseryBroken
 from worker.order import Died, Order
-from worker.outcome import CutShort, Failed, Killed, Outcome, Postponed, Stop
+from worker.outcome import CutShort, Failed, Killed, Outcome, Postponed, Stop, ending
 from worker.post_mortem import Crash, oom_kills, post_mortem
 from worker.rules import max_run_s, rules
 from worker.stage import Staged, stage
+from worker.timeline import Stage, Timeline
 from worker.vetted import vetted, vetted_report
 from worker.watch import Watch
 from worker.wire import (
     Compressed,
     DatasetInspected,
+    Entered,
     Message,
     ModelInspected,
     Progressed,
@@ -59,6 +61,7 @@ class Attempt:
         bench: Bench,
         ledger: Ledger,
         folder: JobFolder,
+        timeline: Timeline,
         cut_short: CutShort | None = None,
     ) -> None:
         """With `cut_short`, what an attempt has finished is measured and nothing else done."""
@@ -67,6 +70,7 @@ class Attempt:
         self._bench = bench
         self._ledger = ledger
         self._folder = folder
+        self._timeline = timeline
         self._max_run_s = max_run_s(claim, bench.settings)
         self._policy = rules(claim, bench.settings, folder)
         self._started_s = self._looked_s = time.monotonic()
@@ -91,17 +95,24 @@ class Attempt:
             )
 
     def _fetched_and_run(self) -> Outcome:
-        stop = fetch(self._claim, self._bench, self._ledger, self._told_to_stop)
+        stop = fetch(self._claim, self._bench, self._ledger, self._timeline, self._told_to_stop)
         if stop is not None:
             return stop
         self._started_s = time.monotonic()  # fetching has a limit of its own
         what = f"staging for {self._claim.fence.job_id}"
-        staged = self._ledger.patience(what, self._staged)
+        with self._timeline.stage(Stage.STAGE):
+            staged = self._ledger.patience(what, self._staged)
         if self._cut_short is None:
             self._tell_reused(staged)
         log.info("job %s is staged", self._claim.fence.job_id)
         every_s = self._bench.settings.training_every_s
-        hearing = Hearing(self._folder, self._ledger, staged.chain, training_every_s=every_s)
+        hearing = Hearing(
+            self._folder,
+            self._ledger,
+            staged.chain,
+            self._timeline,
+            training_every_s=every_s,
+        )
         outcome = self._run(hearing)
         return self._with_what_is_finished(outcome, staged)
 
@@ -133,6 +144,14 @@ class Attempt:
             self._ledger.write(write)
 
     def _run(self, hearing: Hearing) -> Outcome:
+        inspects = self._claim.kind is JobKind.INSPECT
+        with self._timeline.child(Stage.INSPECT if inspects else Stage.PREPARE):
+            outcome = self._heard_out(hearing)
+            if not isinstance(outcome, Compressed):
+                self._timeline.leave(ending(outcome).code)
+            return outcome
+
+    def _heard_out(self, hearing: Hearing) -> Outcome:
         killed_before = oom_kills()
         pid, pipe = self._bear()
         log.info("job %s has a child", self._claim.fence.job_id)
@@ -206,7 +225,14 @@ class Attempt:
 
     def _hear(self, message: Message, hearing: Hearing) -> Outcome | None:
         match message:
-            case Progressed() | StepStarted() | StepFinished() | TrainingSaved() | Said():
+            case (
+                Progressed()
+                | Entered()
+                | StepStarted()
+                | StepFinished()
+                | TrainingSaved()
+                | Said()
+            ):
                 hearing.hear(message)
                 return None
             case Refusal():

@@ -1,9 +1,10 @@
 """What one worker process works with, made after the fork and used by one thread."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from app.store.blobs.objects import Objects
 from app.store.db import Sessions, sessions, sync_engine
+from app.store.traces import Tracing, tracing
 from app.store.waits import PATIENT
 from worker.drain import Drain
 from worker.nursery import Nursery
@@ -20,6 +21,7 @@ class Bench:
     objects: Objects
     nursery: Nursery
     drain: Drain
+    tracing: Tracing = field(default_factory=Tracing)
 
     @classmethod
     def set_up(cls, settings: Settings, name: str) -> "Bench":
@@ -32,6 +34,7 @@ class Bench:
             objects=open_objects(settings),
             nursery=Nursery(nice=settings.nice),
             drain=Drain(settings.drain_s),
+            tracing=tracing(settings, "lathe-worker"),
         )
 
 

@@ -180,6 +180,11 @@ def _disappear(**_: object) -> None:
         _this.presence.wait(_ROW_CLOSED_WITHIN_S)
 
 
+def _tell_the_last(**_: object) -> None:
+    if _this.bench is not None:
+        _this.bench.tracing.end()
+
+
 def _stop(number: int, _frame: FrameType | None) -> None:
     """Runs in a pool process, and only the main process sends `_PLEASE_STOP`: for the first
     signal of people and again for the second. A SIGTERM that the whole group got is one of
@@ -198,6 +203,7 @@ for _moment, _receiver in (
     (signals.worker_init, _check_the_machine),
     (signals.celeryd_after_setup, _check_the_key),
     (signals.worker_process_init, _set_up_pool_process),
+    (signals.worker_process_shutdown, _tell_the_last),
     (signals.worker_ready, _appear),
     (signals.worker_shutting_down, _begin_to_stop),
     (signals.worker_shutdown, _disappear),

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
+from opentelemetry.trace import NoOpTracer, Tracer
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -19,10 +20,11 @@ from app.store import outbox
 from app.store.db import Sessions, sessions, sync_engine
 from app.store.outbox import Answered, Parcel
 from app.store.preflight import preflight
+from app.store.traces import tracing
 from app.store.trouble import database_trouble
 from worker.logs import configure
 from worker.outbound.guard import Guard
-from worker.outbound.tell import tell
+from worker.outbound.traced import traced
 from worker.rounds import Rounds
 from worker.settings import Settings
 
@@ -42,10 +44,17 @@ class Courier:
     """One copy. Messages are sent side by side from one thread; the database is spoken to from
     another, one transaction at a time."""
 
-    def __init__(self, opened: Sessions, guard: Guard, settings: Settings) -> None:
+    def __init__(
+        self,
+        opened: Sessions,
+        guard: Guard,
+        settings: Settings,
+        tracer: Tracer | None = None,
+    ) -> None:
         self._sessions = opened
         self._guard = guard
         self._settings = settings
+        self._tracer = tracer or NoOpTracer()
         self._allowed = settings.outbound_allowed
         self._rounds = Rounds(opened, "deliver")
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="outbox")
@@ -105,7 +114,7 @@ class Courier:
 
     async def _deliver(self, parcel: Parcel) -> None:
         timeout_s = self._settings.webhook_timeout_s
-        answered = await tell(parcel, self._guard, self._allowed, timeout_s)
+        answered = await traced(self._tracer, parcel, self._guard, self._allowed, timeout_s)
         retry_s = self._retry_s(parcel.attempt, answered.asked_wait_s)
         how = "delivered" if answered.error is None else answered.error
         log.info("message %s try %d: %s", parcel.id, parcel.attempt, how)
@@ -153,8 +162,10 @@ async def _main(settings: Settings) -> None:
         loop.add_signal_handler(number, stop.set)
     opened = sessions(sync_engine(settings.database_url, pool_size=1))
     allowed = settings.outbound_allowed
+    traces = tracing(settings, "lathe-deliver")
     async with Guard(allowed, silence_s=settings.webhook_timeout_s) as guard:
-        await Courier(opened, guard, settings).run(stop)
+        await Courier(opened, guard, settings, traces.tracer).run(stop)
+    traces.end()
 
 
 def main() -> None:

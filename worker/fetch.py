@@ -30,6 +30,7 @@ from worker.outbound.download import Download, StartOver
 from worker.outbound.guard import Guard
 from worker.outcome import Outcome, Stop
 from worker.settings import Settings
+from worker.timeline import Stage, Timeline
 
 _LOOK_S = 0.3
 _TELL_S = 1.0
@@ -40,7 +41,9 @@ log = logging.getLogger(__name__)
 MustStop = Callable[[], Outcome | None]
 
 
-def fetch(claim: Claim, bench: Bench, ledger: Ledger, must_stop: MustStop) -> Outcome | None:
+def fetch(
+    claim: Claim, bench: Bench, ledger: Ledger, timeline: Timeline, must_stop: MustStop
+) -> Outcome | None:
     """Fetch what the claimed inspection is about; None when its bytes are there.
 
     `must_stop` is asked several times a second and ends it. Raises AddressRefused,
@@ -55,7 +58,8 @@ def fetch(claim: Claim, bench: Bench, ledger: Ledger, must_stop: MustStop) -> Ou
         left = room(session, claim.project_id, bench.settings.limits)
     if wanted is None:
         return None
-    got = asyncio.run(_Fetching(wanted, left, bench, ledger, must_stop).outcome())
+    with timeline.stage(Stage.FETCH):
+        got = asyncio.run(_Fetching(wanted, left, bench, ledger, must_stop).outcome())
     if not isinstance(got, Stored):
         return got
 

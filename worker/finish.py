@@ -18,37 +18,55 @@ from worker.ledger import Change, Ledger
 from worker.outcome import Failed, Outcome, Postponed, Stop
 from worker.post_mortem import Crash
 from worker.signer import Signer
+from worker.timeline import Stage, Timeline
 from worker.wire import Compressed, DatasetInspected, ModelInspected, OutFile
 
 log = logging.getLogger(__name__)
 
 
 def finish(
-    outcome: Outcome, folder: JobFolder, ledger: Ledger, signer: Signer, retry_s: float
-) -> bool:
-    """Write the outcome down; False when the claim was lost and all its work thrown away.
+    outcome: Outcome,
+    folder: JobFolder,
+    ledger: Ledger,
+    timeline: Timeline,
+    signer: Signer,
+    retry_s: float,
+) -> tuple[Outcome, bool]:
+    """Write the outcome down; False when the claim was lost and all its work thrown away. What
+    cannot be written comes out otherwise.
 
     Files go to the store first, under random keys; those that no row names afterwards are
     deleted. A job whose files the store does not take waits for `retry_s` in its queue.
     """
     stored: list[Stored] = []
     try:
-        change = _change(outcome, folder, ledger, signer, stored, retry_s)
+        with timeline.stage(Stage.STORE):
+            change = _change(outcome, folder, ledger, signer, stored, retry_s)
     except (Unavailable, OutOfDisk) as error:  # the store is away or full
-        change = _after(Postponed(error.detail), retry_s)
+        outcome = Postponed(error.detail)
+        change = _after(outcome, retry_s)
     except Refused as refused:
-        change = _after(Failed(refused.failure()), retry_s)
+        outcome = Failed(refused.failure())
+        change = _after(outcome, retry_s)
     except Escape as error:
-        unsafe = Internal(f"The job's process handed over {error}")
-        change = _after(Failed(unsafe.failure()), retry_s)
+        outcome = Failed(Internal(f"The job's process handed over {error}").failure())
+        change = _after(outcome, retry_s)
+    with timeline.stage(Stage.FINISH):
+        outcome, written = _written(outcome, change, ledger, retry_s)
+    ledger.discard_strangers(stored)
+    return outcome, written
+
+
+def _written(
+    outcome: Outcome, change: Change, ledger: Ledger, retry_s: float
+) -> tuple[Outcome, bool]:
     try:
-        written = ledger.write(change)
+        return outcome, ledger.write(change)
     except DataError as error:  # a text or number too large for its column, from the child
         log.error("a result that no column takes: %s", error)  # noqa: TRY400 - it says it all
-        unfit = Internal("The job's process handed over a result that cannot be stored")
-        written = ledger.write(_after(Failed(unfit.failure()), retry_s))
-    ledger.discard_strangers(stored)
-    return written
+        what = "The job's process handed over a result that cannot be stored"
+        unfit = Failed(Internal(what).failure())
+        return unfit, ledger.write(_after(unfit, retry_s))
 
 
 def _change(

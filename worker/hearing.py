@@ -12,7 +12,8 @@ from worker.folder import JobFolder
 from worker.ledger import Ledger
 from worker.lines import Garbled
 from worker.stage import Chain
-from worker.wire import Progressed, Said, StepFinished, StepStarted, TrainingSaved
+from worker.timeline import Stage, Timeline
+from worker.wire import Entered, Progressed, Said, StepFinished, StepStarted, TrainingSaved
 
 _WRITE_EVERY_S = 1.0  # the row is never more than two seconds behind the child
 _ANNOUNCE_EVERY_S = 5.0
@@ -20,7 +21,7 @@ _MOST_LINES = 1000  # of a job's log
 _LONGEST_LINE = 2000  # characters
 _SOONEST = 0.5  # of the time between two states of a training
 
-Told = Progressed | StepStarted | StepFinished | TrainingSaved | Said
+Told = Progressed | Entered | StepStarted | StepFinished | TrainingSaved | Said
 
 
 class Hearing:
@@ -31,6 +32,7 @@ class Hearing:
         folder: JobFolder,
         ledger: Ledger,
         chain: Chain | None,
+        timeline: Timeline,
         clock: Callable[[], float] = time.monotonic,
         training_every_s: float = 0.0,
     ) -> None:
@@ -38,11 +40,13 @@ class Hearing:
         self._folder = folder
         self._ledger = ledger
         self._chain = chain
+        self._timeline = timeline
         self._clock = clock
         self._pending: Progress | None = None
         self._written_s = self._announced_s = self._kept_s = float("-inf")
         self._keep_after_s = _SOONEST * training_every_s
         self._begun: str | None = None
+        self._entered: set[str] = set()
         self._lines = 0
 
     def hear(self, message: Told) -> None:
@@ -50,6 +54,8 @@ class Hearing:
         match message:
             case Progressed():
                 self._progressed(message.progress)
+            case Entered():
+                self._enter(message)
             case StepStarted():
                 self._begin(message.step)
                 self._ledger.write(
@@ -82,17 +88,24 @@ class Hearing:
         self.flush()
 
     def _begin(self, step: str) -> None:
-        self._expect(step)
+        chain = self._expect(step)
         if self._begun == step:
             raise Garbled(f"the step {step!r} twice")
         self._begun, self._pending = step, None
+        self._timeline.enter(Stage.STEP, chain.technique, chain.position)
+
+    def _enter(self, message: Entered) -> None:
+        if message.phase in self._entered:
+            raise Garbled(f"the phase {message.phase!r} twice")
+        self._entered.add(message.phase)
+        self._timeline.enter(Stage(message.phase))
 
     def _finished(self, message: StepFinished) -> None:
         chain = self._expect(message.step)
+        self._timeline.leave()
         with self._folder.handed_over(message.checkpoint) as path:
             stored = self._ledger.store("checkpoints", path)
-        technique = chain.ingredients.spec.pipeline[chain.position].technique
-        told = {"id": message.step, "technique": technique, "reused": False}
+        told = {"id": message.step, "technique": chain.technique, "reused": False}
         report = message.report.model_copy(update=told)
         key = chain.key()
 

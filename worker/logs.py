@@ -4,6 +4,8 @@ import logging
 import sys
 
 import structlog
+from opentelemetry.trace import get_current_span
+from structlog.typing import EventDict, WrappedLogger
 
 from worker.settings import Settings
 
@@ -20,6 +22,7 @@ def configure(settings: Settings) -> None:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _in_trace,
     ]
     rendering: list[structlog.typing.Processor] = (
         [_TRACES, structlog.processors.JSONRenderer()]
@@ -45,3 +48,11 @@ def configure(settings: Settings) -> None:
     root.setLevel(settings.log_level.upper())
     for name in ("celery", "kombu", "amqp", "httpx", "httpcore"):  # httpx tells whole URLs
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _in_trace(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+    """A line that is written while an attempt is traced carries the trace's id."""
+    context = get_current_span().get_span_context()
+    if context.trace_flags.sampled:
+        line["trace_id"] = f"{context.trace_id:032x}"
+    return line

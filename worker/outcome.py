@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import assert_never
 
-from lathe.errors import Failure
+from lathe.errors import Failure, WorkerCrashed, told_code
 from worker.post_mortem import Crash
 from worker.wire import Compressed, DatasetInspected, ModelInspected
 
@@ -44,3 +45,35 @@ class Postponed:
 
 
 Outcome = Compressed | ModelInspected | DatasetInspected | Failed | Crash | Postponed | Stop
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """An outcome in two words, for traces and metrics: how it came out, and the failure's code
+    where it is one."""
+
+    how: str
+    code: str | None = None
+
+
+def ending(outcome: Outcome) -> Ending:
+    """What is told of an outcome without naming anything that users named."""
+    match outcome:
+        case Compressed(report=report):
+            told = Ending("succeeded")
+            if report.failure is not None:
+                told = Ending("failed", told_code(report.failure))
+        case ModelInspected() | DatasetInspected():
+            told = Ending("succeeded")
+        case Failed(failure):
+            how = "killed" if isinstance(outcome, Killed) else "failed"
+            told = Ending(how, told_code(failure))
+        case Crash():
+            told = Ending("crashed", WorkerCrashed.code)
+        case Postponed():
+            told = Ending("postponed")
+        case Stop():
+            told = Ending(outcome.value.replace(" ", "_"))
+        case _:
+            assert_never(outcome)
+    return told

@@ -47,6 +47,11 @@ class Chain:
         spec = self.ingredients.spec
         return spec.step_id(self.position) if self.position < len(spec.pipeline) else None
 
+    @property
+    def technique(self) -> str:
+        """That of the step that comes next."""
+        return self.ingredients.spec.pipeline[self.position].technique
+
     def key(self) -> str:
         """The cache key of the step that comes next."""
         return self.ingredients.key(self.position, self.input_sha256)

@@ -6,6 +6,8 @@ This process never loads a model library and never opens what was uploaded.
 import errno
 import logging
 
+from opentelemetry.trace import use_span
+
 from app.store import queue
 from app.store.queue import Claim
 from worker.attempt import Attempt
@@ -14,9 +16,10 @@ from worker.finish import finish
 from worker.folder import job_folder
 from worker.lease import Lease
 from worker.ledger import Ledger
-from worker.outcome import CutShort, Failed, Outcome, Postponed, Stop
+from worker.outcome import CutShort, Failed, Outcome, Postponed, Stop, ending
 from worker.post_mortem import Crash
 from worker.signer import Signer
+from worker.timeline import Timeline
 from worker.wire import Compressed
 
 _DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -27,6 +30,15 @@ log = logging.getLogger(__name__)
 def supervise(claim: Claim, bench: Bench) -> None:
     """Stage, run and finish the job. A bug is raised; then the lease runs out and the job is
     queued again."""
+    timeline = Timeline(bench.tracing.tracer, claim)
+    with use_span(timeline.span, record_exception=False, set_status_on_exception=False):
+        outcome, written = _supervised(claim, bench, timeline)
+    if written:  # else the sweep tells the attempt's span
+        timeline.end(ending(outcome))
+
+
+def _supervised(claim: Claim, bench: Bench, timeline: Timeline) -> tuple[Outcome, bool]:
+    """How it came out, and whether that was written down. Log lines carry the trace's id."""
     settings, fence = bench.settings, claim.fence
     log.info("job %s attempt %d begins", fence.job_id, fence.attempt)
     lease = Lease(bench.sessions, fence, settings.lease_s, settings.database_patience_s)
@@ -40,7 +52,7 @@ def supervise(claim: Claim, bench: Bench) -> None:
             stops=lambda: bench.drain.over,
         )
         try:
-            outcome, written = _attempted(claim, bench, ledger)
+            outcome, written = _attempted(claim, bench, ledger, timeline)
         except OSError as error:
             if error.errno not in _DISK_IS_FULL:
                 raise
@@ -49,23 +61,26 @@ def supervise(claim: Claim, bench: Bench) -> None:
     if not written:  # another attempt may run, or have ended, by now
         how = f"the claim was lost; what came too late is thrown away: {how}"
     log.info("job %s attempt %d ends: %s", fence.job_id, fence.attempt, how)
+    return outcome, written
 
 
-def _attempted(claim: Claim, bench: Bench, ledger: Ledger) -> tuple[Outcome, bool]:
-    """How it came out, and whether that was written down."""
+def _attempted(
+    claim: Claim, bench: Bench, ledger: Ledger, timeline: Timeline
+) -> tuple[Outcome, bool]:
     settings, fence = bench.settings, claim.fence
     signer = Signer(settings.signing_key_file)
+    retry_s = settings.objects_retry_s
     with job_folder(settings.work_dir, fence.job_id, fence.attempt) as folder:
-        outcome = Attempt(claim, bench, ledger, folder).outcome()
+        outcome = Attempt(claim, bench, ledger, folder, timeline).outcome()
         if not isinstance(outcome, CutShort):
-            return outcome, finish(outcome, folder, ledger, signer, settings.objects_retry_s)
+            return finish(outcome, folder, ledger, timeline, signer, retry_s)
     log.info("job %s is cut short: %s", fence.job_id, outcome.failure.detail)
     with job_folder(settings.work_dir, fence.job_id, fence.attempt) as folder:
-        best = Attempt(claim, bench, ledger, folder, outcome).outcome()
+        best = Attempt(claim, bench, ledger, folder, timeline, outcome).outcome()
         if not isinstance(best, Compressed | Stop):
             log.warning("job %s: its best so far is lost: %s", fence.job_id, _named(best))
             best = outcome
-        return best, finish(best, folder, ledger, signer, settings.objects_retry_s)
+        return finish(best, folder, ledger, timeline, signer, retry_s)
 
 
 def _put_off(ledger: Ledger, retry_s: float) -> tuple[Outcome, bool]:

@@ -10,14 +10,17 @@ from types import FrameType
 
 from celery import Celery
 from kombu.exceptions import OperationalError as BrokerDown
+from opentelemetry.trace import NoOpTracer, StatusCode, Tracer
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.store.db import Sessions, sessions, sync_engine
 from app.store.fleet import Fleet, muster
 from app.store.preflight import preflight
-from app.store.queue import reap, take_hints
+from app.store.queue import Lapse, reap, take_hints
 from app.store.routing import explain, reroute
+from app.store.traces import tracing
+from app.store.traces.attempts import attempt_span
 from app.store.trouble import database_trouble
 from lathe.states import Queue
 from worker.bench import open_objects
@@ -37,12 +40,18 @@ class Sweep:
     """One copy of the sweep. A database or broker that is away is met again next time."""
 
     def __init__(
-        self, sessions: Sessions, broker: Celery, settings: Settings, upkeep: Upkeep
+        self,
+        sessions: Sessions,
+        broker: Celery,
+        settings: Settings,
+        upkeep: Upkeep,
+        tracer: Tracer | None = None,
     ) -> None:
         self._sessions = sessions
         self._broker = broker
         self._settings = settings
         self._upkeep = upkeep
+        self._tracer = tracer or NoOpTracer()
         self._reap_at_s = float("-inf")
         self._away = False
         self._grace_s = min(_GRACE_S, settings.lease_s)
@@ -83,8 +92,26 @@ class Sweep:
             return
         with self._sessions.begin() as session:
             reaped = reap(session)
+        for lapse in reaped:
+            self._tell(lapse)
         if reaped:
-            log.warning("%d jobs whose worker went silent", reaped)
+            log.warning("%d jobs whose worker went silent", len(reaped))
+
+    def _tell(self, lapse: Lapse) -> None:
+        """End the span that the silent worker did not."""
+        span = attempt_span(
+            self._tracer,
+            lapse.fence,
+            lapse.traceparent,
+            queue=lapse.queue,
+            kind=lapse.kind,
+            project_id=lapse.project_id,
+            began_ns=int(lapse.began.timestamp() * 1e9),
+        )
+        span.set_attribute("lathe.attempt.outcome", "lapsed")
+        span.set_attribute("error.type", "lapsed")
+        span.set_status(StatusCode.ERROR)
+        span.end()
 
     def _route(self) -> None:
         """Let no job wait in vain where another queue would do, and say what it waits for."""
@@ -133,11 +160,13 @@ def main() -> None:
     opened = sessions(sync_engine(settings.database_url))
     rounds = Rounds(opened, "sweep")
     upkeep = Upkeep(opened, open_objects(settings), keep)
-    sweep = Sweep(opened, celery_at(settings.broker_url), settings, upkeep)
+    traces = tracing(settings, "lathe-sweep")
+    sweep = Sweep(opened, celery_at(settings.broker_url), settings, upkeep, traces.tracer)
     while not stop.is_set():
         rounds.count(failed=not sweep.once())
         stop.wait(settings.sweep_s)
     rounds.end()
+    traces.end()
 
 
 if __name__ == "__main__":

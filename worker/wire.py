@@ -114,6 +114,13 @@ class Progressed(Fact):
     progress: Progress
 
 
+class Entered(Fact):
+    """Behind the last step: the child enters a phase, each once."""
+
+    kind: Literal["entered"] = "entered"
+    phase: Literal["measure", "report"]
+
+
 class StepStarted(Fact):
     """A step begins."""
 
@@ -199,6 +206,7 @@ class Refusal(Fact):
 
 Message = Annotated[
     Progressed
+    | Entered
     | StepStarted
     | StepFinished
     | TrainingSaved
@@ -211,6 +219,7 @@ Message = Annotated[
 ]
 MESSAGE: TypeAdapter[
     Progressed
+    | Entered
     | StepStarted
     | StepFinished
     | TrainingSaved

@@ -1,14 +1,17 @@
-"""The outermost layer of every request: its id, its log line, its numbers."""
+"""The outermost layer of every request: its id, its log line, its numbers, its span."""
 
 import re
 import time
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from http import HTTPStatus
 
 import structlog
+from opentelemetry.trace import Span, use_span
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.http.spans import RequestSpans, end, trace_id
 from app.http.wording import shortened
 from app.logs import log
 from app.metrics import Metrics
@@ -18,15 +21,19 @@ from lathe.errors import Refused
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+_UNTRACED = nullcontext()
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class Edge:
     """ASGI middleware; `X-Request-ID` is taken from the client where it is a plain word."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(
+        self, app: ASGIApp, metrics: Metrics, spans: RequestSpans | None = None
+    ) -> None:
         self._app = app
         self._metrics = metrics
+        self._spans = spans
         self._log = log("app.request")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -38,6 +45,10 @@ class Edge:
         scope.setdefault("state", {})["request_id"] = request_id
         status = int(HTTPStatus.INTERNAL_SERVER_ERROR)  # unless an answer starts
         begun = False
+        bound, span = {"request_id": request_id}, None
+        if self._spans is not None and scope["path"] not in _QUIET:
+            span = self._spans.begin(scope, _method(scope), request_id)
+            bound |= {} if span is None else trace_id(span)
 
         async def with_id(message: Message) -> None:
             nonlocal status, begun
@@ -47,7 +58,7 @@ class Edge:
             await send(message)
 
         started = time.perf_counter()
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        with structlog.contextvars.bound_contextvars(**bound), _within(span):
             try:
                 await self._app(scope, receive, with_id)
             except Exception as error:
@@ -57,12 +68,14 @@ class Edge:
                 # the body stays shorter than announced: the server cuts the connection
                 self._log.warning("answer cut off", why=trouble.detail)
             finally:
-                self._note(scope, status, time.perf_counter() - started)
+                self._note(scope, status, time.perf_counter() - started, span)
 
-    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+    def _note(self, scope: Scope, status: int, seconds: float, span: Span | None) -> None:
         route = getattr(scope.get("route"), "path", "unknown")
-        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+        method = _method(scope)
         self._metrics.answered(method, route, status, seconds)
+        if span is not None:
+            end(span, scope, method, route, status)
         if scope["path"] in _QUIET:
             return
         self._log.info(
@@ -74,6 +87,17 @@ class Edge:
             seconds=round(seconds, 4),
             **(_named(scope) | {"project_id": scope["state"].get("project_id")}),
         )
+
+
+def _within(span: Span | None) -> AbstractContextManager[object]:
+    """What the request does knows where it is in the trace, such as the jobs that it makes."""
+    if span is None:
+        return _UNTRACED
+    return use_span(span, record_exception=False, set_status_on_exception=False)
+
+
+def _method(scope: Scope) -> str:
+    return scope["method"] if scope["method"] in _METHODS else "OTHER"
 
 
 def _trouble(error: BaseException | None) -> Refused | None:

@@ -6,6 +6,7 @@ from sqlalchemy import ColumnElement, Select, Update, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.store.rows import Job, Step
+from app.store.traces.carried import here
 from lathe import ids, spec_version
 from lathe.errors import Missing
 from lathe.job import JobSpec
@@ -30,6 +31,7 @@ def compress(
         spec_version=spec_version.version_of(spec),
         model_id=spec.model,
         request_id=request_id,
+        traceparent=here(),
         retry_of=retry_of,
     )
     steps = [
@@ -64,6 +66,7 @@ def inspect(
         model_id=model_id,
         dataset_id=dataset_id,
         request_id=request_id,
+        traceparent=here(),
         retry_of=retry_of,
     )
 

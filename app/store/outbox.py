@@ -39,6 +39,8 @@ class Parcel:
     url: str
     secrets: tuple[str, ...]
     body: str
+    event: str
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,9 @@ def announce(session: Session, job: Job, event: EventName) -> None:
     # it is not deleted before our row, which refers to it, is written
     hook = session.scalar(wanted.with_for_update(read=True, key_share=True))
     if hook is not None and event in hook.events:
-        session.add(message(hook, event, _told(job), job.id))
+        told = message(hook, event, _told(job), job.id)
+        told.traceparent = job.traceparent
+        session.add(told)
 
 
 def ping(hook: Webhook) -> Delivery:
@@ -126,6 +130,8 @@ def take(
         url=hook.url,
         secrets=signing(hook),
         body=row.body,
+        event=row.type,
+        traceparent=row.traceparent,
     )
 
 

@@ -54,6 +54,20 @@ class Claim:
     spec: dict[str, Any] | None
     model_id: str | None
     dataset_id: str | None
+    waited_s: float
+    traceparent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lapse:
+    """An attempt whose worker went silent."""
+
+    fence: Fence
+    project_id: str
+    kind: JobKind
+    queue: Queue
+    began: datetime
+    traceparent: str | None
 
 
 class Standing(StrEnum):
@@ -91,7 +105,8 @@ def _one_claim_at_a_time(session: Session, queue: Queue) -> None:
 
 def _start(session: Session, job: Job, worker: str, lease_s: float) -> Claim:
     now = _now(session)
-    job.queued_s += max(0.0, (now - job.queued_at).total_seconds())
+    waited_s = max(0.0, (now - job.queued_at).total_seconds())
+    job.queued_s += waited_s
     job.state, job.attempt, job.version = JobState.RUNNING, job.attempt + 1, job.version + 1
     job.worker, job.started_at, job.progress = worker, now, None
     job.not_before = job.waiting_for = None
@@ -114,6 +129,8 @@ def _start(session: Session, job: Job, worker: str, lease_s: float) -> Claim:
         spec=job.spec,
         model_id=job.model_id,
         dataset_id=job.dataset_id,
+        waited_s=waited_s,
+        traceparent=job.traceparent,
     )
 
 
@@ -186,8 +203,8 @@ def crash(session: Session, job: Job, cause: str) -> None:
         close(session, job, JobState.FAILED, died.failure())
 
 
-def reap(session: Session) -> int:
-    """Deal with up to `BATCH` jobs whose lease ran out; returns how many there were."""
+def reap(session: Session) -> list[Lapse]:
+    """Deal with up to `BATCH` jobs whose lease ran out."""
     lapsed = session.scalars(
         select(Job)
         .where(Job.state == JobState.RUNNING, Job.lease_until < db_now())
@@ -196,6 +213,7 @@ def reap(session: Session) -> int:
         .with_for_update(skip_locked=True, of=Job)
         .execution_options(populate_existing=True)
     ).all()
+    lapses = [_lapse(job) for job in lapsed]
     for job in lapsed:
         job.lapses += 1
         if job.cancel_requested:
@@ -208,7 +226,18 @@ def reap(session: Session) -> int:
                 "a retry resumes behind them."
             )
             close(session, job, JobState.FAILED, lost.failure())
-    return len(lapsed)
+    return lapses
+
+
+def _lapse(job: Job) -> Lapse:
+    return Lapse(
+        fence=Fence(job.id, job.attempt),
+        project_id=job.project_id,
+        kind=JobKind(job.kind),
+        queue=Queue(job.queue),
+        began=job.started_at or job.queued_at,
+        traceparent=job.traceparent,
+    )
 
 
 def take_hints(session: Session, queue: Queue, waiting: int, rehint_s: float) -> int:

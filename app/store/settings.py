@@ -82,6 +82,15 @@ class SharedSettings(BaseSettings):
     quota_gpu_minutes: int | None = Field(
         None, ge=0, description="Of one project in a calendar month (UTC); default any number."
     )
+    traces_url: str | None = Field(
+        None,
+        pattern="^https?://[^/]+",
+        description="The OpenTelemetry collector that is told where time goes, over OTLP/HTTP, "
+        "such as http://collector:4318; by default nobody is.",
+    )
+    traces_share: float = Field(
+        1.0, ge=0, le=1, description="Of the traces that begin here, so many are told."
+    )
     log_format: Literal["json", "console"] = Field(
         "json", description="json: one object a line, for machines; console: for people."
     )
@@ -111,6 +120,11 @@ class SharedSettings(BaseSettings):
     def _sources_s3_buckets_are_some(cls, text: str) -> str:
         Buckets.parse(text)
         return text
+
+    @field_validator("traces_url", mode="before")
+    @classmethod
+    def _no_traces_url_is_none(cls, value: Any) -> Any:
+        return value or None
 
     @property
     def open_buckets(self) -> Buckets:

@@ -12,9 +12,11 @@ _OF_BOTH = (
     "broker_url database_connect_timeout_s database_url log_format log_level max_dataset_bytes "
     "max_model_bytes objects_timeout_s objects_url outbound_allow "
     "quota_gpu_minutes quota_stored_bytes quota_unfinished_jobs running_per_project "
-    "s3_access_key_id s3_secret_access_key schema_ahead sources_s3_buckets"
+    "s3_access_key_id s3_secret_access_key schema_ahead sources_s3_buckets "
+    "traces_share traces_url"
 )
 _OF_THE_SERVICE = (
+    "traces_join traces_reads_share "
     "broker_timeout_s database_pool_size database_pool_wait_s database_statement_timeout_s "
     "head_timeout_s max_head_bytes max_json_bytes max_open_uploads max_webhooks page_size "
     "rate_reads rate_writes rate_wrong_keys reader_idle_s ready_timeout_s slowest_bytes_per_s "
@@ -67,6 +69,11 @@ AWS_KEYS = {  # where the usual chain finds a bucket's keys without asking the n
 FOREIGN = AWS_KEYS | {
     "CUDA_*": "Handed on to the process of a job, as are NVIDIA_* and LD_LIBRARY_PATH; of a "
     "worker's environment it sees nothing else.",
+    "OTEL_EXPORTER_OTLP_HEADERS": "Sent to the collector of LATHE_TRACES_URL with every batch, "
+    "such as authorization=Bearer%20...; every variable of the OpenTelemetry exporter but its "
+    "endpoint is obeyed.",
+    "OTEL_RESOURCE_ATTRIBUTES": "Told of this process with every span, such as "
+    "deployment.environment.name=production.",
     "XDG_CONFIG_HOME": "`lathe login` keeps its file there, below `lathe`; default ~/.config.",
     "XDG_CACHE_HOME": "The service that `lathe compress` starts by itself keeps its data below "
     "`lathe` there, as do uploads that are to go on; by default ~/.cache.",

@@ -23,6 +23,7 @@ from worker.wire import (
     Compressed,
     DatasetInspected,
     Ending,
+    Entered,
     InspectDataset,
     InspectModel,
     Message,
@@ -89,7 +90,9 @@ def _compressed(task: Compress, desk: Desk) -> Compressed | Refusal:
 
 
 def _shown(task: Compress, materials: Materials, ran: Ran, desk: Desk) -> Compressed:
+    desk.say(Entered(phase="measure"))
     measured = measure(task, materials, ran.states, desk)
+    desk.say(Entered(phase="report"))
     return proof(task, materials, ran, measured, desk)
 
 

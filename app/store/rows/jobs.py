@@ -68,6 +68,7 @@ class Job(Base):
     dataset_id: Mapped[str | None] = mapped_column(ForeignKey("datasets.id"), index=True)
     retry_of: Mapped[str | None] = mapped_column(ForeignKey("jobs.id"), index=True)
     request_id: Mapped[str | None] = mapped_column(String(64))
+    traceparent: Mapped[str | None] = mapped_column(String(55))  # see `app.store.traces`
 
     attempt: Mapped[int] = mapped_column(Integer, default=0)
     crashes: Mapped[int] = mapped_column(Integer, default=0)

@@ -68,6 +68,7 @@ class Delivery(Base):
     project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
     webhook_id: Mapped[str] = mapped_column(ForeignKey("webhooks.id"))
     job_id: Mapped[str | None] = mapped_column(String(40))
+    traceparent: Mapped[str | None] = mapped_column(String(55))  # the job's
     type: Mapped[str] = mapped_column(String(32))
     body: Mapped[str] = mapped_column(Text)  # exactly what is sent and signed
     state: Mapped[DeliveryState] = mapped_column(String(16), default="pending")

@@ -19,6 +19,7 @@ from worker.wire import (
     Compress,
     Compressed,
     DatasetInspected,
+    Entered,
     InspectDataset,
     InspectModel,
     Message,
@@ -262,7 +263,7 @@ def test_the_report_covers_steps_layers_classes_groups_and_noise(
     assert sum((one.lost or 0) - (one.gained or 0) for one in report.groups) == 120 - right
 
     told = [type(message) for message in bench.heard if not isinstance(message, Progressed)]
-    assert told == [StepStarted, StepFinished] * 3
+    assert told == [*[StepStarted, StepFinished] * 3, Entered, Entered]
     steps = {m.progress.step for m in bench.heard if isinstance(m, Progressed)}
     assert {"slim", "learn", "int8", None} >= steps > {None}
 

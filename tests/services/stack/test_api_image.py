@@ -83,16 +83,16 @@ def runs(stage: str, files: str, program: str, folder: Path) -> None:
 
 
 def test_the_service_runs_with_what_is_in_its_image_alone(tmp_path: Path) -> None:
-    runs("api", "api", DOOR, tmp_path)
+    runs("api", "api traces", DOOR, tmp_path)
 
 
 def test_a_worker_runs_with_what_is_in_its_image_alone(tmp_path: Path) -> None:
     upgrade(f"sqlite:///{tmp_path / 'lathe.db'}")
-    runs("worker", "torch api worker", HANDS, tmp_path)
+    runs("worker", "torch api traces worker", HANDS, tmp_path)
 
 
 def test_the_wall_of_these_tests_stands(tmp_path: Path) -> None:
-    runs("api", "api", REFUSED, tmp_path)
+    runs("api", "api traces", REFUSED, tmp_path)
 
 
 def test_a_package_is_pinned_in_one_file_alone() -> None:

@@ -152,9 +152,11 @@ class Shop:
             session.add(dataset)
         return dataset.id
 
-    def submit(self, spec: JobSpec, queue: Queue = Queue.CPU) -> str:
+    def submit(
+        self, spec: JobSpec, queue: Queue = Queue.CPU, traceparent: str | None = None
+    ) -> str:
         """A queued compression, as after POST /jobs."""
-        job, steps = jobs.compress(self.project_id, spec, queue, "req")
+        job, steps = jobs.compress(self.project_id, spec, queue, "req", traceparent=traceparent)
         with self.sessions.begin() as session:
             self._queue(session, job)
             session.add_all(steps)

@@ -2,6 +2,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from opentelemetry.trace import NoOpTracer
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -21,10 +22,22 @@ from worker.keys import Ingredients
 from worker.ledger import Change
 from worker.lines import Garbled
 from worker.stage import Chain
-from worker.wire import Progressed, Said, StepFinished, StepStarted, TrainingSaved
+from worker.timeline import Timeline
+from worker.wire import Entered, Progressed, Said, StepFinished, StepStarted, TrainingSaved
 
 MODEL = "mdl_01k3aaaaaaaaaaaaaaaaaaaaaa"
 SPEC = JobSpec(model=MODEL, pipeline=(OptimizeGraph(id="clean"), QuantizeDynamic(id="int8")))
+CLAIM = queue.Claim(
+    fence=queue.Fence("job_1", 1),
+    project_id="prj_a",
+    kind=JobKind.COMPRESS,
+    queue=Queue.CPU,
+    spec=None,
+    model_id=MODEL,
+    dataset_id=None,
+    waited_s=0.0,
+    traceparent=None,
+)
 
 
 class Books:
@@ -102,7 +115,11 @@ def books(made: Sessions) -> Books:
 
 @pytest.fixture
 def hearing(books: Books, folder: JobFolder, clock: Clock, chain: Chain) -> Hearing:
-    return Hearing(folder, books, chain, clock)  # type: ignore[arg-type] # a ledger's shape
+    return Hearing(folder, books, chain, timeline(), clock)  # type: ignore[arg-type] # a ledger's shape
+
+
+def timeline() -> Timeline:
+    return Timeline(NoOpTracer(), CLAIM)
 
 
 def told(session: Session, kind: str) -> int:
@@ -215,7 +232,7 @@ def test_a_training_goes_on_when_the_store_does_not_take_how_far_it_is(
 def test_states_of_a_training_that_come_much_too_soon_are_not_stored(
     books: Books, folder: JobFolder, clock: Clock, chain: Chain
 ) -> None:
-    hearing = Hearing(folder, books, chain, clock, training_every_s=60)  # type: ignore[arg-type]
+    hearing = Hearing(folder, books, chain, timeline(), clock, training_every_s=60)  # type: ignore[arg-type]
     hearing.hear(StepStarted(step="clean"))
     for epoch, at_s in enumerate((100.0, 129.9, 130.0, 131.0)):
         clock.now_s = at_s
@@ -240,6 +257,13 @@ def test_a_step_begins_once(hearing: Hearing) -> None:
     hearing.hear(StepStarted(step="clean"))
     with pytest.raises(Garbled, match="twice"):
         hearing.hear(StepStarted(step="clean"))
+
+
+def test_a_phase_is_entered_once(hearing: Hearing) -> None:
+    hearing.hear(Entered(phase="measure"))
+    hearing.hear(Entered(phase="report"))
+    with pytest.raises(Garbled, match="the phase 'measure' twice"):
+        hearing.hear(Entered(phase="measure"))
 
 
 def test_a_checkpoint_outside_the_folder_is_refused(hearing: Hearing) -> None:

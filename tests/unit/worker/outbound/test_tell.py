@@ -64,7 +64,9 @@ async def told(plays: Plays, url: str = PUBLIC, allow: str = "") -> Answered:
         return ["8.8.8.8"]
 
     allowed = Allowed.parse(allow)
-    parcel = Parcel("msg_1", 1, datetime.now(UTC), "whk_1", "prj_1", url, ("whsec_AAAA",), "{}")
+    parcel = Parcel(
+        "msg_1", 1, datetime.now(UTC), "whk_1", "prj_1", url, ("whsec_AAAA",), "{}", "ping"
+    )
     async with Guard(allowed, silence_s=5, resolver=names, transport=plays) as guard:
         return await tell(parcel, guard, allowed, 0.3)
 

@@ -1,0 +1,45 @@
+"""This process's tracer: one that tells a collector, or one that does nothing."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from opentelemetry.trace import NoOpTracer, Tracer
+
+from app.store.settings import SharedSettings
+
+
+def _nothing() -> None:
+    """There is nothing to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tracing:
+    """`on` is False where nobody is told; `dropped` counts the spans that were not, by why."""
+
+    tracer: Tracer = field(default_factory=NoOpTracer)
+    on: bool = False
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    end: Callable[[], None] = _nothing
+
+
+def tracing(settings: SharedSettings, service: str) -> Tracing:
+    """What the settings ask for. `service` is the process's part, as in lathe-api.
+
+    A collector without the packages that speak to it ends the start with one line.
+    """
+    if settings.traces_url is None:
+        return Tracing()
+    try:
+        from app.store.traces.exporting import exporting  # noqa: PLC0415 - optional packages
+    except ImportError as error:
+        raise SystemExit(
+            f"LATHE_TRACES_URL: {error.name} is not installed; add the packages of "
+            "requirements/traces.txt, or unset it"
+        ) from error
+    set_up = exporting(settings.traces_url, service, settings.traces_share)
+    return Tracing(
+        tracer=set_up.provider.get_tracer("lathe"),
+        on=True,
+        dropped=set_up.queue.dropped,
+        end=set_up.provider.shutdown,
+    )
