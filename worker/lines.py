@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from worker.wire import (
     MESSAGE,
     DatasetInspected,
+    Entered,
     Message,
     ModelInspected,
     Progressed,
@@ -30,6 +31,7 @@ _LARGEST_INT = (1 << 63) - 1  # that a column takes
 _SURROGATE = re.compile(rb"(?<!\\)(?:\\\\)*\\u[dD][89a-fA-F]")  # half a character, as an escape
 _MOST_BYTES: dict[type[Message], int] = {  # what is written to the database again and again
     Progressed: 8 << 10,
+    Entered: 8 << 10,
     StepStarted: 8 << 10,
     TrainingSaved: 8 << 10,
     StepFinished: 16 << 20,
