@@ -16,6 +16,8 @@ from app.store import feed, jobs
 from app.store.quotas.limits import Limits
 from app.store.quotas.room import Room, check_bytes, check_jobs, refused_jobs, room
 from app.store.rows import Dataset, Job, Model
+from app.store.tallies import count
+from app.store.tallies.kinds import UPLOADS
 from lathe import ids
 from lathe.facts import Transform
 from lathe.layout import Layout
@@ -166,11 +168,23 @@ async def _register(
         row.upload_blob_id = await upload.blob_id(session, row)
         row.inspection_job_id = job.id
         session.add(row)
+        kind = row.__tablename__.removesuffix("s")
+        await session.run_sync(count, UPLOADS, kind, _how(upload))
         await session.flush()  # the job refers to it
         if not isinstance(upload, TakenUp):
             await session.run_sync(check_bytes, caller.project_id, limits)
-        session.add(caller.audit(f"{row.__tablename__.removesuffix('s')}.create", row.id))
+        session.add(caller.audit(f"{kind}.create", row.id))
         await _queue(session, job)
+
+
+def _how(upload: Received | TakenUp | Referred) -> str:
+    match upload:
+        case Received():
+            return "body"
+        case TakenUp():
+            return "resumable"
+        case Referred():
+            return "reference"
 
 
 async def _queue(session: AsyncSession, job: Job) -> None:

@@ -64,8 +64,8 @@ result must fit into, download a smaller, faster model with the measured proof."
 
 def create(settings: Settings, *, hints: Callable[[Settings], Hints] | None = None) -> FastAPI:
     """The application; what it needs is opened when it starts. `hints` is a test's fake."""
-    metrics = Metrics()
     traces = tracing(settings, "lathe-api")
+    metrics = Metrics(take_dropped=traces.take_dropped)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -1,15 +1,19 @@
 """Numbers for Prometheus: this process's requests, and how the whole installation stands.
 
-Each process counts its own requests and connections: sum those over all of them. What comes
-from the database at each scrape is the same wherever it is asked: take the maximum of those.
+Each process counts its own requests, connections and dropped spans: sum those over all. What
+comes from the database at each scrape is the same wherever it is asked: take the maximum of
+those. Workers have no port: what they count they write there, in the transaction that makes it
+true, so it outlives processes and deleted jobs.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from app.store.census import Census, Ended, Totals, Unfinished
+from app.tallied import Tallied
+from lathe.errors import told_code
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 _QUEUE = ("queue",)
@@ -75,7 +79,13 @@ class Disk:
 class Metrics:
     """One registry, so that two apps in one process do not add up."""
 
-    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+    def __init__(
+        self,
+        registry: CollectorRegistry | None = None,
+        take_dropped: Callable[[], Mapping[str, int]] = dict,
+    ) -> None:
+        """`take_dropped` gives the spans lost since it was asked, by why."""
+        self._take_dropped = take_dropped
         self.totals: tuple[float, Totals] | None = None  # and when they were added up
         self._registry = registry or CollectorRegistry()
         self._requests = Counter(
@@ -89,6 +99,12 @@ class Metrics:
             "Time until the answer was complete",
             ("method", "route"),
             buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._dropped = Counter(
+            "lathe_spans_dropped_total",
+            "Spans that this process could not tell the collector of traces",
+            ("reason",),
             registry=self._registry,
         )
         # looking a child up by its labels takes longer than counting
@@ -132,6 +148,8 @@ class Metrics:
         self._disk_free.set(float("nan") if disk is None else disk.free_bytes)
         self._disk_size.set(float("nan") if disk is None else disk.size_bytes)
         self._database_up.set(census is not None)
+        for reason, number in self._take_dropped().items():
+            self._dropped.labels(reason).inc(number)
         for name, (_, labels) in _FROM_DATABASE.items():
             if labels:
                 self._gauges[name].clear()
@@ -145,7 +163,8 @@ class Metrics:
             self._gauges["lathe_jobs"].labels(state, queue).set(number)
         for name, labels, value in [] if census is None else _samples(census):
             self._gauges[name].labels(*labels).inc(value)
-        return generate_latest(self._registry)
+        counted = [] if census is None else census.tallies
+        return generate_latest(self._registry) + generate_latest(Tallied(counted))
 
     def _gauge(self, name: str, says: str, labels: tuple[str, ...] = ()) -> Gauge:
         return Gauge(name, says, labels, registry=self._registry)
@@ -159,7 +178,7 @@ def _samples(census: Census) -> Iterable[tuple[str, tuple[str, ...], float]]:
         name = "lathe_queue_oldest_seconds" if waits else "lathe_queue_longest_run_seconds"
         yield name, (open_jobs.queue,), max(0.0, open_jobs.oldest_s)
     for ended in census.ended:
-        labels = (ended.queue, ended.state, ended.code)
+        labels = (ended.queue, ended.state, ended.code and told_code(ended.code))
         yield "lathe_recent_jobs", labels, ended.jobs
         yield "lathe_recent_waited_seconds", labels, ended.waited_s
         yield "lathe_recent_waited_max_seconds", labels, ended.waited_longest_s

@@ -672,10 +672,10 @@ def named(code: str) -> type[Refused]:
     return {error.code: error for error in family()}[code]
 
 
-def told_code(failure: Failure) -> str:
-    """Its code for metrics and traces, `other` where this release knows no such code: what a
-    job's process says is not taken for a word of ours."""
-    return failure.code if failure.code in _codes() else "other"
+def told_code(code: str) -> str:
+    """A failure's code for metrics and traces, `other` where this release knows no such code:
+    what a job's process says is not taken for a word of ours."""
+    return code if code in _codes() else "other"
 
 
 @cache

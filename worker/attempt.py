@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.store import progress
 from app.store.queue import MAX_LAPSES, Claim, Standing
 from app.store.rows import Job
-from lathe.errors import Internal, OutOfDisk, Refused, Unavailable
+from lathe.errors import Internal, OutOfDisk, Refused, Unavailable, told_code
 from lathe.states import JobKind
 from worker import caps
 from worker.bench import Bench
@@ -147,6 +147,8 @@ class Attempt:
         inspects = self._claim.kind is JobKind.INSPECT
         with self._timeline.child(Stage.INSPECT if inspects else Stage.PREPARE):
             outcome = self._heard_out(hearing)
+            if isinstance(outcome, Killed):
+                self._timeline.kills.append(told_code(outcome.failure.code))
             if not isinstance(outcome, Compressed):
                 self._timeline.leave(ending(outcome).code)
             return outcome

@@ -18,6 +18,7 @@ from worker.ledger import Change, Ledger
 from worker.outcome import Failed, Outcome, Postponed, Stop
 from worker.post_mortem import Crash
 from worker.signer import Signer
+from worker.tallied import tallied
 from worker.timeline import Stage, Timeline
 from worker.wire import Compressed, DatasetInspected, ModelInspected, OutFile
 
@@ -52,21 +53,21 @@ def finish(
         outcome = Failed(Internal(f"The job's process handed over {error}").failure())
         change = _after(outcome, retry_s)
     with timeline.stage(Stage.FINISH):
-        outcome, written = _written(outcome, change, ledger, retry_s)
+        outcome, written = _written(outcome, change, ledger, timeline, retry_s)
     ledger.discard_strangers(stored)
     return outcome, written
 
 
 def _written(
-    outcome: Outcome, change: Change, ledger: Ledger, retry_s: float
+    outcome: Outcome, change: Change, ledger: Ledger, timeline: Timeline, retry_s: float
 ) -> tuple[Outcome, bool]:
     try:
-        return outcome, ledger.write(change)
+        return outcome, ledger.write(tallied(change, outcome, timeline))
     except DataError as error:  # a text or number too large for its column, from the child
         log.error("a result that no column takes: %s", error)  # noqa: TRY400 - it says it all
         what = "The job's process handed over a result that cannot be stored"
         unfit = Failed(Internal(what).failure())
-        return unfit, ledger.write(_after(unfit, retry_s))
+        return unfit, ledger.write(tallied(_after(unfit, retry_s), unfit, timeline))
 
 
 def _change(

@@ -62,12 +62,12 @@ def ending(outcome: Outcome) -> Ending:
         case Compressed(report=report):
             told = Ending("succeeded")
             if report.failure is not None:
-                told = Ending("failed", told_code(report.failure))
+                told = Ending("failed", told_code(report.failure.code))
         case ModelInspected() | DatasetInspected():
             told = Ending("succeeded")
         case Failed(failure):
             how = "killed" if isinstance(outcome, Killed) else "failed"
-            told = Ending(how, told_code(failure))
+            told = Ending(how, told_code(failure.code))
         case Crash():
             told = Ending("crashed", WorkerCrashed.code)
         case Postponed():

@@ -7,9 +7,11 @@ import errno
 import logging
 
 from opentelemetry.trace import use_span
+from sqlalchemy.orm import Session
 
 from app.store import queue
 from app.store.queue import Claim
+from app.store.rows import Job
 from worker.attempt import Attempt
 from worker.bench import Bench
 from worker.finish import finish
@@ -19,6 +21,7 @@ from worker.ledger import Ledger
 from worker.outcome import CutShort, Failed, Outcome, Postponed, Stop, ending
 from worker.post_mortem import Crash
 from worker.signer import Signer
+from worker.tallied import tallied
 from worker.timeline import Timeline
 from worker.wire import Compressed
 
@@ -30,7 +33,8 @@ log = logging.getLogger(__name__)
 def supervise(claim: Claim, bench: Bench) -> None:
     """Stage, run and finish the job. A bug is raised; then the lease runs out and the job is
     queued again."""
-    timeline = Timeline(bench.tracing.tracer, claim)
+    traces = bench.tracing
+    timeline = Timeline(traces.tracer, claim, traces.take_dropped)
     with use_span(timeline.span, record_exception=False, set_status_on_exception=False):
         outcome, written = _supervised(claim, bench, timeline)
     if written:  # else the sweep tells the attempt's span
@@ -56,7 +60,7 @@ def _supervised(claim: Claim, bench: Bench, timeline: Timeline) -> tuple[Outcome
         except OSError as error:
             if error.errno not in _DISK_IS_FULL:
                 raise
-            outcome, written = _put_off(ledger, settings.objects_retry_s)
+            outcome, written = _put_off(ledger, timeline, settings.objects_retry_s)
     how = _named(outcome)
     if not written:  # another attempt may run, or have ended, by now
         how = f"the claim was lost; what came too late is thrown away: {how}"
@@ -83,10 +87,14 @@ def _attempted(
         return finish(best, folder, ledger, timeline, signer, retry_s)
 
 
-def _put_off(ledger: Ledger, retry_s: float) -> tuple[Outcome, bool]:
+def _put_off(ledger: Ledger, timeline: Timeline, retry_s: float) -> tuple[Outcome, bool]:
     """There is not even room for the job's folder or its task."""
     off = Postponed("the worker's disk is full; free some, or wait for another worker")
-    return off, ledger.write(lambda session, job: queue.defer(session, job, retry_s, off.cause))
+
+    def deferred(session: Session, job: Job) -> None:
+        queue.defer(session, job, retry_s, off.cause)
+
+    return off, ledger.write(tallied(deferred, off, timeline))
 
 
 def _named(outcome: Outcome) -> str:

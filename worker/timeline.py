@@ -6,7 +6,7 @@ say how long it took.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -55,9 +55,16 @@ class _Phase:
 
 
 class Timeline:
-    """Begins with the claim. `spent` is what has come to its end, in that order."""
+    """Begins with the claim. `spent` is what has come to its end, in that order; `kills` the
+    codes of the limits that ended a child."""
 
-    def __init__(self, tracer: Tracer, claim: Claim) -> None:
+    def __init__(
+        self,
+        tracer: Tracer,
+        claim: Claim,
+        take_dropped: Callable[[], Mapping[str, int]] = dict,
+    ) -> None:
+        """`take_dropped` gives the spans lost since it was asked, by why."""
         began_ns = time.time_ns()
         waited = tracer.start_span(
             f"wait {claim.queue.value}",
@@ -67,6 +74,8 @@ class Timeline:
         )
         waited.end(began_ns)
         self.spent: list[Spent] = []
+        self.kills: list[str] = []
+        self.take_dropped = take_dropped
         self.span = attempt_span(
             tracer,
             claim.fence,

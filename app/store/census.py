@@ -17,6 +17,7 @@ from app.store.fleet import serves_now
 from app.store.jobs import counts
 from app.store.outbox import DEAD, PENDING
 from app.store.rows import Blob, Delivery, Job, Worker
+from app.store.tallies import Series, tallies
 from app.store.walls import open_walls
 from lathe.states import JobState
 
@@ -89,6 +90,7 @@ class Census:
     sweepers: list[Sweeper] = field(default_factory=list)
     outbox: Outbox = field(default_factory=lambda: Outbox(0, 0, 0.0))
     unconfined: dict[tuple[str, str], int] = field(default_factory=dict)  # workers, as above
+    tallies: list[Series] = field(default_factory=list)
 
 
 async def census(session: AsyncSession) -> Census:
@@ -114,6 +116,7 @@ async def census(session: AsyncSession) -> Census:
         unconfined=unconfined,
         sweepers=sweepers,
         outbox=await _outbox(session),
+        tallies=await tallies(session),
     )
 
 

@@ -15,7 +15,9 @@ from app.store.clock import db_now
 from app.store.deposit import Stored, deposit
 from app.store.quotas import minutes
 from app.store.rows import Artifact, Dataset, Job, MeasurementRow, Model, Step
-from lathe.errors import Conflict, Failure
+from app.store.tallies import count, observe
+from app.store.tallies.kinds import JOB_FAILURES, JOB_RUN, JOBS_ENDED
+from lathe.errors import Conflict, Failure, told_code
 from lathe.events import EventName
 from lathe.facts import DatasetFacts, ModelFacts
 from lathe.job import JobSpec
@@ -68,8 +70,17 @@ def close(
     _settle_steps(session, job, state)
     if job.kind == JobKind.INSPECT and state is not JobState.SUCCEEDED:
         _reject(session, job, failure or _inspection_cancelled())
+    _tally(session, job, failure)
     feed.append(session, job.id, _EVENTS[state], data or job.verdict or {})
     outbox.announce(session, job, _ANNOUNCED[state])
+
+
+def _tally(session: Session, job: Job, failure: Failure | None) -> None:
+    count(session, JOBS_ENDED, job.kind, job.queue, job.state)
+    if failure is not None:
+        count(session, JOB_FAILURES, job.kind, job.queue, told_code(failure.code))
+    if job.attempt:
+        observe(session, JOB_RUN, job.running_s, job.kind, job.queue)
 
 
 def compressed(

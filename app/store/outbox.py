@@ -17,6 +17,8 @@ from sqlalchemy.orm import Session
 from app.store.clock import db_now, db_now_plus
 from app.store.rows import Delivery, Job, Webhook
 from app.store.rows.base import utc_now
+from app.store.tallies import count
+from app.store.tallies.kinds import DELIVERY_TRIES
 from lathe.events import PING, EventName
 
 _BATCH = 500
@@ -182,9 +184,19 @@ def settle(session: Session, parcel: Parcel, answered: Answered, retry_s: float 
         last_error=answered.error,
         last_answer=answered.answer,
     )
+    if settled:
+        count(session, DELIVERY_TRIES, _outcome(answered))
     if settled and answered.gone:
         _disable(session, parcel.webhook_id, "it answered 410: gone")
     return bool(settled)
+
+
+def _outcome(answered: Answered) -> str:
+    if answered.error is None:
+        return "delivered"
+    if answered.gone:
+        return "gone"
+    return "unanswered" if answered.status is None else "refused"
 
 
 def forget(session: Session, delivered_s: float, dead_s: float) -> int:

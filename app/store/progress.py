@@ -8,6 +8,8 @@ from sqlalchemy.orm import Session
 
 from app.store import feed
 from app.store.rows import Job, Step
+from app.store.tallies import count
+from app.store.tallies.kinds import STEPS
 from lathe.report import StepReport
 from lathe.states import StepState
 from lathe.views import Progress
@@ -33,6 +35,7 @@ def step_started(session: Session, job: Job, step_id: str) -> None:
 def step_finished(session: Session, job: Job, report: StepReport, blob_id: str) -> None:
     """A step is done, by this run or (`report.reused`) by an earlier one."""
     job.version += 1
+    count(session, STEPS, report.technique, "reused" if report.reused else "ran")
     state = StepState.REUSED if report.reused else StepState.SUCCEEDED
     data = report.model_dump(mode="json")
     _change(

@@ -23,6 +23,8 @@ from app.store.endings import close
 from app.store.quotas import minutes
 from app.store.quotas.held_back import any_running_limit
 from app.store.rows import Job, Step
+from app.store.tallies import count, observe
+from app.store.tallies.kinds import ATTEMPTS_ENDED, JOB_WAIT
 from app.store.turns import Takes, best, due, waits_in
 from lathe.errors import WorkerCrashed
 from lathe.states import JobKind, JobState, Queue, StepState
@@ -118,6 +120,7 @@ def _start(session: Session, job: Job, worker: str, lease_s: float) -> Claim:
         .values(lease_until=db_now_plus(lease_s))
         .execution_options(synchronize_session=False)
     )
+    observe(session, JOB_WAIT, waited_s, job.queue)
     feed.append(session, job.id, "started", {"attempt": job.attempt, "worker": worker})
     if job.attempt == 1:
         outbox.announce(session, job, "job.started")
@@ -215,6 +218,7 @@ def reap(session: Session) -> list[Lapse]:
     ).all()
     lapses = [_lapse(job) for job in lapsed]
     for job in lapsed:
+        count(session, ATTEMPTS_ENDED, job.queue, "lapsed")
         job.lapses += 1
         if job.cancel_requested:
             close(session, job, JobState.CANCELLED)

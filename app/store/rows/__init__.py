@@ -4,6 +4,7 @@ from app.store.rows.base import Base
 from app.store.rows.jobs import Event, Job, Step, StepCache, TrainingState
 from app.store.rows.quotas import Attempt, Quota
 from app.store.rows.results import Artifact, MeasurementRow, Worker
+from app.store.rows.tallies import Tally
 from app.store.rows.tenants import ApiKey, Audit, IdempotencyKey, PageSession, Project
 from app.store.rows.transfers import Upload, UploadPart
 from app.store.rows.trust import SigningKey
@@ -31,6 +32,7 @@ __all__ = [
     "SigningKey",
     "Step",
     "StepCache",
+    "Tally",
     "TrainingState",
     "Upload",
     "UploadPart",

@@ -29,7 +29,7 @@ class Dropped(StrEnum):
 
 
 class Bounded(SpanProcessor):
-    """`dropped` counts since the start."""
+    """`dropped` counts since it was last taken."""
 
     def __init__(
         self, exporter: SpanExporter, *, waiting: int = _WAITING, every_s: float = _EVERY_S
@@ -68,6 +68,13 @@ class Bounded(SpanProcessor):
     def force_flush(self, timeout_millis: int = 30_000) -> bool:  # noqa: ARG002 - the SDK's
         """Not offered: nobody is to wait for a collector."""
         return False
+
+    def take_dropped(self) -> dict[str, int]:
+        """What was dropped since this was asked, by why."""
+        with self._lock:
+            taken = {reason: number for reason, number in self.dropped.items() if number}
+            self.dropped = Counter({reason.value: 0 for reason in Dropped})
+        return taken
 
     def shutdown(self) -> None:
         """Tell what waits, if the collector takes it within two seconds."""

@@ -14,11 +14,12 @@ def _nothing() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Tracing:
-    """`on` is False where nobody is told; `dropped` counts the spans that were not, by why."""
+    """`on` is False where nobody is told; `take_dropped` gives the spans that were lost since
+    it was asked, by why."""
 
     tracer: Tracer = field(default_factory=NoOpTracer)
     on: bool = False
-    dropped: Mapping[str, int] = field(default_factory=dict)
+    take_dropped: Callable[[], Mapping[str, int]] = dict
     end: Callable[[], None] = _nothing
 
 
@@ -40,6 +41,6 @@ def tracing(settings: SharedSettings, service: str) -> Tracing:
     return Tracing(
         tracer=set_up.provider.get_tracer("lathe"),
         on=True,
-        dropped=set_up.queue.dropped,
+        take_dropped=set_up.queue.take_dropped,
         end=set_up.provider.shutdown,
     )

@@ -1,5 +1,6 @@
 """metrics.md: what `/metrics` tells Prometheus, from the registry that it is written from."""
 
+from collections.abc import Iterable
 from inspect import cleandoc
 
 from prometheus_client import CollectorRegistry
@@ -8,6 +9,7 @@ from prometheus_client.registry import Collector
 
 import app.metrics
 from app.metrics import Metrics
+from app.store.tallies import COUNTED, TIMED, Counted, Timed
 from docs.generate.prose import markdown
 from docs.generate.schema import cell, row
 
@@ -35,11 +37,21 @@ def page() -> str:
     lines = [row(["metric", "type", "labels", "what it says"]), "|---|---|---|---|"]
     for collector in registered():
         (told,) = collector.describe()
-        labels = ", ".join(f"`{name}`" for name in collector._labelnames)  # noqa: SLF001
+        labels = _named(collector._labelnames)  # noqa: SLF001
         name = told.name + ("_total" if told.type == "counter" else "")
         lines.append(row([f"`{name}`", told.type, labels, cell(told.documentation)]))
+    lines += [_row(kind, "counter") for kind in COUNTED]
+    lines += [_row(kind, "histogram") for kind in TIMED]
     introduction = markdown(cleandoc(app.metrics.__doc__ or ""))
     return "\n\n".join(["# Metrics", introduction, WHERE, "\n".join(lines)]) + "\n"
+
+
+def _row(kind: Counted | Timed, told_as: str) -> str:
+    return row([f"`{kind.name}`", told_as, _named(kind.labels), cell(kind.says)])
+
+
+def _named(labels: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in labels)
 
 
 def registered() -> list[MetricWrapperBase]:

@@ -156,7 +156,8 @@ class Shop:
         self, spec: JobSpec, queue: Queue = Queue.CPU, traceparent: str | None = None
     ) -> str:
         """A queued compression, as after POST /jobs."""
-        job, steps = jobs.compress(self.project_id, spec, queue, "req", traceparent=traceparent)
+        job, steps = jobs.compress(self.project_id, spec, queue, "req")
+        job.traceparent = traceparent
         with self.sessions.begin() as session:
             self._queue(session, job)
             session.add_all(steps)

@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.metrics import Disk, Metrics, Pool
 from app.store.census import Census, Ended, Sweeper, Totals, Unfinished
+from app.store.tallies import COUNTED, TIMED, Series
 from lathe import errors
 from lathe.events import DeliveryState
 from lathe.states import JobState, Queue
@@ -28,13 +29,23 @@ OTHERS = {"up": SCRAPED, "SeaweedFS_volumeServer_resource": SCRAPED | {"name", "
 @pytest.fixture(scope="module")
 def known() -> dict[str, set[str]]:
     """Every metric of a service that has seen everything, with its labels."""
-    metrics = Metrics()
+    metrics = Metrics(take_dropped=lambda: {"queue_full": 1})
     metrics.answered("GET", "/v1/jobs", 200, 0.1)
     waiting = Unfinished("cpu", "queued", jobs=2, oldest_s=5.0, lapses=1, crashes=0)
     working = Unfinished("cpu", "running", jobs=1, oldest_s=7.0, lapses=0, crashes=1)
     ended = Ended("cpu", "failed", "internal", 1, 1.0, 2.0, 1.0, 2.0, 0, 0)
     place = {("cpu", "cpu"): 1}
-    census = Census([waiting, working], [ended], place, place, [Sweeper("sweep-1@a", 9, 1)])
+    census = Census(
+        [waiting, working],
+        [ended],
+        place,
+        place,
+        [Sweeper("sweep-1@a", 9, 1)],
+        tallies=[
+            Series(kind.name, kind.labels, {"count": 1.0, "sum": 1.0})
+            for kind in (*COUNTED, *TIMED)
+        ],
+    )
     totals = Totals([("succeeded", "cpu", 3)], stored_bytes=10)
     disk = Disk(free_bytes=5, size_bytes=10)
     text = metrics.text(census, totals, pool=Pool(in_use=1, limit=8), disk=disk).decode()
