@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from app.auth import Admin
 from app.http.deps import ReadDb
 from app.http.problems import refusals
+from app.store import tenants
 from app.store.fleet import Fleet, Sighting, at_work, muster
 from app.store.walls import walls
 from lathe.errors import Forbidden
@@ -16,14 +17,17 @@ router = APIRouter(prefix="/v1", tags=["workers"])
 
 
 @router.get("/workers", operation_id="list_workers", responses=refusals(Forbidden))
-async def list_workers(_caller: Admin, db: ReadDb) -> Page[WorkerView]:
+async def list_workers(caller: Admin, db: ReadDb) -> Page[WorkerView]:
     """Every worker seen within the last day, serving or gone, the newest first. A copy of the
     sweep is there, too: it serves no queue.
 
-    Workers belong to the installation, so the admins of every project see them all.
+    Workers belong to the installation, so the admins of every project see them all. `running`
+    counts the jobs of the caller's project; those of all only for the project `default`, which
+    the operator has.
     """
+    whose = None if await tenants.operates(db, caller.project_id) else caller.project_id
     running: Counter[str] = Counter()
-    for slot, jobs in await db.execute(at_work()):
+    for slot, jobs in await db.execute(at_work(whose)):
         running[slot.rpartition(":")[0]] += jobs
     seen = Fleet.of(await db.execute(muster())).sightings
     found = [each for each in seen if each.worker.queues]  # a sweep has none

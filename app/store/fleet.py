@@ -72,11 +72,15 @@ def muster() -> Select[Worker, bool, float]:
     return select(Worker, serves_now(), seconds_between(db_now(), Worker.seen_at))
 
 
-def at_work() -> Select[str, int]:
-    """(slot, running jobs); a slot is `<worker's name>:<pid>`."""
-    return (
-        select(func.coalesce(Job.worker, ""), func.count()).where(runs()).group_by(Job.worker)
-    )
+def at_work(project_id: str | None = None) -> Select[str, int]:
+    """(slot, running jobs), of one project where it is named.
+
+    A slot is `<worker's name>:<pid>`.
+    """
+    running = select(func.coalesce(Job.worker, ""), func.count()).where(runs())
+    if project_id is not None:
+        running = running.where(Job.project_id == project_id)
+    return running.group_by(Job.worker)
 
 
 def serves_now() -> ColumnElement[bool]:

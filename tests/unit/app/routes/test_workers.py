@@ -51,6 +51,17 @@ async def test_a_worker_shows_the_walls_that_it_has_told_of(world: Any) -> None:
     assert shown == {"a": told, "b": {**older, "missing": []}, "c": None}
 
 
+async def test_only_the_operator_sees_how_busy_others_keep_a_worker(world: Any) -> None:
+    job_id = await world.job()
+    async with world.parts.writing() as session:
+        running = update(Job).where(Job.id == job_id).values(state="running", worker="w@h:7")
+        await session.execute(running)
+    await world.add(Worker(name="w@h", queues=["cpu"], device="cpu", memory_bytes=64))
+    for client, jobs in ((world.client, 1), (world.stranger, 0)):
+        (seen,) = (await client.get("/v1/workers")).json()["items"]
+        assert (seen["name"], seen["running"]) == ("w@h", jobs)
+
+
 async def test_workers_are_for_admins(world: Any) -> None:
     made = await world.client.post("/v1/keys", json={"name": "r", "scopes": ["read", "write"]})
     client = await world.as_key(made.json()["key"])
