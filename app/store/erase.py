@@ -15,6 +15,7 @@ from app.store.rows import (
     StepCache,
 )
 from app.store.rows.base import Base
+from app.store.turns import remember
 from app.store.uploads import doom
 
 
@@ -33,6 +34,7 @@ def erase_jobs(session: Session, job_ids: Sequence[str]) -> None:
         .values(retry_of=None, version=Job.version + 1)
         .execution_options(synchronize_session=False)
     )
+    remember(session, job_ids)
     session.execute(_of(Job, Job.id.in_(job_ids)))
     if blob_ids:
         session.execute(doom(sorted(blob_ids)))

@@ -2,9 +2,10 @@
 
 Projects take turns: first is the one with the fewest running jobs in the queue, then the one
 that was served longest ago. The second rule is what makes a single slot fair: whenever it falls
-free nobody has a running job there. Of the project whose turn it is, the job with the highest
-priority runs, and of those the oldest. A priority never passes another project's turn. Who has
-used what the project may (`app.store.quotas`) has no turn.
+free nobody has a running job there. Jobs that were deleted since have been served, too. Of the
+project whose turn it is, the job with the highest priority runs, and of those the oldest. A
+priority never passes another project's turn. Who has used what the project may
+(`app.store.quotas`) has no turn.
 
 A queue of 100,000 rows is never sorted. The projects that have waiting jobs are found by
 leaping from one to the next in an index (a loose index scan), and each of them offers its first
@@ -22,6 +23,7 @@ from sqlalchemy import (
     FromClause,
     Select,
     and_,
+    case,
     func,
     literal_column,
     or_,
@@ -31,7 +33,8 @@ from sqlalchemy.orm import Session, aliased
 
 from app.store.clock import db_now
 from app.store.quotas.held_back import room_to_run, spent
-from app.store.rows import Job
+from app.store.rows import Job, Served
+from app.store.upsert import upsert
 from lathe import spec_version
 from lathe.states import Queue
 
@@ -79,13 +82,38 @@ def best(session: Session, queue: Queue, takes: Takes) -> Job | None:
     return None
 
 
+def remember(session: Session, job_ids: Collection[str]) -> None:
+    """Keep when these jobs were started, which are about to be deleted: who deletes what has
+    run has had its turn all the same."""
+    started = (
+        select(Job.project_id, Job.queue, func.max(Job.started_at))
+        .where(Job.id.in_(job_ids), Job.started_at.is_not(None))
+        .group_by(Job.project_id, Job.queue)
+        .order_by(Job.project_id, Job.queue)
+    )
+    for project_id, queue, at in session.execute(started).all():
+        new = upsert(session, Served).values(project_id=project_id, queue=queue, at=at)
+        later = case((new.excluded.at > Served.at, new.excluded.at), else_=Served.at)
+        session.execute(
+            new.on_conflict_do_update(
+                index_elements=[Served.project_id, Served.queue], set_={"at": later}
+            )
+        )
+
+
 def _turns(queue: Queue, takes: Takes, barred: Collection[str] = ()) -> Select[str]:
     """The projects with jobs to take, whose turn is next first."""
     waiting, running, served = _waiting(queue), _running(queue), aliased(Job)
     project_id = waiting.c.project_id
-    last_served = (
+    last_started = (
         select(func.max(served.started_at))
         .where(served.project_id == project_id, served.queue == queue)
+        .correlate(waiting)
+        .scalar_subquery()
+    )
+    last_of_deleted = (
+        select(Served.at)
+        .where(Served.project_id == project_id, Served.queue == queue)
         .correlate(waiting)
         .scalar_subquery()
     )
@@ -102,12 +130,18 @@ def _turns(queue: Queue, takes: Takes, barred: Collection[str] = ()) -> Select[s
         select(
             project_id,
             func.coalesce(running.c.jobs, 0).label("running"),
-            last_served.label("served"),
+            last_started.label("started"),
+            last_of_deleted.label("deleted"),
             offered.label("offered"),
         )
         .join_from(waiting, running, running.c.project_id == project_id, isouter=True)
         .where(project_id.is_not(None))
         .subquery("turns")
+    )
+    started, deleted = turns.c.started, turns.c.deleted
+    last_served = case(
+        (or_(started.is_(None), deleted > started), deleted),
+        else_=started,
     )
     statement = (
         select(turns.c.project_id)
@@ -116,7 +150,7 @@ def _turns(queue: Queue, takes: Takes, barred: Collection[str] = ()) -> Select[s
             room_to_run(turns.c.project_id, turns.c.running, takes.running_per_project),
         )
         .order_by(
-            turns.c.running, turns.c.served.asc().nulls_first(), turns.c.offered, *turns.c[:1]
+            turns.c.running, last_served.asc().nulls_first(), turns.c.offered, *turns.c[:1]
         )
     )
     return statement.where(turns.c.project_id.not_in(list(barred))) if barred else statement

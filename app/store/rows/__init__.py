@@ -1,7 +1,7 @@
 """Every table. Importing this module makes `Base.metadata` whole."""
 
 from app.store.rows.base import Base
-from app.store.rows.jobs import Event, Job, Step, StepCache, TrainingState
+from app.store.rows.jobs import Event, Job, Served, Step, StepCache, TrainingState
 from app.store.rows.quotas import Attempt, Quota
 from app.store.rows.results import Artifact, MeasurementRow, Worker
 from app.store.rows.tallies import Tally
@@ -29,6 +29,7 @@ __all__ = [
     "PageSession",
     "Project",
     "Quota",
+    "Served",
     "SigningKey",
     "Step",
     "StepCache",

@@ -100,6 +100,16 @@ _partial(  # the order of `app.store.turns`
 )
 
 
+class Served(Base):
+    """When a project last had a job started in a queue, of its jobs that are deleted."""
+
+    __tablename__ = "served"
+
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"), primary_key=True)
+    queue: Mapped[Queue] = mapped_column(String(16), primary_key=True)
+    at: Mapped[datetime]
+
+
 class Step(Base):
     """One pipeline step of one job."""
 

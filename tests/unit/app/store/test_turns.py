@@ -7,6 +7,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from app.store.endings import close
+from app.store.erase import erase_jobs
 from app.store.queue import claim, defer, held, take_hints
 from app.store.rows import Job, Project
 from app.store.turns import Takes, _first, _turns
@@ -96,6 +97,22 @@ def test_a_project_offers_its_most_urgent_job_that_may_be_taken(session: Session
     add(session, queued("a1", priority=9, not_before=future), queued("a2", priority=3))
     add(session, queued("a3", age_s=1, priority=4), queued("a4", age_s=2, priority=4))
     assert [taken(session) for _ in range(4)] == ["a3", "a4", "a2", None]
+
+
+def test_who_deletes_its_finished_jobs_has_had_its_turn_all_the_same(session: Session) -> None:
+    add(session, *[queued(f"a{n}", age_s=n) for n in range(3)])
+    add(session, queued("b0", age_s=70), queued("b1", age_s=71), queued("c0", age_s=72))
+    assert one_slot(session, 3) == ["a0", "b0", "c0"]
+    erase_jobs(session, ["job_a0", "job_b0"])
+    add(session, queued("c1", age_s=73))
+    assert session.scalars(select(Job.id).where(Job.started_at.is_not(None))).all() == [
+        "job_c0"
+    ]
+    assert taken(session) == "a1"  # a's turn was before b's, and b's before c's
+    close(session, session.get_one(Job, "job_a1"), JobState.FAILED)
+    session.flush()
+    erase_jobs(session, ["job_a1"])  # the later of its two turns counts
+    assert [taken(session) for _ in range(3)] == ["b1", "c1", "a2"]
 
 
 def test_one_slot_goes_round_the_projects_whatever_the_age_of_their_jobs(
