@@ -12,8 +12,9 @@ from tests.fuzz.watch import Watch
 
 CORPUS = "corpus"
 _WORDS = "words"
+MOST_S = 5  # of CPU; the flag below ends what never ends, however busy the machine is
 FLAGS = (
-    "-timeout=5", "-rss_limit_mb=0", "-len_control=0", "-reload=0", "-print_final_stats=1",
+    "-timeout=60", "-rss_limit_mb=0", "-len_control=0", "-reload=0", "-print_final_stats=1",
     "-close_fd_mask=3", "-detect_leaks=0", "-reduce_inputs=0", "-keep_seed=1",
     "-entropic_scale_per_exec_time=1",
 )  # fmt: skip
@@ -41,7 +42,9 @@ def main() -> None:
             watch.found(error, data)
         finally:
             walls.shut = False
-        watch.end(begun, data, accepted=accepted)
+        took_s = watch.end(begun, data, accepted=accepted)
+        if took_s > MOST_S:
+            watch.found(TimeoutError(f"it took {took_s:.1f} s of CPU"), data)
         if walls.left:  # it may have been caught on its way out
             watch.found(AssertionError(walls.left.pop()), data)
 

@@ -35,8 +35,8 @@ class Watch:
             self._first_kb = _peak_kb()
         return time.process_time_ns()
 
-    def end(self, begun_ns: int, data: bytes, *, accepted: bool) -> None:
-        """It was read, or refused."""
+    def end(self, begun_ns: int, data: bytes, *, accepted: bool) -> float:
+        """It was read, or refused; how many seconds of CPU that took."""
         took_ns = time.process_time_ns() - begun_ns
         self._executions += 1
         self._accepted += accepted
@@ -45,6 +45,7 @@ class Watch:
             (self._folder / SLOWEST).write_bytes(data)
         counted = self._executions, self._accepted, self._slowest_ns, self._first_kb
         _COUNTS.pack_into(self._counts, 0, *counted, _peak_kb())
+        return took_ns / 1e9
 
     def found(self, error: BaseException, data: bytes) -> None:
         """Something other than a refusal came out; kept once for each place it comes from."""
