@@ -19,9 +19,11 @@ def store(name: str, done: Run) -> None:
     FILE.touch()
     with FILE.open("r+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        before = json.loads(file.read() or "{}").get("parsers", [])
-        kept = [each for each in before if each["parser"] != name] + [_row(name, done)]
+        before = json.loads(file.read() or "{}")
+        others = [each for each in before.get("parsers", []) if each["parser"] != name]
+        kept = [*others, _row(name, done)]
         result = {
+            **before,
             "name": "fuzz",
             "with": {package: version(package) for package in ("atheris",)},
             "parsers": sorted(kept, key=lambda row: row["parser"]),
