@@ -86,6 +86,7 @@ def listening(name: str) -> Iterator[None]:
         def greet() -> None:
             line, _ = listener.accept()
             with line:
+                line.recv(6)  # the question first, or the answer breaks it off
                 line.send(b"+PONG")
 
         threading.Thread(target=greet, daemon=True).start()
