@@ -27,7 +27,16 @@ from stand import SHAPE, answers, net
 _TUS = {"Tus-Resumable": "1.0.0"}
 _ROOM = {"LATHE_MAX_WEBHOOKS": "1000", "LATHE_MAX_OPEN_UPLOADS": "10000"}  # else all is 409
 _URL = "https://example.org/lathe"
-_ONCE = {"delete_model", "delete_dataset", "end_upload", "revoke_key", "delete_webhook"}
+_ONCE = {
+    "delete_dataset",
+    "delete_job",
+    "delete_model",
+    "delete_project",
+    "delete_webhook",
+    "end_upload",
+    "revoke_key",
+    "rotate_key",
+}
 _UPLOADED = 8  # bytes that an upload of ours announces
 
 
@@ -78,6 +87,11 @@ class World:
                 return self.upload()
             case "key_id":
                 made = self.api.post("/v1/keys", json={"name": "short-lived"})
+            case "project_id":
+                made = self.api.post("/v1/projects", json={"name": new("any")})
+            case "job_id":
+                made = self.api.post("/v1/jobs", json=self.spec).raise_for_status()
+                self.api.post(f"/v1/jobs/{made.json()['id']}/cancel").raise_for_status()
             case "webhook_id":
                 made = self.api.post("/v1/webhooks", json={"url": _URL})
             case "model_id" | "dataset_id":
