@@ -189,15 +189,17 @@ class Course:
     def _finished(self) -> list[str]:
         return self._work.standings().finished
 
-    def _cpu(self) -> tuple[float, float, float]:
+    def _cpu(self) -> tuple[float, dict[str, float]]:
         last = self._samples.taken[-1]
-        return last.at_s, last.cpu_s, self._clients.tell()["cpu_s"]
+        clients_s = self._clients.tell()["cpu_s"]
+        seen = {"api": last.cpu_s, "api waits": last.waited_s, "clients": clients_s}
+        return last.at_s, seen
 
-    def _note_cpu(self, when: str, before: tuple[float, float, float]) -> None:
-        after = self._cpu()
-        seconds = after[0] - before[0]
-        self._seen.cpu[f"api, {when}"] = (after[1] - before[1]) / seconds
-        self._seen.cpu[f"clients, {when}"] = (after[2] - before[2]) / seconds
+    def _note_cpu(self, when: str, before: tuple[float, dict[str, float]]) -> None:
+        at_s, after = self._cpu()
+        for who, seconds in after.items():
+            cores = (seconds - before[1][who]) / (at_s - before[0])
+            self._seen.cpu[f"{who}, {when}"] = cores
 
 
 def _errors(stand: Stand) -> list[str]:

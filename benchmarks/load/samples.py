@@ -21,6 +21,7 @@ class Sample:
     anonymous_bytes: int
     files: int
     cpu_s: float
+    waited_s: float  # its main thread was ready to run, but every core was taken
 
 
 class Samples(Lookout):
@@ -37,12 +38,13 @@ class Samples(Lookout):
         try:
             status = (proc / "status").read_text()
             files = len(list((proc / "fd").iterdir()))
-            used_s = cpu_s(self.root)
+            used_s, waited_s = cpu_s(self.root), _waited_s(self.root)
         except (FileNotFoundError, ProcessLookupError):
             self.gone = True
             return
         rss, anonymous = (status_bytes(status, name) for name in ("VmRSS", "RssAnon"))
-        self.taken.append(Sample(time.monotonic(), rss, anonymous, files, used_s))
+        now_s = time.monotonic()
+        self.taken.append(Sample(now_s, rss, anonymous, files, used_s, waited_s))
 
     def within(self, begin_s: float, end_s: float) -> Sequence[Sample]:
         """Those of that time."""
@@ -60,6 +62,11 @@ class Flatness:
     def allowed_bytes(self) -> float:
         """3 % and 4 MB above the early figure."""
         return 1.03 * self.early_bytes + 4e6
+
+
+def _waited_s(pid: int) -> float:
+    """Of /proc/<pid>/schedstat: ns on a core, ns in a queue for one, turns."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
 
 
 def flatness(samples: Sequence[Sample]) -> Flatness:

@@ -13,7 +13,7 @@ def test_of_100_values_the_99th_is_meant_and_of_few_the_last() -> None:
 def test_the_second_tenth_is_compared_with_the_last() -> None:
     grown = [900, 100, 100, 102, 103, 104, 105, 106, 107, 190]
     samples = [
-        Sample(float(n), 0, size * 1_000_000, 0, 0.0)
+        Sample(float(n), 0, size * 1_000_000, 0, 0.0, 0.0)
         for n, size in enumerate(size for size in grown for _ in range(3))
     ]
     found = flatness(samples)
