@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -80,6 +81,14 @@ class Caller:
         said: dict[str, Any] = answer.json()
         return said | {"request": answer.headers["x-request-id"]}
 
+    def ready(self, model_id: str) -> None:
+        """Wait for the model's inspection, however busy the machine is."""
+        deadline, state = time.monotonic() + 240, "pending"
+        while state == "pending" and time.monotonic() < deadline:
+            time.sleep(0.2)
+            state = self._client.get(f"/v1/models/{model_id}").json()["state"]
+        assert state == "ready"
+
     def ended(self, job_id: str) -> dict[str, Any]:
         job: dict[str, Any] = {"state": "queued"}
         while job["state"] in {"queued", "running"}:
@@ -117,7 +126,8 @@ def seen(
     caller = Caller(service.client)
     file = tmp_path_factory.mktemp("nets") / "net.onnx"
     onnx.save(net(np.random.default_rng(3)), file)
-    model = caller.post("/v1/models?wait=30", content=file.read_bytes())
+    model = caller.post("/v1/models", content=file.read_bytes())
+    caller.ready(model["id"])
     url = f"{hooks.url}/hush/in?token=hush"
     hook = caller.post("/v1/webhooks", json={"url": url, "events": ["job.succeeded"]})
     spec = {"model": model["id"], "pipeline": PIPELINE, "webhook": hook["id"]}
