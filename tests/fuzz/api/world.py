@@ -159,6 +159,7 @@ def _filled(url: str, key: str, folder: Path) -> dict[str, str]:
             "webhook_id": hook,
             "delivery_id": told,
             "key_id": new("key"),
+            "project_id": new("prj"),
         }
         job = lathe.wait(lathe.submit(_spec(ids)).id)
         if job.state is not JobState.SUCCEEDED:

@@ -81,7 +81,7 @@ async def test_a_key_has_one_successor_and_an_ended_one_has_none(world: Any) -> 
     assert (ended.status_code, "has ended" in ended.json()["detail"]) == (409, True)
     unknown = await world.client.post(f"/v1/keys/{ids.new('key')}/rotate", json={})
     assert unknown.status_code == 404
-    for grace_s in (-1, 30 * 86_400 + 1):
+    for grace_s in (-1, 30 * 86_400 + 1, True, "7"):
         body = {"grace_s": grace_s}
         answer = await world.client.post(f"/v1/keys/{old['id']}/rotate", json=body)
         assert (answer.status_code, answer.json()["param"]) == (422, "grace_s")
