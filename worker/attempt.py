@@ -13,7 +13,6 @@ from app.store.queue import MAX_LAPSES, Claim, Standing
 from app.store.rows import Job
 from lathe.errors import Internal, OutOfDisk, Refused, Unavailable, told_code
 from lathe.states import JobKind
-from worker import caps
 from worker.bench import Bench
 from worker.fetch import fetch
 from worker.folder import Escape, JobFolder
@@ -23,12 +22,13 @@ from worker.lines import Garbled, Lines
 from worker.nursery import NurseryBroken
 from worker.order import Died, Order
 from worker.outcome import CutShort, Failed, Killed, Outcome, Postponed, Stop, ending
-from worker.post_mortem import Crash, oom_kills, post_mortem
-from worker.rules import max_run_s, rules
+from worker.sandbox import caps
+from worker.sandbox.post_mortem import Crash, oom_kills, post_mortem
+from worker.sandbox.rules import max_run_s, rules
+from worker.sandbox.watch import Watch
 from worker.stage import Staged, stage
 from worker.timeline import Stage, Timeline
 from worker.vetted import vetted, vetted_report
-from worker.watch import Watch
 from worker.wire import (
     Compressed,
     DatasetInspected,

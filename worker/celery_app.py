@@ -37,7 +37,7 @@ from worker.logs import configure
 from worker.orphan import die_with_parent
 from worker.patience import Patience
 from worker.presence import Presence, memory_bytes
-from worker.sandbox import available, lacking
+from worker.sandbox.walls import available, lacking
 from worker.settings import Settings
 from worker.signer import Signer
 from worker.supervise import supervise

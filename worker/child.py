@@ -21,7 +21,7 @@ from worker.engine.measure.locks import TimingLock
 from worker.engine.run.refusals import exhausted
 from worker.order import LOCK, LOG, PIPE, Order
 from worker.orphan import die_with_parent
-from worker.sandbox import confine
+from worker.sandbox.walls import confine
 from worker.wire import (
     TASK,
     Compress,

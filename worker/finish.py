@@ -16,7 +16,7 @@ from worker.attest import attest
 from worker.folder import Escape, JobFolder
 from worker.ledger import Change, Ledger
 from worker.outcome import Failed, Outcome, Postponed, Stop
-from worker.post_mortem import Crash
+from worker.sandbox.post_mortem import Crash
 from worker.signer import Signer
 from worker.tallied import tallied
 from worker.timeline import Stage, Timeline

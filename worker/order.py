@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from lathe.spec import Fact
-from worker.sandbox import Policy
+from worker.sandbox.walls import Policy
 
 MAX_BYTES = 64 << 10
 PIPE, LOCK, LOG = range(3)  # places of the descriptors in an order

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from lathe.errors import Failure, WorkerCrashed, told_code
-from worker.post_mortem import Crash
+from worker.sandbox.post_mortem import Crash
 from worker.wire import Compressed, DatasetInspected, ModelInspected
 
 

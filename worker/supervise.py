@@ -19,7 +19,7 @@ from worker.folder import job_folder
 from worker.lease import Lease
 from worker.ledger import Ledger
 from worker.outcome import CutShort, Failed, Outcome, Postponed, Stop, ending
-from worker.post_mortem import Crash
+from worker.sandbox.post_mortem import Crash
 from worker.signer import Signer
 from worker.tallied import tallied
 from worker.timeline import Timeline

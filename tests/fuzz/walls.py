@@ -12,7 +12,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from worker.sandbox import Confinement, Policy, confine
+from worker.sandbox.walls import Confinement, Policy, confine
 
 ROOM_BYTES = 256 << 20
 _HOURS_S = 1 << 20

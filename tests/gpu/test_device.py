@@ -9,7 +9,7 @@ import torch
 from tests.gpu.works import compressed
 from tests.services.worker.cell import attempt, outside, watched
 from worker.nursery import Nursery
-from worker.sandbox import available
+from worker.sandbox.walls import available
 
 
 def _why_not() -> str:

@@ -10,7 +10,7 @@ import pytest
 from tests.gpu.works import compressed
 from tests.services.worker.cell import World, attempt, outside, watched
 from worker.nursery import Nursery
-from worker.sandbox import available
+from worker.sandbox.walls import available
 
 pytestmark = pytest.mark.skipif(
     bool(available().missing), reason=f"this kernel lacks {available().missing}"

@@ -8,7 +8,7 @@ from tests.services.worker.births import all_said, bear
 from tests.services.worker.nets import examples, perceptron
 from worker.folder import JobFolder, job_folder
 from worker.nursery import Nursery
-from worker.sandbox import Policy
+from worker.sandbox.walls import Policy
 from worker.wire import (
     Compress,
     Compressed,

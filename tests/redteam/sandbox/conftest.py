@@ -15,7 +15,7 @@ import pytest
 
 from examples import service as started
 from tests.redteam.door import Door
-from worker.sandbox import available
+from worker.sandbox.walls import available
 
 ROOT = Path(__file__).parents[3]
 CAPS = {

@@ -8,15 +8,15 @@ import os
 import runpy
 
 from tests.services.worker.acts import perform
-from worker import sandbox
+from worker.sandbox import walls
 
 __all__ = ["perform"]
 
 
 def pretend() -> None:
     """From here on this process finds neither landlock nor seccomp."""
-    sandbox.landlock_abi = lambda: 0
-    sandbox.HAS_SECCOMP = False
+    walls.landlock_abi = lambda: 0
+    walls.HAS_SECCOMP = False
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from worker.folder import JobFolder
 from worker.lines import Lines
 from worker.nursery import Nursery
 from worker.order import Order
-from worker.sandbox import Policy
+from worker.sandbox.walls import Policy
 from worker.wire import Message
 
 

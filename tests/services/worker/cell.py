@@ -17,8 +17,8 @@ from tests.services.worker.births import all_said, bear
 from worker.folder import job_folder
 from worker.nursery import Nursery
 from worker.order import Died
-from worker.sandbox import Mode, Policy
-from worker.watch import Watch
+from worker.sandbox.walls import Mode, Policy
+from worker.sandbox.watch import Watch
 from worker.wire import InspectModel, Refusal
 
 JOB = "job_01k3aaaaaaaaaaaaaaaaaaaaaa"

@@ -12,7 +12,7 @@ import pytest
 from tests.services.worker.cell import World, attempt, outside
 from tests.services.worker.nobody import NOBODY
 from worker.nursery import Nursery
-from worker.sandbox import available
+from worker.sandbox.walls import available
 
 pytestmark = pytest.mark.skipif(
     bool(available().missing), reason=f"this kernel lacks {available().missing}"

@@ -12,8 +12,8 @@ from tests.services.worker.conftest import take
 from tests.services.worker.shop import Shop
 from worker.bench import Bench
 from worker.nursery import Nursery
-from worker.rules import rules
-from worker.sandbox import available
+from worker.sandbox.rules import rules
+from worker.sandbox.walls import available
 from worker.supervise import supervise
 
 pytestmark = pytest.mark.skipif(

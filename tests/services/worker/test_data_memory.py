@@ -15,7 +15,7 @@ from lathe.job import JobSpec
 from tests.services.worker.births import all_said, bear
 from worker.folder import JobFolder, job_folder
 from worker.nursery import Nursery
-from worker.sandbox import Policy, available
+from worker.sandbox.walls import Policy, available
 from worker.wire import (
     Compress,
     Compressed,

@@ -9,7 +9,7 @@ import pytest
 
 from tests.services.worker.cell import MEMORY_BYTES, World, attempt, outside
 from worker.nursery import Nursery
-from worker.sandbox import available
+from worker.sandbox.walls import available
 
 pytestmark = pytest.mark.skipif(
     bool(available().missing), reason=f"this kernel lacks {available().missing}"

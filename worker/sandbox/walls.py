@@ -15,8 +15,8 @@ alone, so that one leaves room for the same limit, for what the loaded libraries
 already, and for the maps of the staged files, no more.
 
 CUDA reserves far more address space than it uses and talks to the driver through device
-files. So with `gpu` memory is not limited here: `worker.watch` kills who takes too much.
-/dev/nvidia* may be used, and read may be /sys and of /proc all but other processes.
+files. So with `gpu` memory is not limited here: `watch` beside this file kills who takes too
+much. /dev/nvidia* may be used, and read may be /sys and of /proc all but other processes.
 """
 
 import ctypes
@@ -34,10 +34,10 @@ from typing import Literal, Self
 
 from lathe.errors import Unavailable
 from lathe.spec import Fact
-from worker.landlock import SCOPES_ABI, landlock_abi, no_new_privileges, restrict_files
+from worker.sandbox.landlock import SCOPES_ABI, landlock_abi, no_new_privileges, restrict_files
 
 try:
-    from worker.syscalls import restrict_syscalls
+    from worker.sandbox.syscalls import restrict_syscalls
 except (ImportError, RuntimeError) as error:  # no pyseccomp, or no libseccomp below it
     logging.getLogger(__name__).warning("seccomp cannot be used: %s", error)
     HAS_SECCOMP = False
@@ -72,7 +72,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 class Policy(Fact):
     """What one child may do. `memory_bytes` is what it may allocate, `mapped_bytes` address
     space on top for the files it maps; CPU seconds add up threads. The last caps have no limit
-    in the kernel: `worker.watch` keeps them. `time_limit` is who set `cpu_s`, for people."""
+    in the kernel: `watch` keeps them. `time_limit` is who set `cpu_s`, for people."""
 
     mode: Mode
     read: tuple[Path, ...]

@@ -17,11 +17,11 @@ from types import TracebackType
 from typing import Self
 
 from lathe.errors import ResourceExhausted
-from worker import caps
 from worker.folder import JobFolder
-from worker.occupied import Unmeasurable, occupied
-from worker.sandbox import Policy, available
-from worker.vitals import vitals, vitals_of_session
+from worker.sandbox import caps
+from worker.sandbox.occupied import Unmeasurable, occupied
+from worker.sandbox.vitals import vitals, vitals_of_session
+from worker.sandbox.walls import Policy, available
 
 LOOK_S = 0.05
 MEASURE_S = 1.0

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lathe.errors import Failure
-from worker import caps
 from worker.order import Died
-from worker.sandbox import Policy
+from worker.sandbox import caps
+from worker.sandbox.walls import Policy
 
 _NEARLY = 0.9  # of the address space: the rest is code and what was not touched yet
 _ALLOCATION_FAILED = re.compile(r"bad_alloc|allocate memory|MemoryError")

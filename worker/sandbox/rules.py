@@ -4,7 +4,7 @@ from app.store.queue import Claim
 from lathe.job import JobSpec
 from lathe.states import JobKind, Queue
 from worker.folder import JobFolder
-from worker.sandbox import Policy
+from worker.sandbox.walls import Policy
 from worker.settings import Settings
 
 

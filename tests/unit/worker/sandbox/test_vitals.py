@@ -3,7 +3,7 @@ import os
 import threading
 from pathlib import Path
 
-from worker.vitals import Vitals, vitals, vitals_of_session
+from worker.sandbox.vitals import Vitals, vitals, vitals_of_session
 
 
 def test_own_memory_is_counted_anonymous_and_shared_alike() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.occupied import Unmeasurable, occupied
+from worker.sandbox.occupied import Unmeasurable, occupied
 
 MOST = 1000
 BLOCK = 4096

@@ -1,7 +1,7 @@
 """What is said to people when a job reaches one of its caps: which one, and what helps."""
 
 from lathe.errors import OutOfMemory, RunTimeout, TooManyThreads, TooMuchWritten
-from worker.sandbox import Policy
+from worker.sandbox.walls import Policy
 
 _GIB = 1 << 30
 _LARGER = "Make the job smaller, or have {} raised on the worker."

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from lathe.errors import Unavailable
-from worker import sandbox
-from worker.sandbox import Confinement, Policy, confine
+from worker.sandbox import walls
+from worker.sandbox.walls import Confinement, Policy, confine
 
 POLICY = Policy(
     mode="required",
@@ -36,10 +36,10 @@ def test_what_a_machine_lacks_is_named(abi: int, seccomp: bool, words: list[str]
 
 def test_a_switched_off_sandbox_lacks_every_wall(monkeypatch: pytest.MonkeyPatch) -> None:
     there = Confinement(landlock_abi=7, seccomp=True)
-    monkeypatch.setattr(sandbox, "available", lambda: there)
-    assert sandbox.lacking("required") == ()
-    assert sandbox.lacking("auto") == ()
-    assert sandbox.lacking("off") == ("all of them (LATHE_SANDBOX=off)",)
+    monkeypatch.setattr(walls, "available", lambda: there)
+    assert walls.lacking("required") == ()
+    assert walls.lacking("auto") == ()
+    assert walls.lacking("off") == ("all of them (LATHE_SANDBOX=off)",)
 
 
 @pytest.mark.parametrize(
@@ -49,9 +49,9 @@ def test_a_switched_off_sandbox_lacks_every_wall(monkeypatch: pytest.MonkeyPatch
 def test_seccomp_needs_its_library_and_a_kernel_that_takes_filters(
     library: bool, kernel: bool, seccomp: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sandbox, "HAS_SECCOMP", library)
-    monkeypatch.setattr(sandbox, "_has_filters", lambda: kernel)
-    assert sandbox.available().seccomp is seccomp
+    monkeypatch.setattr(walls, "HAS_SECCOMP", library)
+    monkeypatch.setattr(walls, "_has_filters", lambda: kernel)
+    assert walls.available().seccomp is seccomp
 
 
 def test_required_walls_that_are_missing_refuse_before_anything_is_changed(
@@ -59,7 +59,7 @@ def test_required_walls_that_are_missing_refuse_before_anything_is_changed(
 ) -> None:
     before = resource.getrlimit(resource.RLIMIT_CPU)
     lacking = Confinement(landlock_abi=0, seccomp=True)
-    monkeypatch.setattr(sandbox, "available", lambda: lacking)
+    monkeypatch.setattr(walls, "available", lambda: lacking)
     with pytest.raises(Unavailable, match="landlock"):
         confine(POLICY)
     assert resource.getrlimit(resource.RLIMIT_CPU) == before
@@ -71,7 +71,7 @@ def test_staged_files_may_be_mapped_on_top_of_what_may_be_allocated(
     limits: dict[int, tuple[int, int]] = {}
     monkeypatch.setattr(resource, "setrlimit", limits.__setitem__)
     monkeypatch.setattr(resource, "getrlimit", lambda _: (-1, -1))
-    monkeypatch.setattr(sandbox, "_mapped_already", lambda: 500)
+    monkeypatch.setattr(walls, "_mapped_already", lambda: 500)
     off = POLICY.model_copy(update={"mode": "off"})
     confine(off.with_staged(7_000))
     assert limits[resource.RLIMIT_DATA] == (1 << 30, 1 << 30)
@@ -87,4 +87,4 @@ def test_what_the_libraries_have_mapped_is_counted_in_bytes() -> None:
     kib = int(
         next(line for line in status.splitlines() if line.startswith("VmSize")).split()[1]
     )
-    assert sandbox._mapped_already() == pytest.approx(kib * 1024, rel=0.01)
+    assert walls._mapped_already() == pytest.approx(kib * 1024, rel=0.01)

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from worker.order import Died
-from worker.post_mortem import Crash, post_mortem
-from worker.sandbox import Policy
+from worker.sandbox.post_mortem import Crash, post_mortem
+from worker.sandbox.walls import Policy
 
 POLICY = Policy(
     mode="auto",
