@@ -5,13 +5,15 @@ from collections.abc import Iterator
 import atheris
 
 with atheris.instrument_imports(
-    include=["app.http.download", "app.http.edge", "app.store.tenants"]
+    include=["app.http.download", "app.http.edge", "app.http.spans", "app.store.tenants"]
 ):
-    from app.http import download, edge
+    from app.http import download, edge, spans
     from app.store import tenants
+    from app.store.traces import parent_of
 
 from fastapi import Request
 from fastapi.security.utils import get_authorization_scheme_param
+from opentelemetry import trace
 
 from tests.fuzz.target import Target
 
@@ -48,8 +50,15 @@ def _request_id(value: bytes) -> None:
     assert 0 < len(told) <= 64
 
 
+def _parent(value: bytes) -> None:
+    theirs = parent_of(spans._header({"headers": [(b"traceparent", value)]}))
+    caller = trace.get_current_span(theirs).get_span_context()
+    assert not caller.is_valid or f"{caller.trace_id:032x}".encode() in value
+
+
 def _one(data: bytes) -> None:
-    (_range, _validator, _key, _request_id)[data[0] % 4 if data else 0](data[1:])
+    reads = (_range, _validator, _key, _request_id, _parent)
+    reads[data[0] % len(reads) if data else 0](data[1:])
 
 
 def _seeds() -> Iterator[bytes]:
@@ -59,10 +68,11 @@ def _seeds() -> Iterator[bytes]:
         yield b"\x01" + value
     yield b"\x02Bearer lt_01k3zk7ef4f2v9k6ahsrgq2w5x_c2VjcmV0"
     yield b"\x03req-1.a"
+    yield b"\x0400-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 TARGET = Target(
-    "Range, If-None-Match, Authorization and X-Request-ID",
+    "Range, If-None-Match, Authorization, X-Request-ID and traceparent",
     _one,
     _seeds,
     words=(b"bytes=", b"W/", b"lt_", b"Bearer ", _ETAG.encode()),
