@@ -56,6 +56,8 @@ def _tensor(
     dtype = deserialize_scalar_type(ScalarType(meta["dtype"]))
     sizes, strides = ([one["as_int"] for one in meta[key]] for key in ("sizes", "strides"))
     offset = meta["storage_offset"]["as_int"]
+    if not all(type(number) is int for number in (offset, *sizes, *strides)):
+        raise CorruptModel(f"the shape of the tensor {name!r} is not in whole numbers")
     last = offset + sum((n - 1) * step for n, step in zip(sizes, strides, strict=True))
     held = place.size_bytes // dtype.itemsize
     if min([offset, *sizes, *strides]) < 0 or (0 not in sizes and last >= held):

@@ -64,19 +64,21 @@ class ParquetTable:
     def open(cls, splits: Mapping[str, Mapping[str, Place]]) -> "ParquetTable":
         """The files of each split by name (empty for an upload that is one file)."""
         schema, first, classes = None, "", dict[str, tuple[str, ...]]()
+        names = list[str]()
         for files in splits.values():
             for name, place in files.items():
                 with _opened(name, place) as file:
                     found = file.schema_arrow
                     classes = classes or _class_names(found.metadata or {})
                     found = found.remove_metadata()
+                    names = found.names  # a name that is no text is damage, too
                 if schema is not None and not found.equals(schema):
                     raise NotADataset(
                         f"the table {name!r} has other columns than {first!r}; give all files "
                         "the same"
                     )
                 schema, first = found, first or name
-        if schema is None or len(set(schema.names)) < len(schema.names) or not schema.names:
+        if schema is None or len(set(names)) < len(names) or not names:
             raise NotADataset("the table needs columns, each with a name of its own")
         return cls({split: dict(files) for split, files in splits.items()}, schema, classes)
 

@@ -127,10 +127,21 @@ def _broken() -> bytes:
     return bytes(data)
 
 
+def _misnamed() -> bytes:
+    """A list without entries, whose name is no UTF-8; no rows."""
+    footer = (
+        b"\x15\x04\x19\\5\x00\x18\x06schema\x15\x04\x005\x02\x18\x06vec\xf4or\x15\x02\x15\x06L<"
+        b"\x00\x00\x005\x04\x18\x04list\x15\x02\x00\x13\x08%\x02\x18\x07element\x00\x15\x0c%\x02\x18\x05"
+        b"label%\x00\x00\x16\x00\x19\x0c\x00"
+    )
+    return b"PAR1" + footer + len(footer).to_bytes(4, "little") + b"PAR1"
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [
         (parquet({"a": [1.0, 2.0]})[:-9], "cannot be read"),
+        (_misnamed(), "cannot be read"),
         (_broken(), "cannot be read"),
         (b"PAR1" + bytes(20), "cannot be read"),
         (parquet({"when": pa.array([1, 2], pa.timestamp("s"))}), r"timestamp.*\"ignore\""),
