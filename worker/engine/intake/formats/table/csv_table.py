@@ -202,7 +202,10 @@ def _converted(cells: Sequence[str], kind: Kind) -> Values:
         values: NDArray[np.generic] = np.array([read(cell) for cell in cells], dtype)
     except ValueError:
         absent = np.array([cell.strip().lower() in ABSENT for cell in cells])
-        filled = ["0" if gone else cell for cell, gone in zip(cells, absent, strict=True)]
+        # strip() takes more for blanks than int() and float() do
+        filled = [
+            "0" if gone else cell.strip() for cell, gone in zip(cells, absent, strict=True)
+        ]
         return Values(np.array([read(cell) for cell in filled], dtype), absent)
     if kind == "number" and np.isnan(values).any():
         absent = np.isnan(values)

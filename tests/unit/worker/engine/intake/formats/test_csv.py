@@ -234,3 +234,10 @@ def test_long_rows_are_held_a_few_at_a_time(
     _, arrays = intake(IRIS, {"label": "species"})
     assert seen == [2, 2, 2, 1, 1, 1]  # three columns of two rows, then of one
     assert all((arrays[name] == whole[name]).all() for name in whole)
+
+
+def test_what_counts_as_blank_around_a_number_is_the_same_in_both_readings(
+    intake: Intake,
+) -> None:
+    _, arrays = intake(zipped({"train.csv": b"a,b\n1,2.5\n\x1f4,\x1c0.5\n"}))
+    assert arrays["train/x"].tolist() == [[1, 2.5], [4, 0.5]]
