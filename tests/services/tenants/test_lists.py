@@ -19,6 +19,7 @@ pytestmark = pytest.mark.anyio
 LABELS = {  # of metrics; none is a project's, and none is made of what people write
     *("queue", "state", "code", "device"),
     *("method", "route", "status", "le"),
+    *("kind", "how", "technique", "stage", "outcome", "reason"),
 }
 
 
