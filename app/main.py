@@ -81,6 +81,7 @@ def create(settings: Settings, *, hints: Callable[[Settings], Hints] | None = No
         lifespan=lifespan,
         telemetry={"tracing": False, "metrics": False},  # `Edge` traces and counts
         separate_input_output_schemas=False,
+        redirect_slashes=False,  # such an address would be made of whatever host was asked for
         dependencies=[Depends(plain_address)],
         middleware=[
             Middleware(Edge, metrics=metrics, spans=RequestSpans.of(settings, traces)),

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from app.follow.feeds import Feeds
 from app.follow.kept import KeptJobs
+from app.follow.open_streams import OpenStreams
 from app.follow.watch import Watch
 from app.hints import Hints
 from app.key_use import KeyUse
@@ -46,6 +47,7 @@ class Services:
     kept: KeptJobs
     watch: Watch
     feeds: Feeds
+    streams: OpenStreams
     staging: Staging
     rates: Rates
 
@@ -125,6 +127,7 @@ async def opened(
             kept=KeptJobs(),
             watch=watch,
             feeds=Feeds(reads, watch),
+            streams=OpenStreams(settings.max_streams),
             staging=staging,
             rates=rates,
         )

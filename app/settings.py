@@ -75,6 +75,12 @@ class Settings(SharedSettings):
         description="Requests with a key that is not valid, of one address, written alike.",
     )
     max_json_bytes: Bytes = Field(1 << 20, description="Of every other request body.")
+    max_streams: int = Field(
+        1000,
+        ge=1,
+        le=100_000,
+        description="Event streams of one project that one process of the API holds open.",
+    )
     max_webhooks: int = Field(20, ge=0, le=1000, description="Of one project.")
     page_size: int = Field(50, ge=1, le=200, description="Of a list that names no limit.")
 

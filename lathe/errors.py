@@ -60,6 +60,7 @@ What the service itself says is a second tree across those; it carries a status 
     │   └── TooManyThreads       507
     ├── RunTimeout               504     timeout
     ├── RateLimited              429     transient            retryable
+    │   └── TooManyStreams       429
     ├── Unavailable              503     transient            retryable
     ├── Unanswered               502     transient            retryable; another's server
     └── Internal                 500     internal             our fault
@@ -620,6 +621,16 @@ class RateLimited(Refused, ServiceError):
     ) -> None:
         super().__init__(detail, param=param)
         self.retry_after_s = retry_after_s
+
+
+class TooManyStreams(RateLimited):
+    """The project follows as many jobs at once as one process of the service lets it.
+
+    Close the event streams that nobody reads, ask with `?wait=30` instead, or have
+    `LATHE_MAX_STREAMS` raised.
+    """
+
+    code, title = "too_many_streams", "Too many open event streams"
 
 
 class Unavailable(Refused, ServiceError):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -16,13 +17,23 @@ class EventResponse(Response):
     as much, and a crowd that comes back after a restart opens hundreds at once.
     """
 
-    def __init__(self, told: AsyncIterator[bytes], headers: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        told: AsyncIterator[bytes],
+        headers: Mapping[str, str],
+        place: AbstractContextManager[object] | None = None,
+    ) -> None:
+        """`place` is held as long as the stream is open; entering it may refuse the stream."""
         self.status_code, self.media_type, self.background = 200, SSE, None
         self.init_headers({**headers, "X-Accel-Buffering": "no"})
-        self._told = told
+        self._told, self._place = told, place or nullcontext()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's
         """Returns when all is sent or the client has gone; raises what telling raises."""
+        with self._place:
+            await self._open(receive, send)
+
+    async def _open(self, receive: Receive, send: Send) -> None:
         telling = asyncio.create_task(self._tell(send))
         leaving = asyncio.create_task(_left(receive))
         leaving.add_done_callback(lambda _: telling.cancel())

@@ -33,11 +33,12 @@ def json_response(body: bytes) -> Response:
 
 async def event_stream(parts: Services, project_id: str, job_id: str, after: int) -> Response:
     """The job's events behind number `after` as they come, or 204 where there will be none,
-    which stops a browser's reconnecting; raises Missing."""
+    which stops a browser's reconnecting; raises Missing, and when sent TooManyStreams."""
     if await over(parts, project_id, job_id, after):
         return Response(status_code=HTTPStatus.NO_CONTENT)
     told = stream(parts, project_id, job_id, after)
-    return EventResponse(told, {"Cache-Control": "no-cache"})
+    place = parts.streams.place(project_id)
+    return EventResponse(told, {"Cache-Control": "no-cache"}, place)
 
 
 def event_number(last_event_id: str) -> int:

@@ -4,6 +4,7 @@ readers who do not read.
     head      complete within `head_s`, and without progress in no more than `head_bytes`
     reader    takes what lies ready within `reader_s`, and a second for every `slowest` bytes
     names     one Host, one Authorization at most: of two, a proxy may have read the other
+    waiting   of the requests that come before an earlier one is answered, `most_waiting`
 
 What cannot be understood is answered with a problem, as everything else is. A body's pace is
 `app.http.pace`'s.
@@ -16,8 +17,9 @@ from http import HTTPStatus
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.http.problems import MEDIA_TYPE
+from app.http.wording import shortened
 from app.settings import Settings
-from lathe.errors import HeadTooLarge, Malformed, Refused, TooSlow
+from lathe.errors import HeadTooLarge, Malformed, RateLimited, Refused, TooSlow
 from lathe.views import Problem
 
 _ONCE = frozenset({b"host", b"authorization", b"content-type", b"cookie"})
@@ -34,6 +36,7 @@ class Protocol(HttpToolsProtocol):
     head_bytes = 64 << 10
     reader_s = 60.0
     slowest = 4096
+    most_waiting = 100  # no browser sends ahead at all
 
     _head: asyncio.TimerHandle | None = None
     _reader: asyncio.TimerHandle | None = None
@@ -72,6 +75,12 @@ class Protocol(HttpToolsProtocol):
         self._end_timer("_head")
         self._check_names()
         super().on_headers_complete()
+        if len(self.pipeline) > self.most_waiting:
+            self._refusal = RateLimited(
+                f"more than {self.most_waiting} requests wait on this connection; send the "
+                "next ones when these are answered"
+            )
+            raise _Refusing
 
     def on_body(self, body: bytes) -> None:
         """Some of a body is there."""
@@ -89,7 +98,7 @@ class Protocol(HttpToolsProtocol):
         self._end_timer("_reader")
         waiting_bytes = self.transport.get_write_buffer_size()
         patience_s = self.reader_s + waiting_bytes / self.slowest
-        self._reader = self.loop.call_later(patience_s, self.transport.abort)
+        self._reader = self.loop.call_later(patience_s, self._reader_is_late, patience_s)
 
     def resume_writing(self) -> None:
         """The reader reads."""
@@ -109,6 +118,17 @@ class Protocol(HttpToolsProtocol):
             self.transport.close()
         elif not self.transport.is_closing():
             self._refuse(TooSlow(f"headers were not complete within {self.head_s:g} s"))
+
+    def _reader_is_late(self, patience_s: float) -> None:
+        """Nobody reads, so nobody can be told; the log says why."""
+        path = shortened(self.scope["path"]) if self.scope else "an answer"
+        self.logger.warning(
+            "connection cut off, %s: nothing of %s was read for %.0f s",
+            TooSlow.code,
+            path,
+            patience_s,
+        )
+        self.transport.abort()
 
     def _end_timer(self, name: str) -> None:
         timer: asyncio.TimerHandle | None = getattr(self, name)

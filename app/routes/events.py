@@ -10,7 +10,7 @@ from app.follow.event_response import SSE
 from app.follow.responses import event_number, event_stream, json_response
 from app.http.deps import Parts
 from app.http.problems import refusals
-from lathe.errors import Malformed, Missing
+from lathe.errors import Malformed, Missing, TooManyStreams
 from lathe.views import EventView, Page
 
 router = APIRouter(prefix="/v1", tags=["jobs"])
@@ -24,7 +24,7 @@ DEFAULT_LIMIT = 100
     responses={
         200: {"content": {SSE: {}}, "description": "As `Accept` asks"},
         204: {"description": "Server-sent events: the job has ended and all was sent"},
-        **refusals(Missing, Malformed),
+        **refusals(Missing, Malformed, TooManyStreams),
     },
 )
 async def list_events(

@@ -18,7 +18,8 @@ _OF_BOTH = (
 _OF_THE_SERVICE = (
     "traces_join traces_reads_share "
     "broker_timeout_s database_pool_size database_pool_wait_s database_statement_timeout_s "
-    "head_timeout_s max_head_bytes max_json_bytes max_open_uploads max_webhooks page_size "
+    "head_timeout_s max_head_bytes max_json_bytes max_open_uploads max_streams "
+    "max_webhooks page_size "
     "rate_reads rate_writes rate_wrong_keys reader_idle_s ready_timeout_s slowest_bytes_per_s "
     "upload_expires_s upload_idle_s"
 )

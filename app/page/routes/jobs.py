@@ -68,7 +68,7 @@ async def live(job_id: str, visitor: Looking, parts: Parts) -> Response:
     """The job's steps as server-sent events, a new one whenever something happened."""
     await shown(parts, visitor.project_id, job_id)
     stream = told(parts, visitor.project_id, job_id)
-    return EventResponse(stream, HEADERS)
+    return EventResponse(stream, HEADERS, parts.streams.place(visitor.project_id))
 
 
 @router.post("/{job_id}/cancel")

@@ -58,3 +58,9 @@ async def test_a_line_names_the_job_and_the_route(world: Any) -> None:
     (line,) = logged
     assert (line["job_id"], line["route"]) == (job_id, "/v1/jobs/{job_id}")
     assert line["project_id"] == world.project_id
+
+
+async def test_no_address_is_made_of_the_host_that_was_asked_for(world: Any) -> None:
+    answer = await world.client.get("/v1/models/", headers={"Host": "evil.example"})
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert "location" not in answer.headers

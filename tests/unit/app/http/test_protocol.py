@@ -172,7 +172,27 @@ async def test_a_head_that_two_readers_could_read_differently_is_malformed(
     protocol.connection_lost(None)
 
 
-async def test_a_reader_who_takes_nothing_is_cut_off(connected: Connected) -> None:
+async def test_requests_sent_ahead_are_as_many_as_may_wait_and_not_one_more(
+    connected: Connected,
+) -> None:
+    ahead = GET + b"Host: lathe\r\n\r\n"
+    protocol, wire = connected()
+    protocol.data_received(ahead * (1 + protocol.most_waiting))
+    for _ in range(2 * protocol.most_waiting):
+        await asyncio.sleep(0)
+    await asyncio.sleep(0.05)
+    assert wire.written.count(b"HTTP/1.1 204 ") == 1 + protocol.most_waiting
+    assert not wire.closed
+    protocol.connection_lost(None)
+    protocol, wire = connected()
+    protocol.data_received(ahead * (2 + protocol.most_waiting))
+    assert wire.problem == (429, "rate_limited", None)
+    protocol.connection_lost(None)
+
+
+async def test_a_reader_who_takes_nothing_is_cut_off_and_the_log_says_why(
+    connected: Connected, caplog: pytest.LogCaptureFixture
+) -> None:
     protocol, wire = connected(reader_idle_s=0.02, slowest_bytes_per_s=1000)
     wire.ready_bytes = 50  # 0.05 s more
     protocol.pause_writing()
@@ -182,6 +202,7 @@ async def test_a_reader_who_takes_nothing_is_cut_off(connected: Connected) -> No
     protocol.pause_writing()
     await asyncio.sleep(0.12)
     assert wire.cut
+    assert "cut off, too_slow: nothing of an answer was read" in caplog.text
     protocol.connection_lost(None)
 
 

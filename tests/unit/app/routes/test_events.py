@@ -135,6 +135,23 @@ async def test_who_follows_the_same_job_shares_a_read(
     assert 3 <= asked <= 9  # 30 streams, each with three reads
 
 
+async def test_a_project_opens_so_many_streams_and_is_told_so_by_name(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world.parts.streams, "_most", 1)
+    job_id = await world.job()
+    path = f"/v1/jobs/{job_id}/events"
+    first = asyncio.create_task(world.client.get(path, headers=SSE))
+    await asyncio.sleep(0.1)
+    for address in (path, f"{path}?after=1&limit=7"):  # the hot route, and the ordinary one
+        answer = await world.client.get(address, headers=SSE)
+        assert (answer.status_code, answer.json()["code"]) == (429, "too_many_streams")
+        assert answer.headers["retry-after"]
+    await world.ends(job_id)
+    assert (await first).status_code == 200
+    assert (await world.client.get(path, headers=SSE)).status_code == 200
+
+
 async def test_numbers_have_no_gap_when_a_writer_fails(world: Any) -> None:
     job_id = await world.job()
     async with world.parts.sessions() as session:
