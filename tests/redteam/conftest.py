@@ -8,8 +8,11 @@ One attack is one class. It has
 
 and at least two tests. One sends the hostile thing to the service, over HTTP, and looks at the
 answer: it is refused by a named error, or it is harmless. The other, whose name ends with
-`without_the_guard`, takes just that guard away and shows the harm, in a process of its own
-where it would hurt this one: an attack that never worked shows nothing about its guard.
+`without_the_guard`, takes just that guard away from the service's own code and shows the harm,
+in a process of its own where it would hurt this one: an attack that never worked shows nothing
+about its guard. Where there is no such code to leave, the class says so in
+
+    instead   what shows the harm, and why the service's own code cannot
 
     tests/redteam/files      what is uploaded: pickles, archives, bombs, shapes, graphs
     tests/redteam/requests   what is said over HTTP, and how slowly
@@ -24,11 +27,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from examples.service import Service, embedded
-from tests.redteam.door import Door
+from tests.redteam.door import Door, entered
+from tests.redteam.second import second
 from tests.services.worker.nets import perceptron
 
 INSPECT_S = 60  # so that what never ends does; a busy machine takes half of it for the rest
@@ -56,28 +59,29 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service,
 def door(service: tuple[Service, Path]) -> Iterator[Door]:
     """The attacker's own project: they have a key, as any customer has."""
     running, data = service
-    with _client(running.url, running.key) as http:
-        yield Door(http, running.url, running.key, data)
+    with entered(running.url, running.key, data) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
 def victim(door: Door) -> Iterator[Door]:
     """Another project on the same service, whose things the attacker wants."""
     made = door.http.post("/v1/projects", json={"name": "victim"}).json()
-    key = made["key"]["key"]
-    with _client(door.url, key) as http:
-        yield Door(http, door.url, key, door.data)
+    with entered(door.url, made["key"]["key"], door.data) as theirs:
+        yield theirs
+
+
+@pytest.fixture(scope="session")
+def breached(door: Door) -> Iterator[Door]:
+    """The attacker at a process of the same service that tests take guards away from."""
+    with second(door, SETTINGS) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")
 def model(door: Door) -> str:
     """A good model of the attacker's."""
     return door.ready("models", perceptron(3))
-
-
-def _client(url: str, key: str) -> httpx.Client:
-    headers = {"Authorization": f"Bearer {key}"}
-    return httpx.Client(base_url=url, headers=headers, timeout=90, trust_env=False)
 
 
 @pytest.fixture(autouse=True)

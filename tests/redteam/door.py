@@ -1,6 +1,8 @@
 """The service as somebody with a key sees it."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +61,14 @@ class Door:
             assert time.monotonic() < deadline, job
             job = self.http.get(f"/v1/jobs/{job['id']}?wait=30").json()
         return job
+
+
+@contextmanager
+def entered(url: str, key: str, data: Path) -> Iterator[Door]:
+    """The service at `url` with this key."""
+    headers = {"Authorization": f"Bearer {key}"}
+    with httpx.Client(base_url=url, headers=headers, timeout=90, trust_env=False) as http:
+        yield Door(http, url, key, data)
 
 
 def problem(answer: httpx.Response, status: int, code: str, param: str | None = None) -> str:
