@@ -6,11 +6,14 @@ changes anything then needs the session's guard in a header as well.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security.utils import get_authorization_scheme_param
 
+from app.follow.events import Still
 from app.http.deps import Parts
 from app.page_session import COOKIE, GUARD_HEADER, SignedIn, check_guard, signed_in
 from app.rates.rate import Kind
@@ -89,6 +92,15 @@ async def known_browser(request: Request, parts: Services, cookie: str) -> Signe
     kind: Kind = "reads" if request.method in _READING else "writes"
     await parts.rates.take(kind, who.project_id)
     return who
+
+
+def still(request: Request, parts: Services) -> Still:
+    """Asks again whether who sent this request may read: of a key as `trusted` knows it, of a
+    session as the database has it."""
+    scheme, printable = get_authorization_scheme_param(request.headers.get("authorization"))
+    if scheme.lower() == "bearer":
+        return partial(parts.keys.trusted, printable)
+    return partial(signed_in, parts.reads, request.cookies.get(COOKIE, ""))
 
 
 def refuse_guessing(request: Request, parts: Services) -> None:

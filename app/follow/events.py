@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from fastapi.sse import KEEPALIVE_COMMENT
 from sqlalchemy.exc import SQLAlchemyError
@@ -17,11 +17,12 @@ HEARTBEAT_S = 15.0
 OUTAGE_S = 60.0  # a stream outlives a database that is away no longer than this
 RETRY_S = (1.0, 5.0)  # a client whose connection was cut comes back after a time between these
 _ASK_AGAIN_S = 1.0
+Still = Callable[[], Awaitable[object]]  # raises Unauthenticated once a key has ended
 _AWAY = b": the database does not answer; the stream goes on when it does\n\n"
 
 
 async def stream(
-    parts: Services, project_id: str, job_id: str, after: int
+    parts: Services, project_id: str, job_id: str, after: int, still: Still
 ) -> AsyncIterator[bytes]:
     """Every event behind number `after`, then new ones as they come, until the job has ended.
 
@@ -29,13 +30,14 @@ async def stream(
     different one for each, so that a crowd does not come back as one. A silent stream sends a
     comment at least every `HEARTBEAT_S`. Between events nothing is held but a place in
     `parts.watch`. While the database is away the stream says so in comments, and ends without
-    a last event after `OUTAGE_S`: the client comes back with Last-Event-ID.
+    a last event after `OUTAGE_S`: the client comes back with Last-Event-ID. Before it says
+    anything it asks whether the client may `still` hear it; what that raises cuts it off.
     """
     yield b"retry: %d\n\n" % (1000 * _somewhere(*RETRY_S))
     away_since_s: float | None = None
     while True:
         try:
-            async for seq, said in _told(parts, project_id, job_id, after):
+            async for seq, said in _told(parts, project_id, job_id, after, still):
                 after, away_since_s = seq, None
                 yield said
         except SQLAlchemyError as error:
@@ -50,10 +52,11 @@ async def stream(
 
 
 async def _told(
-    parts: Services, project_id: str, job_id: str, after: int
+    parts: Services, project_id: str, job_id: str, after: int, still: Still
 ) -> AsyncIterator[tuple[int, bytes]]:
     """What the stream says, each with the number of the last event that was said."""
     while True:
+        await still()
         told = await parts.feeds.behind(project_id, job_id, after)
         if told.messages:
             after = told.last
@@ -65,6 +68,7 @@ async def _told(
         # those who came together do not stay together
         pause_s = _somewhere(HEARTBEAT_S / 2, HEARTBEAT_S)
         while not await parts.watch.until(job_id, _behind(after), pause_s):
+            await still()
             yield after, KEEPALIVE_COMMENT
 
 

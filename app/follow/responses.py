@@ -5,7 +5,7 @@ from http import HTTPStatus
 from fastapi import Response
 
 from app.follow.event_response import EventResponse
-from app.follow.events import over, stream
+from app.follow.events import Still, over, stream
 from app.follow.prepared import PreparedJob
 from app.http.download import matches
 from app.services import Services
@@ -31,12 +31,15 @@ def json_response(body: bytes) -> Response:
     return Response(body, media_type=_JSON)
 
 
-async def event_stream(parts: Services, project_id: str, job_id: str, after: int) -> Response:
+async def event_stream(
+    parts: Services, project_id: str, job_id: str, after: int, still: Still
+) -> Response:
     """The job's events behind number `after` as they come, or 204 where there will be none,
-    which stops a browser's reconnecting; raises Missing, and when sent TooManyStreams."""
+    which stops a browser's reconnecting; raises Missing, and when sent TooManyStreams.
+    They end when the client may not `still` hear them."""
     if await over(parts, project_id, job_id, after):
         return Response(status_code=HTTPStatus.NO_CONTENT)
-    told = stream(parts, project_id, job_id, after)
+    told = stream(parts, project_id, job_id, after, still)
     place = parts.streams.place(project_id)
     return EventResponse(told, {"Cache-Control": "no-cache"}, place)
 

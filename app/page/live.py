@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 from fastapi.sse import format_sse_event
 
+from app.follow.events import Still
 from app.page.job_page import shown
 from app.page.rendering import fragment
 from app.services import Services
@@ -13,9 +14,13 @@ AGAIN_S = 10.0  # clocks go on while nothing happens
 ENDED = "ended"
 
 
-async def told(parts: Services, project_id: str, job_id: str) -> AsyncIterator[bytes]:
-    """HTML of the job's progress, event after event; the last one says that it has ended."""
+async def told(
+    parts: Services, project_id: str, job_id: str, still: Still
+) -> AsyncIterator[bytes]:
+    """HTML of the job's progress, event after event; the last one says that it has ended.
+    Nothing is said to a visitor who may not `still` look."""
     while True:
+        await still()
         standing = (await standings(parts.reads, [job_id])).get(job_id)
         if standing is None:
             return

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from app.auth import Reader
+from app.auth import Reader, still
 from app.follow import reading
 from app.follow.event_response import SSE
 from app.follow.responses import event_number, event_stream, json_response
@@ -44,4 +44,5 @@ async def list_events(
         page = await reading.events(parts, caller.project_id, job_id, after, limit)
         return json_response(page)
     behind = after if last_event_id is None else event_number(last_event_id)
-    return await event_stream(parts, caller.project_id, job_id, behind)
+    listens = still(request, parts)
+    return await event_stream(parts, caller.project_id, job_id, behind, listens)

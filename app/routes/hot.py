@@ -12,6 +12,7 @@ around both alike.
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from fastapi import Response
 from starlette.datastructures import URLPath
@@ -40,6 +41,7 @@ class Asked:
 
     parts: Services
     project_id: str
+    printable: str
     job_id: str
     query: re.Match[bytes]
     headers: dict[bytes, bytes]
@@ -72,7 +74,7 @@ class HotRoute(BaseRoute):
         if key is None or not allows(key.scopes, "read"):
             return Match.NONE, {}
         scope["state"]["project_id"] = key.project_id
-        asked = Asked(parts, key.project_id, found[1], query, headers)
+        asked = Asked(parts, key.project_id, printable, found[1], query, headers)
         return Match.FULL, {
             "route": self,
             "path_params": {"job_id": found[1]},
@@ -103,7 +105,8 @@ async def _events(asked: Asked) -> Response:
     if SSE.encode() in asked.headers.get(b"accept", b""):
         seen = asked.headers.get(b"last-event-id")
         after = after if seen is None else event_number(seen.decode("latin-1"))
-        return await event_stream(asked.parts, asked.project_id, asked.job_id, after)
+        still = partial(asked.parts.keys.trusted, asked.printable)
+        return await event_stream(asked.parts, asked.project_id, asked.job_id, after, still)
     body = await reading.events(
         asked.parts, asked.project_id, asked.job_id, after, DEFAULT_LIMIT
     )

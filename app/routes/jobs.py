@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from app.auth import Reader, Writer
+from app.auth import Reader, Writer, still
 from app.control import cancel, retry
 from app.follow import reading
 from app.follow.responses import POLL_AGAIN_S, job_response, json_response
@@ -130,6 +130,7 @@ async def read_job(
     job = await reading.job(parts, caller.project_id, job_id)
     if wait and not job.finished:
         await finished(request, parts, job_id, wait)
+        await still(request, parts)()
         job = await reading.job(parts, caller.project_id, job_id)
     return job_response(job, request.headers.get("if-none-match"))
 

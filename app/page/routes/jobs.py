@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
+from app.auth import still
 from app.control import cancel, retry
 from app.follow.event_response import EventResponse
 from app.http.deps import Parts, ReadDb
@@ -64,10 +65,10 @@ async def one(request: Request, job_id: str, visitor: Looking, parts: Parts) -> 
 
 
 @router.get("/{job_id}/live")
-async def live(job_id: str, visitor: Looking, parts: Parts) -> Response:
+async def live(request: Request, job_id: str, visitor: Looking, parts: Parts) -> Response:
     """The job's steps as server-sent events, a new one whenever something happened."""
     await shown(parts, visitor.project_id, job_id)
-    stream = told(parts, visitor.project_id, job_id)
+    stream = told(parts, visitor.project_id, job_id, still(request, parts))
     return EventResponse(stream, HEADERS, parts.streams.place(visitor.project_id))
 
 

@@ -14,6 +14,10 @@ from tests.services.tenants.conftest import Town
 pytestmark = pytest.mark.anyio
 
 
+async def free() -> None:
+    """Who listens may go on."""
+
+
 async def happens(town: Town, job_id: str) -> None:
     """A job moves, as its worker would say."""
     async with town.parts.writing() as session:
@@ -28,7 +32,7 @@ async def test_an_event_of_another_project_wakes_no_stream(town: Town) -> None:
     heard: list[bytes] = []
 
     async def follow() -> None:
-        async for said in stream(town.parts, town.mine.world.project_id, mine, 0):
+        async for said in stream(town.parts, town.mine.world.project_id, mine, 0, free):
             heard.append(said)  # noqa: PERF401 - it is looked at while it grows
 
     following = asyncio.create_task(follow())

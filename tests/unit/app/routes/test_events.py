@@ -17,6 +17,10 @@ pytestmark = pytest.mark.anyio
 SSE = {"Accept": "text/event-stream"}
 
 
+async def free() -> None:
+    """Who listens may go on."""
+
+
 async def say(world: Any, job_id: str, *texts: str) -> None:
     async with world.parts.writing() as session:
         for text in texts:
@@ -88,7 +92,7 @@ async def test_a_silent_stream_shows_that_it_lives(
     monkeypatch.setattr(watch, "POLL_S", 0.001)
     monkeypatch.setattr(events, "HEARTBEAT_S", 0.004)
     job_id = await world.job()
-    stream = events.stream(world.parts, world.project_id, job_id, 1)
+    stream = events.stream(world.parts, world.project_id, job_id, 1, free)
     assert (await anext(stream)).startswith(b"retry: ")
     assert await anext(stream) == b": ping\n\n"
     assert await anext(stream) == b": ping\n\n"
@@ -99,7 +103,7 @@ async def test_streams_that_are_cut_together_come_back_one_after_the_other(world
     job_id = await world.job()
     told = []
     for _ in range(40):
-        stream = events.stream(world.parts, world.project_id, job_id, 1)
+        stream = events.stream(world.parts, world.project_id, job_id, 1, free)
         told.append(int((await anext(stream)).removeprefix(b"retry: ")))
         await stream.aclose()
     assert 1000 <= min(told) < 2000
@@ -200,7 +204,7 @@ async def test_a_stream_holds_no_transaction_between_polls(
     engine = world.parts.engine.sync_engine
     event.listen(engine, "begin", begin)
     event.listen(engine, "commit", end)
-    stream = events.stream(world.parts, world.project_id, job_id, 0)
+    stream = events.stream(world.parts, world.project_id, job_id, 0, free)
     await anext(stream)  # when to come back
     await anext(stream)
     await say(world, job_id, "next")
