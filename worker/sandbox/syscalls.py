@@ -3,7 +3,7 @@
     sockets     none of any kind (landlock lets a path socket through). A pair of its own stays,
                 but not of datagrams: those can be sent to any path
     processes   no new process or program, no signal to another, no window into one; threads
-                stay
+                stay, with all their open files in common: so they can be counted
     files       no changed mode, owner, time or attribute, and none watched: landlock lets
                 those through for every file of the same user, and before its ABI 3 truncation
     memory      none that outlives the process or that its limits do not count: memfd, System V
@@ -20,7 +20,7 @@ from contextlib import suppress
 
 import pyseccomp
 
-_CLONE_THREAD = 0x00010000
+_CLONE_FILES, _CLONE_THREAD = 0x00000400, 0x00010000
 
 _SOCKETS = (
     "socket", "connect", "bind", "listen", "accept", "accept4", "sendmsg", "sendmmsg",
@@ -55,6 +55,7 @@ _KERNEL = (
 
 # numbers that every architecture shares: behind process_madvise (440), and of those only waits
 _NEWER = tuple(set(range(441, 512)) - {441, 449, 454, 455, 456, 462})
+_CLOSE_RANGE, _CLOSE_RANGE_UNSHARE = 436, 2
 _OPENAT2 = 437  # its flags lie in memory, where no filter sees them
 
 _INT = 0xFFFFFFFF  # a kernel int: what stands above it is not looked at
@@ -95,7 +96,10 @@ def _refuse_by_argument(calls: pyseccomp.SyscallFilter, refused: int) -> None:
     calls.add_rule(refused, "tgkill", arg(0, pyseccomp.NE, own))
     calls.add_rule(refused, "sched_setaffinity", arg(0, pyseccomp.NE, 0))
     calls.add_rule(refused, "prlimit64", arg(2, pyseccomp.NE, 0))  # reading limits is fine
-    calls.add_rule(refused, "clone", arg(0, pyseccomp.MASKED_EQ, _CLONE_THREAD, 0))
+    for flag in (_CLONE_THREAD, _CLONE_FILES):
+        calls.add_rule(refused, "clone", arg(0, pyseccomp.MASKED_EQ, flag, 0))
+    apart = arg(2, pyseccomp.MASKED_EQ, _CLOSE_RANGE_UNSHARE, _CLOSE_RANGE_UNSHARE)
+    calls.add_rule(refused, _CLOSE_RANGE, apart)
     calls.add_rule(refused, "sendto", arg(4, pyseccomp.NE, 0))  # an address
     calls.add_rule(refused, "socketpair", arg(0, pyseccomp.NE, 1))  # AF_UNIX
     for kind in set(range(16)) - set(_STREAMS):

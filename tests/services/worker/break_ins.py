@@ -8,6 +8,7 @@ import os
 import platform
 import socket
 import struct
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,22 @@ def _clone3(_wish: dict[str, Any]) -> object:
 def _spawn(_wish: dict[str, Any]) -> object:
     """With vfork's flags, as subprocess does."""
     return os.waitpid(os.posix_spawn("/bin/true", ["true"], {}), 0)[1]
+
+
+def _descriptors_of_its_own(_wish: dict[str, Any]) -> object:
+    """A thread that shares memory and signals, not open files: /proc/<pid>/fd has the first
+    thread's alone. CLONE_VM, CLONE_SIGHAND, CLONE_THREAD; it ends at once."""
+    stack = ctypes.create_string_buffer(1 << 16)
+    top = (ctypes.addressof(stack) + len(stack)) & ~0xFF
+    begun = ctypes.cast(_libc.getppid, ctypes.c_void_p)
+    thread = _call("clone", begun, ctypes.c_void_p(top), 0x100 | 0x800 | 0x10000, None)
+    time.sleep(0.1)  # it is on that stack
+    return thread
+
+
+def _close_apart(_wish: dict[str, Any]) -> object:
+    """The same for the thread that calls: CLOSE_RANGE_UNSHARE."""
+    return _raw(436, 1000, 1001, 2)
 
 
 def _memfd(_wish: dict[str, Any]) -> object:
@@ -208,6 +225,8 @@ BREAK_INS: dict[str, Callable[[dict[str, Any]], object]] = {
     "clone": _clone,
     "clone3": _clone3,
     "spawn": _spawn,
+    "descriptors_of_its_own": _descriptors_of_its_own,
+    "close_apart": _close_apart,
     "memfd": _memfd,
     "fexecve": _fexecve,
     "datagram": _datagram,

@@ -22,6 +22,8 @@ WORKS_OUTSIDE: dict[str, dict[str, str]] = {
     "clone": {},
     "clone3": {},
     "spawn": {},
+    "descriptors_of_its_own": {},
+    "close_apart": {},
     "memfd": {},
     "fexecve": {},
     "datagram": {"path": "datagram"},
