@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from worker.sandbox.vitals import living_thread
+
 _BLOCK_BYTES = 512
 _DEEPEST = 64  # folders in folders; the engine makes three
 _DELETED = re.compile(
@@ -38,7 +40,8 @@ def occupied(folder: Path, but: Path, pid: int, most_files: int) -> Occupied:
     that are too deep, or that were made unreadable.
     """
     size_bytes, files = _below(folder, but, most_files)
-    held = _mapped(folder, pid) | _open(pid)
+    thread = living_thread(pid)
+    held = {} if thread is None else _mapped(folder, thread) | _open(thread)
     return Occupied(size_bytes + sum(held.values()), files + len(held))
 
 
@@ -80,10 +83,11 @@ def _size(found: os.stat_result) -> int:
     return max(found.st_size, found.st_blocks * _BLOCK_BYTES)
 
 
-def _open(pid: int) -> dict[tuple[str, int], int]:
-    """Size of each deleted file that the child has open, by device and inode."""
+def _open(thread: Path) -> dict[tuple[str, int], int]:
+    """Size of each deleted file that the child has open, by device and inode. Its threads
+    share what is open: `syscalls` beside this file refuses to do it apart."""
     held = {}
-    for link in _descriptors(pid):
+    for link in _descriptors(thread):
         try:
             found = link.stat()
         except OSError:  # closed meanwhile
@@ -94,17 +98,17 @@ def _open(pid: int) -> dict[tuple[str, int], int]:
     return held
 
 
-def _descriptors(pid: int) -> list[Path]:
+def _descriptors(thread: Path) -> list[Path]:
     try:
-        return list(Path(f"/proc/{pid}/fd").iterdir())
+        return list((thread / "fd").iterdir())
     except (FileNotFoundError, ProcessLookupError):  # the child is gone
         return []
 
 
-def _mapped(folder: Path, pid: int) -> dict[tuple[str, int], int]:
+def _mapped(folder: Path, thread: Path) -> dict[tuple[str, int], int]:
     """The same of each deleted file below `folder` that is mapped, as far as it is mapped."""
     try:
-        maps = Path(f"/proc/{pid}/maps").read_text()
+        maps = (thread / "maps").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return {}
     held: dict[tuple[str, int], int] = {}

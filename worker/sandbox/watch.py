@@ -9,6 +9,7 @@ minutes. What is left between two looks is what a child can do in so short a tim
 
 import logging
 import os
+import select
 import signal
 import threading
 import time
@@ -40,12 +41,25 @@ class Watch:
         self._folder = folder
         self._alone = policy.mode != "off" and available().seccomp
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._keep_watch, name="watch", daemon=True)
+        self._thread: threading.Thread | None = None
         self._measure_at_s = time.monotonic() + MEASURE_S
         self.broken: ResourceExhausted | None = None
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        """Raises what keeps it from watching: then the child must not go on."""
+        try:
+            handle = os.pidfd_open(self._pid)
+        except ProcessLookupError:  # it has ended already
+            return self
+        thread = threading.Thread(
+            target=self._keep_watch, args=(handle,), name="watch", daemon=True
+        )
+        try:
+            thread.start()
+        except RuntimeError:  # this worker may have no more threads
+            os.close(handle)
+            raise
+        self._thread = thread
         return self
 
     def __exit__(
@@ -55,7 +69,8 @@ class Watch:
         _trace: TracebackType | None,
     ) -> None:
         self._over.set()
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
 
     def measured(self) -> ResourceExhausted | None:
         """The cap that the child's files break, if they do; a dead child's as well."""
@@ -72,40 +87,44 @@ class Watch:
             return caps.folder_too_large(policy)
         return None
 
-    def _keep_watch(self) -> None:
-        try:
-            handle = os.pidfd_open(self._pid)
-        except ProcessLookupError:  # it has ended already
-            return
+    def _keep_watch(self, handle: int) -> None:
         watched = False
         try:
-            self.broken = self._first_broken()
+            self.broken = self._first_broken(handle)
             watched = self.broken is None
         finally:
             if not watched:  # nor does a child go on whose watch has broken down
                 self._kill(handle)
             os.close(handle)
 
-    def _first_broken(self) -> ResourceExhausted | None:
+    def _first_broken(self, handle: int) -> ResourceExhausted | None:
         """The first cap that the child breaks; None when it ends before."""
         look = vitals if self._alone else vitals_of_session
         while not self._over.wait(LOOK_S):
             alive = look(self._pid)
-            if alive is None:
-                return None
-            if alive.threads > self._policy.threads:
+            if alive is not None and alive.threads > self._policy.threads:
                 return caps.too_many_threads(self._policy)
-            if alive.memory_bytes > self._policy.memory_bytes:
+            if alive is not None and alive.memory_bytes > self._policy.memory_bytes:
                 return caps.out_of_memory(self._policy)
             if time.monotonic() >= self._measure_at_s:
                 broken = self.measured()
                 if broken is not None:
                     return broken
+            if _has_ended(handle):  # the kernel alone is asked: threads come and go
+                return None
         return None
 
     def _kill(self, handle: int) -> None:
         log.warning("child %d is killed: %s", self._pid, self.broken)
-        with suppress(ProcessLookupError):  # it has just ended
-            if not self._alone:
+        if not self._alone:
+            with suppress(ProcessLookupError):  # it leads no group yet, or has just ended
                 os.killpg(self._pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it has just ended
             signal.pidfd_send_signal(handle, signal.SIGKILL)
+
+
+def _has_ended(handle: int) -> bool:
+    """Whether all threads of the process have (pidfd_open(2))."""
+    poll = select.poll()
+    poll.register(handle, select.POLLIN)
+    return bool(poll.poll(0))

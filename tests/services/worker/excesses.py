@@ -3,6 +3,7 @@
 import ctypes
 import mmap
 import os
+import platform
 import signal
 import threading
 import time
@@ -112,6 +113,14 @@ def _shared_pages(wish: dict[str, Any]) -> object:
     return _sleep(wish)
 
 
+def _behind_the_first_thread(wish: dict[str, Any]) -> object:
+    """The first thread ends (exit, not exit_group), and another goes on with `then`."""
+    act = EXCESSES[wish["then"]]
+    threading.Thread(target=act, args=(wish,), daemon=True).start()
+    number = {"x86_64": 60, "aarch64": 93}[platform.machine()]
+    return ctypes.CDLL(None).syscall(ctypes.c_long(number), 0)
+
+
 def _reserve(wish: dict[str, Any]) -> object:
     """Addresses, and no memory behind them: PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS."""
     libc = ctypes.CDLL(None, use_errno=True)
@@ -136,6 +145,7 @@ EXCESSES: dict[str, Callable[[dict[str, Any]], object]] = {
     "closed_folder": _closed_folder,
     "talk_to_the_log": _talk_to_the_log,
     "reserve": _reserve,
+    "behind_the_first_thread": _behind_the_first_thread,
     "private_memory": _private_memory,
     "shared_pages": _shared_pages,
 }

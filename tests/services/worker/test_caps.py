@@ -77,6 +77,22 @@ def test_an_excess_is_a_failure_that_names_the_cap(
     assert words in failure["detail"]
 
 
+@pytest.mark.parametrize(
+    ("then", "code"),
+    [
+        ({"then": "thread_bomb"}, "too_many_threads"),
+        ({"then": "many_files", "files": 40}, "too_much_written"),
+        ({"then": "hidden_files", "files": 40}, "too_much_written"),
+    ],
+    ids=lambda value: value["then"] if isinstance(value, dict) else None,
+)
+def test_a_job_whose_first_thread_ends_is_held_to_its_caps_all_the_same(
+    then: dict[str, Any], code: str, shop: Shop, bench: Bench, acts: Nursery
+) -> None:
+    failure = failure_of(shop, bench, acts, {"act": "behind_the_first_thread", **then})
+    assert failure["code"] == code, failure
+
+
 @pytest.mark.parametrize("act", ["burn", "burn_on"])
 def test_cpu_time_over_the_limit_is_a_timeout_even_for_who_ignores_the_signal(
     act: str, shop: Shop, bench: Bench, acts: Nursery, monkeypatch: pytest.MonkeyPatch
