@@ -438,7 +438,8 @@ class JobQuotaReached(QuotaReached):
 
 
 class GpuQuotaReached(QuotaReached):
-    """The project has used up its GPU minutes of this calendar month (UTC).
+    """The project has used up its GPU minutes of this calendar month (UTC). A job that ran
+    on a GPU then has ended, and hands over what its finished steps came to.
 
     Ask for `resources.device` cpu, wait for the next month, or have an operator raise the
     project's quota.

@@ -13,6 +13,7 @@ from app.store.queue import MAX_LAPSES, Claim, Standing
 from app.store.rows import Job
 from lathe.errors import Internal, OutOfDisk, Refused, Unavailable, told_code
 from lathe.states import JobKind
+from worker.allowance import Allowance
 from worker.bench import Bench
 from worker.fetch import fetch
 from worker.folder import Escape, JobFolder
@@ -62,10 +63,13 @@ class Attempt:
         ledger: Ledger,
         folder: JobFolder,
         timeline: Timeline,
+        allowance: Allowance | None = None,
+        *,
         cut_short: CutShort | None = None,
     ) -> None:
-        """With `cut_short`, what an attempt has finished is measured and nothing else done."""
-        self._cut_short = cut_short
+        """With `cut_short`, what an attempt has finished is measured and nothing else done.
+        The attempt ends when its `allowance`, if it has one, is over."""
+        self._allowance, self._cut_short = allowance, cut_short
         self._claim = claim
         self._bench = bench
         self._ledger = ledger
@@ -261,6 +265,8 @@ class Attempt:
         now_s = time.monotonic()
         if now_s - self._started_s - self._ledger.waited_s > self._max_run_s:
             return Killed(caps.out_of_time(self._policy, self._max_run_s).failure())
+        if self._allowance is not None and self._allowance.over is not None:
+            return Killed(self._allowance.over.failure())
         return self._told_to_stop()
 
     def _told_to_stop(self) -> Stop | None:

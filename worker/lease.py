@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.store.db import Sessions
 from app.store.queue import Fence, Standing, beat
 from app.store.trouble import database_trouble
+from worker.allowance import Allowance
 
 _BEATS_PER_LEASE = 4
 _AGAIN_S = 2.0  # between two tries to reach a database that is away
@@ -19,7 +20,8 @@ log = logging.getLogger(__name__)
 
 
 class Lease:
-    """Renews the lease every quarter of it. `lost` is set when the row is no longer ours.
+    """Renews the lease every quarter of it, and looks at the job's allowance then. `lost` is
+    set when the row is no longer ours.
 
     While the database is away nobody else can have taken the job, so a lease that is over is
     no loss yet: only the row can tell. It is asked every two seconds, and given up when it
@@ -27,13 +29,19 @@ class Lease:
     """
 
     def __init__(
-        self, sessions: Sessions, fence: Fence, lease_s: float, patience_s: float
+        self,
+        sessions: Sessions,
+        fence: Fence,
+        lease_s: float,
+        patience_s: float,
+        allowance: Allowance | None = None,
     ) -> None:
         self._sessions = sessions
         self._fence = fence
         self._every_s = lease_s / _BEATS_PER_LEASE
         self._lease_s = lease_s
         self._patience_s = max(lease_s, patience_s)
+        self._allowance = allowance
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
         self.lost = threading.Event()
@@ -64,6 +72,8 @@ class Lease:
                 log.info("%s is over, or another's", self._fence.job_id)
                 self.lost.set()
                 return
+            if standing is not None:
+                self._look()
 
     def _beat(self) -> Standing | None:
         """How the row stands; None when it could not be asked."""
@@ -71,9 +81,23 @@ class Lease:
             with self._sessions.begin() as session:
                 return beat(session, self._fence, self._lease_s)
         except SQLAlchemyError as error:
-            trouble = database_trouble(error)
-            if trouble is None:  # a bug here must not let the child go on unwatched
-                self.lost.set()
-                raise
-            log.warning("lease of %s not renewed: %s", self._fence.job_id, trouble.detail)
+            self._pass_over("lease of %s not renewed: %s", error)
             return None
+
+    def _look(self) -> None:
+        """A look that fails is made up for with the next renewal."""
+        if self._allowance is None or not self._allowance.limited:
+            return
+        try:
+            with self._sessions() as session:
+                session.connection(execution_options={"read_only": True})
+                self._allowance.look(session)
+        except SQLAlchemyError as error:
+            self._pass_over("allowance of %s unknown: %s", error)
+
+    def _pass_over(self, message: str, error: SQLAlchemyError) -> None:
+        trouble = database_trouble(error)
+        if trouble is None:  # a bug here must not let the child go on unwatched
+            self.lost.set()
+            raise error
+        log.warning(message, self._fence.job_id, trouble.detail)

@@ -26,7 +26,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Killed(Failed):
-    """A limit of time or memory killed the child."""
+    """A limit of time, memory or GPU minutes killed the child."""
 
 
 @dataclass(frozen=True, slots=True)

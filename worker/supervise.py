@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.store import queue
 from app.store.queue import Claim
 from app.store.rows import Job
+from worker.allowance import Allowance
 from worker.attempt import Attempt
 from worker.bench import Bench
 from worker.finish import finish
@@ -45,7 +46,9 @@ def _supervised(claim: Claim, bench: Bench, timeline: Timeline) -> tuple[Outcome
     """How it came out, and whether that was written down. Log lines carry the trace's id."""
     settings, fence = bench.settings, claim.fence
     log.info("job %s attempt %d begins", fence.job_id, fence.attempt)
-    lease = Lease(bench.sessions, fence, settings.lease_s, settings.database_patience_s)
+    allowance = Allowance(claim, settings.limits)
+    patience_s = settings.database_patience_s
+    lease = Lease(bench.sessions, fence, settings.lease_s, patience_s, allowance)
     with lease:
         ledger = Ledger(
             bench.sessions,
@@ -56,7 +59,7 @@ def _supervised(claim: Claim, bench: Bench, timeline: Timeline) -> tuple[Outcome
             stops=lambda: bench.drain.over,
         )
         try:
-            outcome, written = _attempted(claim, bench, ledger, timeline)
+            outcome, written = _attempted(claim, bench, ledger, timeline, allowance)
         except OSError as error:
             if error.errno not in _DISK_IS_FULL:
                 raise
@@ -69,18 +72,18 @@ def _supervised(claim: Claim, bench: Bench, timeline: Timeline) -> tuple[Outcome
 
 
 def _attempted(
-    claim: Claim, bench: Bench, ledger: Ledger, timeline: Timeline
+    claim: Claim, bench: Bench, ledger: Ledger, timeline: Timeline, allowance: Allowance
 ) -> tuple[Outcome, bool]:
     settings, fence = bench.settings, claim.fence
     signer = Signer(settings.signing_key_file)
     retry_s = settings.objects_retry_s
     with job_folder(settings.work_dir, fence.job_id, fence.attempt) as folder:
-        outcome = Attempt(claim, bench, ledger, folder, timeline).outcome()
+        outcome = Attempt(claim, bench, ledger, folder, timeline, allowance).outcome()
         if not isinstance(outcome, CutShort):
             return finish(outcome, folder, ledger, timeline, signer, retry_s)
     log.info("job %s is cut short: %s", fence.job_id, outcome.failure.detail)
     with job_folder(settings.work_dir, fence.job_id, fence.attempt) as folder:
-        best = Attempt(claim, bench, ledger, folder, timeline, outcome).outcome()
+        best = Attempt(claim, bench, ledger, folder, timeline, cut_short=outcome).outcome()
         if not isinstance(best, Compressed | Stop):
             log.warning("job %s: its best so far is lost: %s", fence.job_id, _named(best))
             best = outcome

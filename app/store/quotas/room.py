@@ -101,6 +101,23 @@ def has_gpu_minutes(session: Session, project_id: str, defaults: Limits) -> bool
     return most is None or gpu_minutes(session, project_id) < most
 
 
+def gpu_minutes_over(
+    session: Session, project_id: str, defaults: Limits
+) -> GpuQuotaReached | None:
+    """What is said of a running job whose project has used up its GPU minutes of this month;
+    None while it has some left."""
+    most = limits_of(session, project_id, defaults).gpu_minutes
+    if most is None or gpu_minutes(session, project_id) < most:
+        return None
+    _, again = this_month(session)
+    return GpuQuotaReached(
+        f"the project's {most} GPU minutes of this month were used up while the job ran; submit "
+        "it with resources.device cpu, ask an operator for a larger quota, or retry it from "
+        f"{again:%Y-%m-%d} (UTC) on, which goes on behind its finished steps",
+        param="resources.device",
+    )
+
+
 def _unfinished(session: Session, project_id: str) -> int:
     asked = select(func.count()).where(Job.project_id == project_id, Job.state.in_(_UNFINISHED))
     return session.scalar(asked) or 0

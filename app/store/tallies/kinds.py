@@ -44,7 +44,8 @@ ATTEMPTS_ENDED = Counted(
 )
 SANDBOX_KILLS = Counted(
     "lathe_sandbox_kills_total",
-    "Processes of jobs that a limit of time, memory or files ended, by the failure's code",
+    "Processes of jobs that a limit of time, memory, files or GPU minutes ended, by the "
+    "failure's code",
     ("queue", "code"),
 )
 STEPS = Counted(

@@ -1,21 +1,27 @@
-"""Quotas where workers heed them: claims at once, and sources that are fetched."""
+"""Quotas where workers heed them: claims at once, sources that are fetched, and GPU minutes
+that end while a job runs."""
 
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from app.store.queue import claim
 from app.store.quotas.limits import set_limit
+from app.store.quotas.minutes import this_month
 from app.store.quotas.stored import stored
-from app.store.rows import Attempt, Blob
+from app.store.rows import Artifact, Attempt, Blob
 from app.store.turns import Takes
-from lathe.states import JobState, Queue, UploadState
+from lathe import ids
+from lathe.states import JobState, Queue, StepState, UploadState
 from tests.services.worker.conftest import on_both_databases, take
 from tests.services.worker.files import FileServer, file_server
 from tests.services.worker.shop import Shop
 from tests.services.worker.test_fetch import CONTENT, allowing, named, row
+from tests.services.worker.test_supervise import spec
 from worker.bench import Bench
 from worker.supervise import supervise
 
@@ -143,3 +149,79 @@ def test_a_source_that_fits_to_the_byte_is_taken(
     assert shop.job(job).state == JobState.SUCCEEDED, shop.job(job).failure
     with shop.sessions.begin() as session:  # its canonical form is the same here
         assert stored(session, shop.project_id).counted == len(CONTENT)
+
+
+def has_run(shop: Shop, seconds: float) -> None:
+    """The project has used a GPU this month for so long."""
+    with shop.sessions.begin() as session:
+        since, _ = this_month(session)
+        session.add(
+            Attempt(
+                job_id=ids.new("job"),
+                attempt=1,
+                project_id=shop.project_id,
+                queue=Queue.GPU,
+                started_at=since,
+                ended_at=since + timedelta(seconds=seconds),
+            )
+        )
+
+
+def hasty(bench: Bench, quota: int | None = None) -> Bench:
+    """Its leases are renewed twice a second."""
+    told = {"lease_s": 2.0, "quota_gpu_minutes": quota}
+    return replace(bench, settings=bench.settings.model_copy(update=told))
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_running_gpu_job_ends_with_the_minutes_and_hands_over_what_it_has(
+    shop: Shop, bench: Bench, *, own: bool
+) -> None:
+    has_run(shop, 2 * 60 - 2)
+    if own:
+        limited(shop, gpu_minutes=2)
+    job_id = shop.submit(spec(shop, {"hang": "train"}), Queue.GPU)
+    began_s = time.monotonic()
+    supervise(take(bench, Queue.GPU), hasty(bench, None if own else 2))
+    assert 2 < time.monotonic() - began_s < 30
+    job = shop.job(job_id)
+    assert job.state == JobState.FAILED
+    assert job.failure is not None
+    assert (job.failure["code"], job.failure["step"]) == ("gpu_quota_reached", 1)
+    assert job.failure["detail"].startswith("the project's 2 GPU minutes of this month were")
+    assert "resources.device cpu" in job.failure["detail"]
+    assert job.verdict is not None
+    assert "onnx" in {artifact.kind for artifact in shop.rows(Artifact, job_id=job_id)}
+    (attempt,) = shop.rows(Attempt, job_id=job_id)
+    assert attempt.ended_at == job.finished_at
+
+
+def test_minutes_that_end_in_the_first_step_leave_nothing_to_hand_over(
+    shop: Shop, bench: Bench
+) -> None:
+    has_run(shop, 2 * 60 - 1)
+    limited(shop, gpu_minutes=2)
+    job_id = shop.submit(spec(shop, {"hang": "clean"}), Queue.GPU)
+    supervise(take(bench, Queue.GPU), hasty(bench))
+    job = shop.job(job_id)
+    assert job.failure is not None
+    assert (job.failure["code"], job.failure["step"]) == ("gpu_quota_reached", None)
+    assert shop.rows(Artifact, job_id=job_id) == []
+    assert [step.state for step in shop.steps(job_id)][:2] == [
+        StepState.FAILED,
+        StepState.SKIPPED,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("queue", "own", "default"),
+    [(Queue.GPU, None, 2), (Queue.GPU, 3, 2), (Queue.GPU, 3, None), (Queue.CPU, 2, 2)],
+)
+def test_a_job_that_may_go_on_or_needs_no_gpu_runs_to_its_end(
+    shop: Shop, bench: Bench, queue: Queue, own: int | None, default: int | None
+) -> None:
+    has_run(shop, 2 * 60)
+    limited(shop, gpu_minutes=own)
+    job_id = shop.submit(spec(shop, {"pause_s": "0.7"}), queue)
+    supervise(take(bench, queue), hasty(bench, default))
+    assert shop.job(job_id).state == JobState.SUCCEEDED, shop.job(job_id).failure

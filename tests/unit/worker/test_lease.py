@@ -5,9 +5,11 @@ from collections.abc import Callable
 from typing import Any, Self
 
 import pytest
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from app.store.queue import Fence, Standing
+from lathe.errors import GpuQuotaReached
+from worker.allowance import Allowance
 from worker.lease import Lease
 
 
@@ -20,6 +22,12 @@ class Rows:
 
     def begin(self) -> Any:
         return self
+
+    def __call__(self) -> Any:
+        return self
+
+    def connection(self, execution_options: dict[str, bool]) -> None:
+        assert execution_options == {"read_only": True}
 
     def __enter__(self) -> Self:
         return self
@@ -45,9 +53,34 @@ def until(holds: Callable[[], bool]) -> None:
         time.sleep(0.002)
 
 
-def lease(rows: Rows, monkeypatch: pytest.MonkeyPatch, patience_s: float) -> Lease:
+class Looked(Allowance):
+    """An allowance of which each look gives the next answer."""
+
+    def __init__(self, *answers: GpuQuotaReached | Exception | None) -> None:
+        self.answers, self.over, self.looks = list(answers), None, 0
+
+    @property
+    def limited(self) -> bool:
+        return self.over is None
+
+    def look(self, session: object) -> None:
+        self.looks += 1
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, GpuQuotaReached):
+            self.over = answer
+        elif answer is not None:
+            raise answer
+
+
+def lease(
+    rows: Rows,
+    monkeypatch: pytest.MonkeyPatch,
+    patience_s: float,
+    allowance: Allowance | None = None,
+) -> Lease:
     monkeypatch.setattr("worker.lease.beat", rows.beat)
-    return Lease(rows, Fence("job_1", 1), 0.02, patience_s)  # type: ignore[arg-type]
+    fence = Fence("job_1", 1)
+    return Lease(rows, fence, 0.02, patience_s, allowance)  # type: ignore[arg-type]
 
 
 def test_a_database_that_is_away_longer_than_the_lease_loses_nothing(
@@ -71,3 +104,31 @@ def test_a_database_that_never_comes_back_is_given_up(monkeypatch: pytest.Monkey
         began_s = time.monotonic()
         until(held.lost.is_set)
     assert time.monotonic() - began_s >= 0.05
+
+
+def test_an_allowance_is_looked_at_until_it_is_over_and_the_lease_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows, over = Rows(Standing.HELD), GpuQuotaReached("used up")
+    allowance = Looked(None, None, over)
+    with lease(rows, monkeypatch, 30, allowance) as held:
+        until(lambda: rows.asked > 5)
+        assert not held.lost.is_set()
+    assert (allowance.over, allowance.looks) == (over, 3)
+
+
+def test_a_look_that_fails_is_made_up_for_and_costs_no_lease(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows, over = Rows(Standing.HELD), GpuQuotaReached("used up")
+    allowance = Looked(*[AWAY] * 12, over)  # for longer than the lease and all patience
+    with lease(rows, monkeypatch, 0.02, allowance) as held:
+        until(lambda: allowance.over is over)
+        assert not held.lost.is_set()
+
+
+def test_a_bug_in_a_look_gives_the_job_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("threading.excepthook", lambda _: None)
+    wrong = ProgrammingError("select", None, Exception("no such column"))
+    with lease(Rows(Standing.HELD), monkeypatch, 30, Looked(wrong)) as held:
+        until(held.lost.is_set)
