@@ -34,8 +34,13 @@ class LimitsView(View):
 
     stored_bytes: int | None
     unfinished_jobs: int | None = Field(description="Queued and running, inspections too.")
-    running_jobs: int | None = Field(description="Of one queue at once.")
+    running_jobs: int | None = Field(description="Of one queue at once, but for gpu.")
+    running_gpu: int | None = Field(description="Of the queue gpu at once.")
     gpu_minutes: int | None = Field(description="Of a calendar month (UTC).")
+
+    def running(self, queue: Queue) -> int | None:
+        """How many of the project's jobs may run in the queue at once."""
+        return self.running_gpu if queue is Queue.GPU else self.running_jobs
 
 
 class UsageView(View):

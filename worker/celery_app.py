@@ -82,9 +82,8 @@ def look(queue: str) -> None:
 def _claimed(bench: Bench, queue: Queue) -> Claim | None:
     """The job to run, if there is one. A database that is away is waited for, as nothing else
     could be done meanwhile."""
-    takes = Takes(
-        running_per_project=settings.running_per_project, gpu_minutes=settings.quota_gpu_minutes
-    )
+    limits = settings.limits
+    takes = Takes(running_per_project=limits.running(queue), gpu_minutes=limits.gpu_minutes)
 
     def once() -> Claim | None:
         with bench.sessions.begin() as session:

@@ -20,6 +20,7 @@ _HELP = {
     "stored_bytes": "models, data sets, artifacts and unfinished uploads, as in 50G or 50Gi",
     "unfinished_jobs": "queued and running jobs, inspections of uploads included",
     "running_jobs": "running jobs of one queue",
+    "running_gpu": "running jobs of the queue gpu, instead of --running-jobs",
     "gpu_minutes": "minutes on GPU workers in a calendar month (UTC)",
 }
 

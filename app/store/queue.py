@@ -88,7 +88,7 @@ def claim(
     A job whose cancel was asked for ends here as cancelled.
     """
     takes = takes or Takes()
-    if takes.running_per_project is not None or any_running_limit(session):
+    if takes.running_per_project is not None or any_running_limit(session, queue):
         _one_claim_at_a_time(session, queue)
     while (job := best(session, queue, takes)) is not None:
         if not job.cancel_requested:

@@ -71,13 +71,18 @@ class SharedSettings(BaseSettings):
         None,
         ge=0,
         description="Models, data sets, artifacts and unfinished uploads of one project; "
-        "default any number. A project's own limit goes before this and the next three.",
+        "default any number. A project's own limit goes before this and the next four.",
     )
     quota_unfinished_jobs: int | None = Field(
         None, ge=0, description="Of one project at once; default any number."
     )
     running_per_project: int | None = Field(
         None, ge=1, description="Of one project at once in one queue; default any number."
+    )
+    running_gpu_per_project: int | None = Field(
+        None,
+        ge=1,
+        description="The same in the queue gpu; default LATHE_RUNNING_PER_PROJECT.",
     )
     quota_gpu_minutes: int | None = Field(
         None, ge=0, description="Of one project in a calendar month (UTC); default any number."
@@ -103,6 +108,7 @@ class SharedSettings(BaseSettings):
         "quota_unfinished_jobs",
         "quota_gpu_minutes",
         "running_per_project",
+        "running_gpu_per_project",
         mode="before",
     )
     @classmethod
@@ -140,10 +146,12 @@ class SharedSettings(BaseSettings):
     @property
     def limits(self) -> Limits:
         """What a project may use that has no limits of its own."""
+        gpu = self.running_gpu_per_project
         return Limits(
             stored_bytes=self.quota_stored_bytes,
             unfinished_jobs=self.quota_unfinished_jobs,
             running_jobs=self.running_per_project,
+            running_gpu=self.running_per_project if gpu is None else gpu,
             gpu_minutes=self.quota_gpu_minutes,
         )
 

@@ -11,7 +11,8 @@ from difflib import get_close_matches
 _OF_BOTH = (
     "broker_url database_connect_timeout_s database_url log_format log_level max_dataset_bytes "
     "max_model_bytes objects_timeout_s objects_url outbound_allow "
-    "quota_gpu_minutes quota_stored_bytes quota_unfinished_jobs running_per_project "
+    "quota_gpu_minutes quota_stored_bytes quota_unfinished_jobs running_gpu_per_project "
+    "running_per_project "
     "s3_access_key_id s3_secret_access_key schema_ahead sources_s3_buckets "
     "traces_share traces_url"
 )

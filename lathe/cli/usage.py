@@ -33,7 +33,7 @@ def _rows(found: UsageView) -> list[tuple[str, str, str]]:
         ),
         ("unfinished jobs", str(unfinished), _limit(limits.unfinished_jobs)),
         *(
-            (f"running in {queue}", str(count), _limit(limits.running_jobs))
+            (f"running in {queue}", str(count), _limit(limits.running(queue)))
             for queue, count in found.running.items()
         ),
         ("GPU minutes", f"{minutes[Queue.GPU]:.1f}", _limit(limits.gpu_minutes)),

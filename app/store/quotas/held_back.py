@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from sqlalchemy import ColumnElement, case, func, literal_column, select
 from sqlalchemy.orm import Session
 
-from app.store.quotas.limits import Limits
+from app.store.quotas.limits import Limits, running_names
 from app.store.quotas.minutes import gpu_minutes_of_all, this_month
 from app.store.rows import Job, Quota
 from lathe.states import Queue
@@ -28,7 +28,9 @@ def spent(session: Session, default: int | None) -> dict[str, int]:
 
 def busy(session: Session, queue: Queue, default: int | None) -> dict[str, int]:
     """The projects that have as many running jobs in `queue` as they may."""
-    own = _own(session, "running_jobs")
+    own: dict[str, int | None] = {}
+    for name in reversed(running_names(queue)):
+        own |= _own(session, name)
     if default is None and all(most is None for most in own.values()):
         return {}
     asked = (
@@ -44,20 +46,29 @@ def busy(session: Session, queue: Queue, default: int | None) -> dict[str, int]:
     }
 
 
-def any_running_limit(session: Session) -> bool:
-    """Whether some project has a limit of its own of running jobs."""
-    own = select(Quota.project_id).where(Quota.name == "running_jobs", Quota.most.is_not(None))
+def any_running_limit(session: Session, queue: Queue) -> bool:
+    """Whether some project has a limit of its own of running jobs in `queue`."""
+    named = Quota.name.in_(running_names(queue))
+    own = select(Quota.project_id).where(named, Quota.most.is_not(None))
     return session.scalar(own.limit(1)) is not None
 
 
 def room_to_run(
-    project_id: ColumnElement[str], running: ColumnElement[int], default: int | None
+    project_id: ColumnElement[str],
+    running: ColumnElement[int],
+    queue: Queue,
+    default: int | None,
 ) -> ColumnElement[bool]:
-    """The project may have one more than `running` jobs in a queue."""
-    own = select(Quota.most).where(Quota.project_id == project_id, Quota.name == "running_jobs")
-    most = own.correlate(project_id.table).scalar_subquery()
-    unlimited = case((own.exists(), most), else_=default)
-    return func.coalesce(running < unlimited, True)
+    """The project may have one more than `running` jobs in `queue`."""
+    own = [
+        select(Quota.most).where(Quota.project_id == project_id, Quota.name == name)
+        for name in running_names(queue)
+    ]
+    most = case(
+        *((each.exists(), each.correlate(project_id.table).scalar_subquery()) for each in own),
+        else_=default,
+    )
+    return func.coalesce(running < most, True)
 
 
 def sentences(session: Session, queue: Queue, defaults: Limits) -> Mapping[str, str]:
@@ -67,7 +78,7 @@ def sentences(session: Session, queue: Queue, defaults: Limits) -> Mapping[str, 
         " to end"
         if most
         else f"the project may run no job in the queue {queue}; an operator sets its quota"
-        for project, most in busy(session, queue, defaults.running_jobs).items()
+        for project, most in busy(session, queue, defaults.running(queue)).items()
     }
     if queue is Queue.GPU:
         _, again = this_month(session)

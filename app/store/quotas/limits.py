@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from app.store.clock import db_now
 from app.store.rows import Project, Quota
 from app.store.upsert import upsert
+from lathe.states import Queue
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,13 +17,25 @@ class Limits:
     """None is no limit.
 
     `stored_bytes` counts models, data sets, artifacts and unfinished uploads, `running_jobs`
-    those of one queue, `gpu_minutes` those of a calendar month (UTC).
+    those of one queue but gpu, which has `running_gpu`, `gpu_minutes` those of a calendar
+    month (UTC).
     """
 
     stored_bytes: int | None = None
     unfinished_jobs: int | None = None
     running_jobs: int | None = None
+    running_gpu: int | None = None
     gpu_minutes: int | None = None
+
+    def running(self, queue: Queue) -> int | None:
+        """How many jobs may run in the queue at once."""
+        return self.running_gpu if queue is Queue.GPU else self.running_jobs
+
+
+def running_names(queue: Queue) -> tuple[str, ...]:
+    """Under which names a project may have a limit of its own of running jobs in the queue;
+    the first that it has holds."""
+    return ("running_gpu", "running_jobs") if queue is Queue.GPU else ("running_jobs",)
 
 
 NAMES = tuple(field.name for field in fields(Limits))
@@ -32,6 +45,8 @@ NO_LIMITS = Limits()
 def limits_of(session: Session, project_id: str, defaults: Limits) -> Limits:
     """What holds for the project. What a newer release limits is passed over."""
     own = own_limits(session, project_id)
+    if "running_jobs" in own:
+        own = {"running_gpu": own["running_jobs"], **own}
     return replace(defaults, **{name: own[name] for name in NAMES if name in own})
 
 

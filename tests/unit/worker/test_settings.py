@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from lathe.states import Queue
 from worker.settings import Settings
 
 
@@ -37,3 +38,12 @@ def test_an_empty_variable_of_the_stack_is_an_unset_one(
     for name in ("ENDPOINT", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
         monkeypatch.setenv(f"LATHE_SOURCES_S3_{name}", "")
     assert Settings.from_environment().sources_s3_endpoint is None
+
+
+def test_the_queue_gpu_has_the_limit_of_every_queue_unless_it_has_one_of_its_own() -> None:
+    for_all = Settings(running_per_project=8).limits
+    assert (for_all.running(Queue.GPU), for_all.running(Queue.CPU)) == (8, 8)
+    both = Settings(running_per_project=8, running_gpu_per_project=1).limits
+    assert (both.running(Queue.GPU), both.running(Queue.CPU)) == (1, 8)
+    alone = Settings(running_gpu_per_project=3).limits
+    assert (alone.running(Queue.GPU), alone.running(Queue.INTAKE)) == (3, None)

@@ -53,18 +53,31 @@ def test_a_limit_of_its_own_goes_before_the_default_until_it_is_taken_back(
         "stored_bytes": 7,
         "unfinished_jobs": None,
         "running_jobs": 2,
+        "running_gpu": 2,
         "gpu_minutes": None,
     }
     assert shown["own"] == ["gpu_minutes", "running_jobs", "stored_bytes"]
     limited(empty, "prj_a", {"gpu_minutes": Amount(None, default=True)}, DEFAULTS)
     assert limits_of(empty, "prj_a", DEFAULTS) == Limits(
-        stored_bytes=7, running_jobs=2, gpu_minutes=60
+        stored_bytes=7, running_jobs=2, running_gpu=2, gpu_minutes=60
     )
     trail = empty.scalars(select(Audit).order_by(Audit.at)).all()
     assert [(row.action, row.key_id, row.data) for row in trail] == [
         ("project.quota", None, {"stored_bytes": 7, "gpu_minutes": None, "running_jobs": 2}),
         ("project.quota", None, {"gpu_minutes": "default"}),
     ]
+
+
+def test_a_limit_for_gpus_goes_before_that_of_every_queue(empty: Session) -> None:
+    empty.add(Project(id="prj_a", name="vision"))
+    defaults = Limits(running_jobs=8, running_gpu=4)
+    assert limits_of(empty, "prj_a", defaults) == defaults
+    shown = limited(
+        empty, "vision", {"running_gpu": Amount(1), "running_jobs": Amount(6)}, defaults
+    )
+    assert (shown["limits"]["running_jobs"], shown["limits"]["running_gpu"]) == (6, 1)
+    limited(empty, "vision", {"running_gpu": Amount(None, default=True)}, defaults)
+    assert limits_of(empty, "prj_a", defaults) == Limits(running_jobs=6, running_gpu=6)
 
 
 def test_a_project_that_is_not_there_is_named(empty: Session) -> None:

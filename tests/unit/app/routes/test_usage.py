@@ -66,6 +66,7 @@ async def test_usage_counts_what_there_is_beside_the_limits(world: Any) -> None:
         "stored_bytes": None,
         "unfinished_jobs": None,
         "running_jobs": None,
+        "running_gpu": None,
         "gpu_minutes": 90,
     }
 

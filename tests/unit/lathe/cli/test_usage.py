@@ -27,6 +27,7 @@ USAGE = {
         "stored_bytes": 50_000_000_000,
         "unfinished_jobs": None,
         "running_jobs": 2,
+        "running_gpu": 1,
         "gpu_minutes": 600,
     },
 }
@@ -43,7 +44,7 @@ def test_people_get_what_is_used_beside_what_is_allowed(service: Played, run: Ru
         "datasets 1.2 GB",
         "unfinished jobs 5 none",
         "running in cpu 2 2",
-        "running in gpu 0 2",
+        "running in gpu 0 1",
         "GPU minutes 12.3 600",
         "CPU minutes 61.2",
         "minutes from 2031-05-01 to 2031-06-01",

@@ -7,7 +7,8 @@ from sqlalchemy.orm import Session
 
 from app.store.fleet import Fleet, Sighting
 from app.store.queue import claim
-from app.store.quotas.limits import Limits
+from app.store.quotas.held_back import any_running_limit, busy
+from app.store.quotas.limits import Limits, limits_of
 from app.store.quotas.minutes import this_month
 from app.store.routing import explain
 from app.store.rows import Job, Worker
@@ -64,6 +65,40 @@ def test_jobs_that_run_in_another_queue_take_no_room(session: Session) -> None:
     session.add(job("a0", Queue.GPU, JobState.RUNNING))
     queued(session, Queue.CPU, "a1", "a2")
     assert taken(session, Queue.CPU) == ["a1"]
+
+
+@pytest.mark.parametrize(
+    ("own", "default", "expected"),
+    [
+        ({"running_jobs": 2}, 1, 2),  # what it has for every queue holds for this one, too
+        ({"running_jobs": 3, "running_gpu": 1}, None, 1),
+        ({"running_jobs": 1, "running_gpu": 3}, None, 3),
+        ({"running_jobs": 1, "running_gpu": None}, 2, 4),
+        ({"running_gpu": 2}, 3, 2),
+        ({"running_jobs": None}, 1, 4),
+        ({}, 3, 3),
+    ],
+)
+def test_the_gpu_queue_can_have_a_limit_of_its_own(
+    session: Session, own: dict[str, int | None], default: int | None, expected: int
+) -> None:
+    limited(session, "a", **own)
+    queued(session, Queue.GPU, "a1", "a2", "a3", "a4")
+    assert len(taken(session, Queue.GPU, Takes(running_per_project=default))) == expected
+    held_back = busy(session, Queue.GPU, default)
+    assert held_back == ({} if expected == 4 else {"prj_a": expected})
+    assert any_running_limit(session, Queue.GPU) is any(own.values())
+    may = limits_of(session, "prj_a", Limits(running_jobs=9, running_gpu=default))
+    assert may.running(Queue.GPU) == (None if expected == 4 else expected)
+
+
+def test_a_limit_of_the_gpu_queue_holds_in_no_other(session: Session) -> None:
+    limited(session, "a", running_gpu=1)
+    queued(session, Queue.CPU, "a1", "a2", "a3")
+    assert not any_running_limit(session, Queue.CPU)
+    assert len(taken(session, Queue.CPU)) == 3
+    assert busy(session, Queue.CPU, None) == {}
+    assert limits_of(session, "prj_a", Limits(running_jobs=5)).running(Queue.CPU) == 5
 
 
 def test_without_gpu_minutes_a_job_waits_and_another_projects_passes(session: Session) -> None:
