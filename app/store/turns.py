@@ -147,9 +147,7 @@ def _turns(queue: Queue, takes: Takes, barred: Collection[str] = ()) -> Select[s
         select(turns.c.project_id)
         .where(
             turns.c.offered.is_not(None),
-            room_to_run(
-                turns.c.project_id, turns.c.running, queue, takes.running_per_project
-            ),
+            room_to_run(turns.c.project_id, turns.c.running, queue, takes.running_per_project),
         )
         .order_by(
             turns.c.running, last_served.asc().nulls_first(), turns.c.offered, *turns.c[:1]

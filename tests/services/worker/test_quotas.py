@@ -180,10 +180,8 @@ def test_a_running_gpu_job_ends_with_the_minutes_and_hands_over_what_it_has(
     has_run(shop, 2 * 60 - 2)
     if own:
         limited(shop, gpu_minutes=2)
-    job_id = shop.submit(spec(shop, {"hang": "train"}), Queue.GPU)
-    began_s = time.monotonic()
+    job_id = shop.submit(spec(shop, {"hang": "train"}, max_run_s=600), Queue.GPU)
     supervise(take(bench, Queue.GPU), hasty(bench, None if own else 2))
-    assert 2 < time.monotonic() - began_s < 30
     job = shop.job(job_id)
     assert job.state == JobState.FAILED
     assert job.failure is not None
@@ -201,7 +199,7 @@ def test_minutes_that_end_in_the_first_step_leave_nothing_to_hand_over(
 ) -> None:
     has_run(shop, 2 * 60 - 1)
     limited(shop, gpu_minutes=2)
-    job_id = shop.submit(spec(shop, {"hang": "clean"}), Queue.GPU)
+    job_id = shop.submit(spec(shop, {"hang": "clean"}, max_run_s=600), Queue.GPU)
     supervise(take(bench, Queue.GPU), hasty(bench))
     job = shop.job(job_id)
     assert job.failure is not None
@@ -222,6 +220,6 @@ def test_a_job_that_may_go_on_or_needs_no_gpu_runs_to_its_end(
 ) -> None:
     has_run(shop, 2 * 60)
     limited(shop, gpu_minutes=own)
-    job_id = shop.submit(spec(shop, {"pause_s": "0.7"}), queue)
+    job_id = shop.submit(spec(shop, {"pause_s": "0.7"}, max_run_s=600), queue)
     supervise(take(bench, queue), hasty(bench, default))
     assert shop.job(job_id).state == JobState.SUCCEEDED, shop.job(job_id).failure
