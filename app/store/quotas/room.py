@@ -111,9 +111,9 @@ def gpu_minutes_over(
         return None
     _, again = this_month(session)
     return GpuQuotaReached(
-        f"the project's {most} GPU minutes of this month were used up while the job ran; submit "
-        "it with resources.device cpu, ask an operator for a larger quota, or retry it from "
-        f"{again:%Y-%m-%d} (UTC) on, which goes on behind its finished steps",
+        f"the project's {most} GPU minutes of this month were used up while the job ran; "
+        "submit it with resources.device cpu, ask an operator for a larger quota, or retry it "
+        f"from {again:%Y-%m-%d} (UTC) on, which goes on behind its finished steps",
         param="resources.device",
     )
 
