@@ -9,11 +9,13 @@ import uvicorn
 
 from app.http.protocol import bounded
 from app.settings import Settings
+from app.short_slices import take_short_slices
 
 
 def main() -> None:
     """Serve until stopped."""
     options = _options()
+    take_short_slices()
     uvicorn.run(
         "app.main:app",
         host=options.host,

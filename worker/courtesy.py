@@ -3,6 +3,9 @@
 A process's nice value is a share against the other processes of its own session alone wherever
 Linux groups them by session (sched(7), "The autogroup feature"), and a job's process leads a
 session. So the group is told the same.
+
+The last value, 19, also makes the process idle in the kernel's words (SCHED_IDLE): it runs
+where nobody else wants to, and whoever wakes up need not wait for the end of its slice.
 """
 
 import errno
@@ -13,6 +16,7 @@ from pathlib import Path
 
 _AUTOGROUP = Path("/proc/self/autogroup")
 _TRIES = 5
+_LAST = 19
 _PAUSE_S = 0.12  # somebody without rights may change one such group of the host in 0.1 s
 
 log = logging.getLogger(__name__)
@@ -27,6 +31,8 @@ def stand_back(nice: int) -> None:
         os.setpriority(os.PRIO_PROCESS, 0, nice)
     if max(nice, mine) > 0:
         _tell_group(max(nice, mine))
+    if nice == _LAST:
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def _tell_group(nice: int) -> None:

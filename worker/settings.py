@@ -58,7 +58,7 @@ class Settings(SharedSettings):
         ge=0,
         le=19,
         description="Of the processes that run jobs: the higher, the more others go first; "
-        "`lathe up` sets 5.",
+        "at 19 they run where nobody else wants to; `lathe up` sets 5.",
     )
     sandbox: Literal["required", "auto", "off"] = Field(
         "auto", description="required refuses to run without landlock and seccomp; auto warns."

@@ -23,6 +23,7 @@ from typing import Any
 
 import uvloop
 
+from app.short_slices import take_short_slices
 from benchmarks.load.followers import Follower, Notes, random_job
 from benchmarks.load.polls import Polls, Window
 from benchmarks.load.ticks import Ticks
@@ -166,4 +167,5 @@ async def _run() -> None:
 
 
 if __name__ == "__main__":
+    take_short_slices()  # a client has a host of its own and need not wait for the jobs
     uvloop.run(_run())

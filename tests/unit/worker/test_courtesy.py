@@ -50,6 +50,13 @@ def test_a_child_that_leads_a_new_session_keeps_its_parents_value() -> None:
     assert wanted >= 17
 
 
+def test_who_comes_last_runs_where_nobody_else_wants_to_and_so_do_its_children() -> None:
+    script = "stand_back({})\nif os.fork():\n    os.wait()\nprint(os.sched_getscheduler(0))"
+    own = os.sched_getscheduler(0)
+    assert told(script.format(18))[:2] == [str(own)] * 2
+    assert told(script.format(19))[:2] == [str(os.SCHED_IDLE)] * 2
+
+
 def test_nobody_is_moved_forward() -> None:
     nice, *_ = told("stand_back(15); stand_back(4); print(os.getpriority(os.PRIO_PROCESS, 0))")
     assert int(nice) >= 15
