@@ -1,5 +1,6 @@
 """An upload becomes a row and an inspection job, in one transaction."""
 
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from app.store.rows import Dataset, Job, Model
 from app.store.tallies import count
 from app.store.tallies.kinds import UPLOADS
 from lathe import ids
+from lathe.errors import Conflict, QuotaReached
 from lathe.facts import Transform
 from lathe.layout import Layout
 from lathe.reference import Reference
@@ -43,9 +45,17 @@ async def model_arrives(
     Where a resumable upload is named the bytes are its, and asking again gives the same model.
     Where a source is named the inspection fetches them first.
     """
+
+    async def arrives() -> str:
+        return await _new_model(request, parts, caller, announced)
+
+    return await _once(parts, caller, announced, "mdl", arrives)
+
+
+async def _new_model(
+    request: Request, parts: Services, caller: Caller, announced: Announcement
+) -> str:
     most = parts.settings.max_model_bytes
-    if (made := await _made(parts, caller, announced, "mdl")) is not None:
-        return made
     left = await _room(parts, caller, announced)
     async with _bytes(request, parts, caller, "models", most, left, announced) as upload:
         row = Model(
@@ -72,9 +82,22 @@ async def dataset_arrives(
     layout: Layout,
 ) -> str:
     """As `model_arrives`, for a data set."""
+
+    async def arrives() -> str:
+        return await _new_dataset(request, parts, caller, announced, transforms, layout)
+
+    return await _once(parts, caller, announced, "dat", arrives)
+
+
+async def _new_dataset(
+    request: Request,
+    parts: Services,
+    caller: Caller,
+    announced: Announcement,
+    transforms: dict[str, Transform],
+    layout: Layout,
+) -> str:
     most = parts.settings.max_dataset_bytes
-    if (made := await _made(parts, caller, announced, "dat")) is not None:
-        return made
     left = await _room(parts, caller, announced)
     async with _bytes(request, parts, caller, "datasets", most, left, announced) as upload:
         row = Dataset(
@@ -145,6 +168,25 @@ async def _room(parts: Services, caller: Caller, announced: Announcement) -> Roo
 
     async with parts.reading() as session:
         return await session.run_sync(look)
+
+
+async def _once(
+    parts: Services,
+    caller: Caller,
+    announced: Announcement,
+    prefix: str,
+    arrives: Callable[[], Awaitable[str]],
+) -> str:
+    """What the upload that is named has become, or what `arrives`. Who asks again while the
+    first request is under way is answered by what that one made."""
+    if (made := await _made(parts, caller, announced, prefix)) is not None:
+        return made
+    try:
+        return await arrives()
+    except (Conflict, QuotaReached):
+        if (made := await _made(parts, caller, announced, prefix)) is None:
+            raise
+        return made
 
 
 async def _made(

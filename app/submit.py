@@ -100,7 +100,8 @@ async def submit_once(
     """Queue the job in its own transaction; its id, and whether it was there already.
 
     Of two requests with one key that arrive together, the database's primary key lets one
-    through; the other finds its job. Raises ReusedKey when the key made another spec's job.
+    through; the other finds its job, also where that job has taken the last room that there
+    was. Raises ReusedKey when the key made another spec's job.
     """
     limits = parts.settings.limits
     if idempotency_key is None:
@@ -122,7 +123,7 @@ async def submit_once(
                 )
             )
         return job.id, False  # noqa: TRY300 - the commit above is what may fail
-    except IntegrityError:
+    except (IntegrityError, SpecRefused):
         async with parts.reading() as session:
             made = await _made_before(session, caller, idempotency_key, body_sha256)
         if made is None:

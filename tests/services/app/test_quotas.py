@@ -99,6 +99,38 @@ async def test_uploads_that_are_announced_at_once_fit_together(service: Service)
     assert await used(service) == 480
 
 
+async def test_the_last_job_that_fits_answers_every_repetition_of_its_request(
+    service: Service,
+) -> None:
+    spec = {"model": await service.model(b"a model"), "pipeline": PIPELINE}
+    for _ in range(6):
+        assert (await service.client.post("/v1/jobs", json=spec)).status_code == 202
+    again = {"Idempotency-Key": "once"}
+    posts = [service.client.post("/v1/jobs", json=spec, headers=again) for _ in range(MANY)]
+    answers = await asyncio.gather(*posts)
+    assert said(answers) == {"202": MANY}
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    other = await service.client.post("/v1/jobs", json=spec, headers={"Idempotency-Key": "b"})
+    assert said([other]) == {"job_quota_reached": 1}
+
+
+async def test_an_upload_is_used_once_by_whoever_asks_however_full_the_project_is(
+    service: Service,
+) -> None:
+    spec = {"model": await service.model(b"a model"), "pipeline": PIPELINE}
+    for _ in range(6):
+        assert (await service.client.post("/v1/jobs", json=spec)).status_code == 202
+    tus = {"Tus-Resumable": "1.0.0"}
+    begun = await service.client.post("/v1/uploads", headers={**tus, "Upload-Length": "3"})
+    where = begun.headers["location"]
+    kind = {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+    await service.client.patch(where, content=b"abc", headers={**tus, **kind})
+    address = f"/v1/models?upload={where.rpartition('/')[2]}"
+    answers = await asyncio.gather(*(service.client.post(address) for _ in range(MANY)))
+    assert said(answers) == {"201": MANY}
+    assert len({answer.json()["id"] for answer in answers}) == 1
+
+
 async def test_jobs_that_are_submitted_at_once_keep_to_the_limit(service: Service) -> None:
     spec = {"model": await service.model(b"a model"), "pipeline": PIPELINE}
     posts = [service.client.post("/v1/jobs", json=spec) for _ in range(MANY)]

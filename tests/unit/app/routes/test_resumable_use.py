@@ -1,5 +1,6 @@
 """An upload in pieces becomes a model or a data set, once, whole and within limits."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -43,6 +44,17 @@ async def test_an_upload_is_used_when_it_is_whole_and_not_before(world: Any) -> 
     assert promised.status_code == 201
     wrong = await world.client.post("/v1/models?upload=mdl_1")
     assert (wrong.status_code, wrong.json()["param"]) == (422, "upload")
+
+
+async def test_who_asks_again_before_the_first_answer_gets_the_same_model(world: Any) -> None:
+    location = await begun(world.client, 7)
+    await sent(world.client, location, 0, b"abcdefg")
+    address = f"/v1/models?upload={location.rpartition('/')[2]}"
+    answers = await asyncio.gather(*(world.client.post(address) for _ in range(4)))
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    other = await world.client.post(address.replace("models", "datasets"))
+    assert (other.status_code, other.json()["code"]) == (409, "conflict")
 
 
 async def test_a_model_has_its_own_limit_within_the_larger_one_of_data(world: Any) -> None:
