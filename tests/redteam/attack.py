@@ -51,6 +51,8 @@ def _classes(module: ModuleType) -> Iterator[type]:
             and inspect.isclass(one)
             and one.__module__ == module.__name__
         ):
+            if inspect.isabstract(one):  # pytest would leave it out without a word
+                raise TypeError(f"{name} lacks {', '.join(sorted(one.__abstractmethods__))}")
             yield one
 
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from abc import ABC, abstractmethod
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ STEP = {"technique": "quantize.dynamic"}
 JSON = {"Content-Type": "application/json"}
 
 
-class _Body:
+class _Body(ABC):
     """A body for POST /v1/jobs, and the problem that answers it."""
 
     status, code = 400, "malformed"
@@ -23,8 +24,9 @@ class _Body:
     guard: str
 
     @property
+    @abstractmethod
     def sent(self) -> bytes:
-        raise NotImplementedError
+        """All of it."""
 
     def test_it_is_refused_by_name(self, door: Door) -> None:
         answer = door.http.post("/v1/jobs", content=self.sent, headers=JSON)

@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,15 +28,15 @@ def tried(owned: Owned, wish: dict[str, Any]) -> tuple[str, str]:
     return view["failure"]["code"], view["failure"]["detail"]
 
 
-class _Walled:
+class _Walled(ABC):
     """An act that is refused behind the walls, and works where there are none."""
 
     seen: ClassVar[str] = "model rejected, `internal`: the engine met `PermissionError`"
     guard: ClassVar[str]
 
+    @abstractmethod
     def wish(self, owned: Owned, folder: Path) -> dict[str, Any]:
         """The act, and what it is aimed at."""
-        raise NotImplementedError
 
     def test_the_child_is_refused_and_the_user_is_told(
         self, walled: Owned, tmp_path: Path
