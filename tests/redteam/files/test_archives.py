@@ -22,42 +22,37 @@ def _as_it_is(name: str) -> str:
     return name
 
 
-class TestZipSlip(Rejected):
+class _Zip(Rejected):
+    """A zip with a member that is unpacked as `escaped`, beside the folder for it."""
+
+    code, guard = "unsafe_archive", PLAIN
+
+    def test_it_lands_outside_without_the_guard(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(zip_archive, "plain_name", _as_it_is)
+        upload = tmp_path / "upload"
+        upload.write_bytes(self.content(tmp_path))
+        zip_archive.unpack_zip(upload, tmp_path / "inside", Limits())
+        assert (tmp_path / "escaped").read_bytes() == b"x"
+
+
+class TestZipSlip(_Zip):
     """A zip with a member named `../escaped`"""
 
-    code, told = "unsafe_archive", "points outside the archive"
-    guard = PLAIN
+    told = "points outside the archive"
 
     def content(self, folder: Path) -> bytes:
         return zipped({"m.onnx": perceptron(1), "../escaped": b"x"})
 
-    def test_it_lands_outside_without_the_guard(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(zip_archive, "plain_name", _as_it_is)
-        upload = tmp_path / "upload"
-        upload.write_bytes(self.content(tmp_path))
-        zip_archive.unpack_zip(upload, tmp_path / "inside", Limits())
-        assert (tmp_path / "escaped").read_bytes() == b"x"
 
-
-class TestAbsoluteMember(Rejected):
+class TestAbsoluteMember(_Zip):
     """A zip with a member named by a whole path"""
 
-    code, told = "unsafe_archive", "does not have a relative path"
-    guard = PLAIN
+    told = "does not have a relative path"
 
     def content(self, folder: Path) -> bytes:
         return zipped({"m.onnx": perceptron(1), str(folder / "escaped"): b"x"})
-
-    def test_it_lands_outside_without_the_guard(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(zip_archive, "plain_name", _as_it_is)
-        upload = tmp_path / "upload"
-        upload.write_bytes(self.content(tmp_path))
-        zip_archive.unpack_zip(upload, tmp_path / "inside", Limits())
-        assert (tmp_path / "escaped").read_bytes() == b"x"
 
 
 class TestTarSlip(Rejected):
