@@ -24,7 +24,7 @@ _CROWD, _CROWD_WAITS_S = 30, 20.0
 _ENDS_WITHIN_S = 420.0
 _NO_START = ("objects fail", "database down")  # a process that begins then may say so and end
 _NO_START_FOR_S = 120.0  # nobody looks while a fault hunts for its victim
-_OURS = ("-m worker", "worker.zygote", "uvicorn app.main")
+_OURS = ("-m worker", "worker.zygote", "-m app.serve")
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,9 +44,7 @@ class Crew:
         with free_ports(doors) as ports:
             self._ports = {f"api-{n}": port for n, port in enumerate(ports)}
         for name, port in self._ports.items():
-            uvicorn = ["-m", "uvicorn", "app.main:app", "--host", "127.0.0.1"]
-            uvicorn += ["--port", f"{port}", "--no-access-log"]
-            self._start(name, [*uvicorn, "--timeout-graceful-shutdown", "2"])
+            self._start(name, ["-m", "app.serve", "--port", f"{port}"])
         for name, queue in workers.items():
             self._start(name, ["-m", "worker", "--queue", queue, "--name", name])
         for number in range(sweeps):

@@ -29,6 +29,13 @@ class Release:
     name: str
     tree: Path
 
+    @property
+    def door(self) -> tuple[str, ...]:
+        """The module that serves the API, and its options."""
+        if (self.tree / "app/serve.py").exists():
+            return ("app.serve",)
+        return ("uvicorn", "app.main:app", "--no-access-log")  # as releases before it were run
+
     def check(self) -> None:
         """Raises RuntimeError when this tree's code is not what its processes would run."""
         found = self.run({}, "-c", _WHERE).split()
@@ -97,8 +104,7 @@ class House:
         self._start(
             release,
             name,
-            *("-m", "uvicorn", "app.main:app", "--no-access-log"),
-            *("--host", "127.0.0.1", "--port", str(port)),
+            *("-m", *release.door, "--host", "127.0.0.1", "--port", str(port)),
         )
         url = f"http://127.0.0.1:{port}"
         wait_until(lambda: _ready(url), self._processes[name], self._log(name))

@@ -9,7 +9,7 @@ from pathlib import Path
 from app.store.migrate import upgrade
 
 ROOT = Path(__file__).resolve().parents[3]
-API = ("uvicorn", "app.main:app", "--port", "0")
+API = ("app.serve", "--port", "0")
 WORKER = ("worker", "--queue", "cpu")
 UP = ("app.up", "--port", "0", "--data")
 AWAY = "postgresql://lathe:hush@127.0.0.1:1/lathe"
