@@ -1,16 +1,14 @@
 """An engine that has been taken over: it does what the upload says, whatever that is.
 
 The upload is JSON, `{"act": name, ...}`. What it comes to is told by a refusal that
-begins with `done`; what the walls refuse ends as any other mistake of an engine does.
+begins with `done`; what the walls refuse ends as any other mistake of an engine does. Acts that
+reach for the service itself are here; the others are those of `tests/services/worker`.
 """
 
-import ctypes
 import io
 import json
-import mmap
 import os
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from lathe.errors import UnsupportedModel
+from tests.redteam.sandbox.ring import ringed_socket
+from tests.services.worker.acts import ACTS as PLAIN
 from worker.child import Say
 from worker.engine.measure.locks import TimingLock
 from worker.wire import Compress, Ending, InspectDataset, InspectModel, Refusal
@@ -41,7 +41,7 @@ def perform(
 
 def done(detail: object) -> Refusal:
     """The harm was done. The supervisor takes no code that is not Lathe's own."""
-    return Refusal(failure=UnsupportedModel(f"done: {detail!s:.200}").failure())
+    return Refusal(failure=UnsupportedModel(f"done: {detail!r:.200}").failure())
 
 
 def _tcp(wish: Wish) -> object:
@@ -62,66 +62,6 @@ def _unix(wish: Wish) -> object:
 def _udp(_wish: Wish) -> object:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
         return line.sendto(b"x", ("127.0.0.1", 9))
-
-
-def _read(wish: Wish) -> object:
-    return Path(wish["path"]).read_bytes()[:40]
-
-
-def _write(wish: Wish) -> object:
-    return Path(wish["path"]).write_bytes(b"was here")
-
-
-def _fork(_wish: Wish) -> object:
-    pid = os.fork()
-    if pid == 0:
-        os._exit(0)
-    os.waitpid(pid, 0)
-    return "forked"
-
-
-def _exec(_wish: Wish) -> object:
-    return subprocess.run(["/bin/true"], check=True).returncode
-
-
-def _signal(wish: Wish) -> object:
-    return os.kill(wish["pid"], 0)
-
-
-def _ptrace(wish: Wish) -> object:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.ptrace(16, wish["pid"], 0, 0) != 0:  # PTRACE_ATTACH
-        raise OSError(ctypes.get_errno(), "ptrace")
-    libc.waitpid(wish["pid"], None, 0)
-    return libc.ptrace(17, wish["pid"], 0, 0)
-
-
-def _environ(_wish: Wish) -> object:
-    """The settings of the process that bore this one."""
-    return b"LATHE_" in Path(f"/proc/{os.getppid()}/environ").read_bytes() or "read"
-
-
-def _ring(_wish: Wish) -> object:
-    """io_uring makes system calls that no filter sees."""
-    room = ctypes.create_string_buffer(120)
-    found = ctypes.CDLL(None, use_errno=True).syscall(425, 4, room)
-    if found < 0:
-        raise OSError(ctypes.get_errno(), "io_uring_setup")
-    return found
-
-
-def _memory_file(_wish: Wish) -> object:
-    """A program that lies in no file system."""
-    return os.memfd_create("program")
-
-
-def _memory(wish: Wish) -> object:
-    return len(bytearray(wish["bytes"]))
-
-
-def _shared(wish: Wish) -> object:
-    with mmap.mmap(-1, wish["bytes"]) as memory:
-        return len(memory)
 
 
 def _fill(wish: Wish) -> object:
@@ -147,22 +87,19 @@ def _files(wish: Wish) -> object:
     return len(held)
 
 
+def _ring(_wish: Wish) -> object:
+    """A datagram again, from a socket that no filter has seen the making of."""
+    with ringed_socket() as line:
+        return line.sendto(b"x", ("127.0.0.1", 9))
+
+
 ACTS: dict[str, Callable[[Wish], object]] = {
+    **PLAIN,
     "tcp": _tcp,
     "unix": _unix,
     "udp": _udp,
-    "read": _read,
-    "write": _write,
-    "fork": _fork,
-    "exec": _exec,
-    "signal": _signal,
-    "ptrace": _ptrace,
-    "environ": _environ,
-    "ring": _ring,
-    "memory_file": _memory_file,
-    "memory": _memory,
-    "shared": _shared,
     "fill": _fill,
     "threads": _threads,
     "files": _files,
+    "ring": _ring,
 }

@@ -1,7 +1,10 @@
 """What code could try that runs in the child after all: the engine here does as it is told."""
 
+import errno
 import json
 import socket
+import subprocess
+import sys
 import threading
 import uuid
 from abc import ABC, abstractmethod
@@ -10,15 +13,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
+import pyseccomp
 import pytest
 
 from tests.redteam.sandbox import acts
 from tests.redteam.sandbox.conftest import Owned
+from tests.redteam.sandbox.ring import ringed_socket
 from tests.redteam.throwaway import outcome
 
 SOCKETS = "seccomp: no socket of any kind, and of landlock no TCP"
 FILES = "landlock: the job's own folder, and for reading the programs it runs on"
 PROCESSES = "seccomp: no new process, no program, no signal to another, no window into one"
+_WILLING = """
+import ctypes, sys
+ctypes.CDLL(None).prctl(0x59616D61, ctypes.c_ulong(-1))  # Yama: whoever wants may trace this
+print("there", flush=True)
+sys.stdin.read()
+"""
 
 
 def tried(owned: Owned, wish: dict[str, Any]) -> tuple[str, str]:
@@ -156,7 +167,7 @@ class TestSupervisorsSettings(_Walled):
     guard = FILES
 
     def wish(self, owned: Owned, folder: Path) -> dict[str, Any]:
-        return {"act": "environ"}
+        return {"act": "parent_environ"}
 
 
 class TestFork(_Walled):
@@ -183,7 +194,7 @@ class TestProgramInMemory(_Walled):
     guard = PROCESSES
 
     def wish(self, owned: Owned, folder: Path) -> dict[str, Any]:
-        return {"act": "memory_file"}
+        return {"act": "memfd"}
 
 
 class TestSignal(_Walled):
@@ -193,6 +204,60 @@ class TestSignal(_Walled):
 
     def wish(self, owned: Owned, folder: Path) -> dict[str, Any]:
         return {"act": "signal", "pid": owned.supervisor}
+
+
+class TestDebugger(_Walled):
+    """A debugger's hold on another process, which reads and writes all that is in it"""
+
+    guard = PROCESSES
+
+    def wish(self, owned: Owned, folder: Path) -> dict[str, Any]:
+        return {"act": "ptrace", "pid": self.pid}
+
+    @pytest.fixture(autouse=True)
+    def _there(self) -> Iterator[None]:
+        with subprocess.Popen(
+            [sys.executable, "-c", _WILLING], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"there\n"
+            self.pid = process.pid
+            yield
+            process.kill()
+
+
+class TestRing(_Walled):
+    """A ring of io_uring, through which the kernel makes the calls that a filter refuses"""
+
+    guard = "seccomp: no io_uring, nor anything else that is not on the list"
+
+    def wish(self, owned: Owned, folder: Path) -> dict[str, Any]:
+        return {"act": "ring"}
+
+    def test_it_works_without_the_guard(self, bare: Owned, tmp_path: Path) -> None:
+        _needs_rings()
+        super().test_it_works_without_the_guard(bare, tmp_path)
+
+    def test_a_filter_of_sockets_does_not_see_it_without_the_guard(self) -> None:
+        _needs_rings()
+        assert outcome(_past_a_filter) == 0
+
+
+def _needs_rings() -> None:
+    try:
+        ringed_socket().close()
+    except OSError as error:
+        pytest.skip(f"this machine lets nobody use io_uring so: {error}")
+
+
+def _past_a_filter() -> None:
+    """Refuse this process every socket, see one refused, and have a ring make it."""
+    filtering = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
+    filtering.add_rule(pyseccomp.ERRNO(errno.EPERM), "socket")
+    filtering.load()
+    with pytest.raises(PermissionError):
+        acts.ACTS["udp"]({})
+    assert acts.ACTS["ring"]({}) == 1
 
 
 class _Capped:
@@ -224,7 +289,7 @@ class TestSharedMemory(_Capped):
 
     seen = "model rejected, `out_of_memory`, or `internal`: it met `OSError`"
     guard = "the limit of address space"
-    wish: ClassVar = {"act": "shared", "bytes": 8 << 30}
+    wish: ClassVar = {"act": "shared_memory", "bytes": 8 << 30}
     codes: ClassVar = {"out_of_memory", "internal"}
 
 

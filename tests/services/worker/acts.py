@@ -74,7 +74,7 @@ def _udp(_wish: dict[str, Any]) -> object:
 
 
 def _read(wish: dict[str, Any]) -> object:
-    return Path(wish["path"]).read_text().replace("\0", " ")
+    return Path(wish["path"]).read_bytes().decode(errors="replace").replace("\0", " ")
 
 
 def _list(wish: dict[str, Any]) -> object:
