@@ -1,6 +1,5 @@
 """CUDA itself behind the walls: what only a machine with a GPU can show."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,13 +25,6 @@ pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(bool(_why_not()), reason=_why_not() or "there is a device"),
 ]
-
-
-@pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    nursery = Nursery("tests.services.worker.acts:perform")
-    yield nursery
-    nursery.close()
 
 
 def test_maths_on_the_device_go_on_behind_every_wall(nursery: Nursery, tmp_path: Path) -> None:

@@ -1,14 +1,13 @@
 """The policy of a job on a GPU, as far as a machine without one can show it: address space is
 free, what is touched is watched, and every other wall stands."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.gpu.works import compressed
-from tests.services.worker.cell import World, attempt, outside, watched
+from tests.services.worker.cell import World, attempt, watched
 from worker.nursery import Nursery
 from worker.sandbox.walls import available
 
@@ -19,19 +18,6 @@ pytestmark = pytest.mark.skipif(
 MIB = 1 << 20
 RESERVED_BYTES = 1 << 38  # 256 GiB of addresses, as CUDA takes them
 LIMIT_BYTES = 1 << 30
-
-
-@pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    nursery = Nursery("tests.services.worker.acts:perform")
-    yield nursery
-    nursery.close()
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with outside(tmp_path_factory.mktemp("w")) as world:
-        yield world
 
 
 def test_addresses_are_free_on_a_gpu_and_limited_elsewhere(

@@ -9,11 +9,14 @@ from app.store.migrate import upgrade
 from app.store.queue import Claim, claim
 from lathe.states import Queue
 from stacks.valkey import Valkey
+from tests.services.worker.hostile import nursery, world
 from tests.services.worker.shop import Shop
 from worker.bench import Bench
 from worker.drain import Drain
 from worker.nursery import Nursery
 from worker.settings import Settings
+
+__all__ = ["nursery", "on_both_databases", "take", "world"]
 
 on_both_databases = pytest.mark.parametrize(
     "database_url", ["sqlite", "postgres"], indirect=True

@@ -1,7 +1,6 @@
 """A job that takes more than its share ends once, with the name of the cap it has reached."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -33,20 +32,13 @@ CAPS: dict[str, Any] = {
 }
 
 
-@pytest.fixture(scope="module")
-def acts() -> Iterator[Nursery]:
-    nursery = Nursery("tests.services.worker.acts:perform")
-    yield nursery
-    nursery.close()
-
-
 def failure_of(
-    shop: Shop, bench: Bench, acts: Nursery, wish: dict[str, Any], **caps: Any
+    shop: Shop, bench: Bench, nursery: Nursery, wish: dict[str, Any], **caps: Any
 ) -> Any:
     """Inspect the wish as if it were a model; how the job failed, which it must do at once."""
     _, job_id = shop.upload_model(json.dumps(wish).encode())
     settings = bench.settings.model_copy(update=CAPS | caps)
-    own = replace(bench, settings=settings, nursery=acts)
+    own = replace(bench, settings=settings, nursery=nursery)
     supervise(take(own, Queue.INTAKE), own)
     job = shop.job(job_id)
     assert (job.state, job.crashes, job.attempt) == (JobState.FAILED, 0, 1), job.failure
@@ -70,9 +62,9 @@ def failure_of(
     ids=lambda value: value["act"] if isinstance(value, dict) else None,
 )
 def test_an_excess_is_a_failure_that_names_the_cap(
-    wish: dict[str, Any], code: str, words: str, shop: Shop, bench: Bench, acts: Nursery
+    wish: dict[str, Any], code: str, words: str, shop: Shop, bench: Bench, nursery: Nursery
 ) -> None:
-    failure = failure_of(shop, bench, acts, wish)
+    failure = failure_of(shop, bench, nursery, wish)
     assert (failure["code"], failure["retryable"]) == (code, False), failure
     assert words in failure["detail"]
 
@@ -95,30 +87,34 @@ def test_a_job_whose_first_thread_ends_is_held_to_its_caps_all_the_same(
 
 @pytest.mark.parametrize("act", ["burn", "burn_on"])
 def test_cpu_time_over_the_limit_is_a_timeout_even_for_who_ignores_the_signal(
-    act: str, shop: Shop, bench: Bench, acts: Nursery, monkeypatch: pytest.MonkeyPatch
+    act: str, shop: Shop, bench: Bench, nursery: Nursery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def hasty(*arguments: Any) -> Any:
         return rules(*arguments).model_copy(update={"cpu_s": 1})
 
     monkeypatch.setattr("worker.attempt.rules", hasty)
-    failure = failure_of(shop, bench, acts, {"act": act}, inspect_max_run_s=300)
+    failure = failure_of(shop, bench, nursery, {"act": act}, inspect_max_run_s=300)
     assert failure["code"] == "run_timeout"
     assert "1 s of CPU time" in failure["detail"]
     assert "LATHE_INSPECT_MAX_RUN_S" in failure["detail"]
 
 
-def test_the_clock_over_the_limit_is_a_timeout(shop: Shop, bench: Bench, acts: Nursery) -> None:
-    failure = failure_of(shop, bench, acts, {"act": "sleep"}, inspect_max_run_s=1)
+def test_the_clock_over_the_limit_is_a_timeout(
+    shop: Shop, bench: Bench, nursery: Nursery
+) -> None:
+    failure = failure_of(shop, bench, nursery, {"act": "sleep"}, inspect_max_run_s=1)
     assert failure["code"] == "run_timeout"
     assert "longer than its 1 s" in failure["detail"]
 
 
-def test_what_is_printed_counts_as_written(shop: Shop, bench: Bench, acts: Nursery) -> None:
-    failure = failure_of(shop, bench, acts, {"act": "talk_to_the_log"})
+def test_what_is_printed_counts_as_written(shop: Shop, bench: Bench, nursery: Nursery) -> None:
+    failure = failure_of(shop, bench, nursery, {"act": "talk_to_the_log"})
     assert failure["code"] == "too_much_written"
 
 
-def test_a_job_below_every_cap_is_left_alone(shop: Shop, bench: Bench, acts: Nursery) -> None:
+def test_a_job_below_every_cap_is_left_alone(
+    shop: Shop, bench: Bench, nursery: Nursery
+) -> None:
     wish = {"act": "many_files", "files": 12, "sleep_s": 1.5}
-    failure = failure_of(shop, bench, acts, wish)
+    failure = failure_of(shop, bench, nursery, wish)
     assert "'act_done'" in failure["detail"]

@@ -2,31 +2,17 @@
 without them, so that no refusal is an accident of the test."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.services.worker.cell import MEMORY_BYTES, World, attempt, outside
+from tests.services.worker.cell import MEMORY_BYTES, World, attempt
 from worker.nursery import Nursery
 from worker.sandbox.walls import available
 
 pytestmark = pytest.mark.skipif(
     bool(available().missing), reason=f"this kernel lacks {available().missing}"
 )
-
-
-@pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    nursery = Nursery("tests.services.worker.acts:perform")
-    yield nursery
-    nursery.close()
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with outside(tmp_path_factory.mktemp("w")) as world:
-        yield world
 
 
 FORBIDDEN: dict[str, dict[str, str]] = {
