@@ -163,10 +163,14 @@ class Attempt:
         log.info("job %s has a child", self._claim.fence.job_id)
         died: Died | None = None
         try:
+            lines = Lines(pipe)
             with Watch(pid, self._policy, self._folder) as watch:
-                outcome = self._listen(Lines(pipe), hearing, watch)
+                outcome = self._listen(lines, hearing, watch)
                 if outcome is None:  # the child let go of the pipe without an answer
                     died = self._bench.nursery.died(_LAST_WORDS_S)
+            if isinstance(outcome, Killed) or (outcome is None and watch.broken is not None):
+                died = died or self._bench.nursery.kill()
+                outcome = self._last_heard(lines, hearing) or outcome
         finally:
             os.close(pipe)
             if died is None:
@@ -216,15 +220,23 @@ class Attempt:
                 time.sleep(min(lines.rest_s, _TICK_MS / 1000))
             else:
                 poll.poll(_TICK_MS)
-                if (ending := self._heard(lines, hearing)) is not None:
+                if (ending := self._heard(lines.read(), hearing)) is not None:
                     return ending
             hearing.flush()
             if (stop := self._must_stop()) is not None:
                 return stop
         return None
 
-    def _heard(self, lines: Lines, hearing: Hearing) -> Outcome | None:
-        for message in lines.read():
+    def _last_heard(self, lines: Lines, hearing: Hearing) -> Outcome | None:
+        """What a dead child had said while its supervisor was busy with what it said before:
+        a step that it finished is finished, and an answer is one."""
+        while said := lines.read():
+            if (ending := self._heard(said, hearing)) is not None:
+                return ending
+        return None
+
+    def _heard(self, said: list[Message], hearing: Hearing) -> Outcome | None:
+        for message in said:
             if (ending := self._hear(message, hearing)) is not None:
                 return ending
         return None

@@ -8,6 +8,8 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -21,6 +23,7 @@ from lathe.techniques.train import Recover
 from tests.services.worker.conftest import take
 from tests.services.worker.shop import Shop
 from worker.bench import Bench
+from worker.sandbox.rules import rules
 from worker.supervise import supervise
 
 
@@ -237,6 +240,40 @@ def test_a_job_over_its_time_fails_and_hands_over_what_its_steps_came_to(
     assert "onnx" in kinds
     told = [event.type for event in shop.events(job_id)]
     assert told.count("step_finished") == 1
+
+
+@pytest.mark.parametrize("cap", ["clock", "files"])
+def test_a_step_that_ended_while_the_one_before_was_stored_is_not_lost_to_a_limit(
+    cap: str, shop: Shop, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_file, late_s, tries = shop.objects.write_file, 0.0, iter([4])
+
+    def written(key: str, path: Path) -> Any:
+        """Slow, for the first step's: the second one ends and the third one hangs meanwhile."""
+        nonlocal late_s
+        if key.startswith("checkpoints/") and late_s == 0.0:
+            until(path.readlink().with_name("1.checkpoint").exists)
+            if cap == "files":
+                until(lambda: not children_of(bench))
+            time.sleep(0.5)
+            late_s = 1000.0 if cap == "clock" else 0.1
+        return write_file(key, path)
+
+    def few_files(*arguments: Any) -> Any:
+        return rules(*arguments).model_copy(update={"folder_files": next(tries, 1000)})
+
+    monkeypatch.setattr(shop.objects, "write_file", written)
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + late_s, sleep=time.sleep)
+    monkeypatch.setattr("worker.attempt.time", clock)
+    if cap == "files":
+        monkeypatch.setattr("worker.attempt.rules", few_files)
+    job_id = shop.submit(spec(shop, {"hang": "int8"}, max_run_s=600))
+    run(bench)
+    job = shop.job(job_id)
+    assert job.failure is not None
+    code = "run_timeout" if cap == "clock" else "too_much_written"
+    assert (job.failure["code"], job.failure["step"]) == (code, 2)
+    assert len(shop.rows(StepCache, job_id=job_id)) == 2
 
 
 def test_a_job_over_its_time_in_its_first_step_has_nothing_to_hand_over(
