@@ -24,7 +24,8 @@ from worker.nursery import NurseryBroken
 from worker.order import Died, Order
 from worker.outcome import CutShort, Failed, Killed, Outcome, Postponed, Stop, ending
 from worker.sandbox import caps
-from worker.sandbox.post_mortem import Crash, oom_kills, post_mortem
+from worker.sandbox.cgroup import oom_kills
+from worker.sandbox.post_mortem import Crash, post_mortem
 from worker.sandbox.rules import max_run_s, rules
 from worker.sandbox.watch import Watch
 from worker.stage import Staged, stage

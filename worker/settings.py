@@ -8,8 +8,10 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, field_validator
 
 from app.store.settings import SharedSettings
+from worker.sandbox.cgroup import memory_limit_bytes
 
 _LONGEST_RETRY_S = 7 * 86_400.0
+_CHILD_MEMORY_BYTES, _WORKER_MEMORY_BYTES = 16 << 30, 1 << 30
 _FILES_AT_ONCE = 4  # of the largest size: a model, two checkpoints and what is written next
 _THREADS_A_CORE = 16  # torch and onnxruntime each have pools of their own
 
@@ -64,15 +66,17 @@ class Settings(SharedSettings):
         "auto", description="required refuses to run without landlock and seccomp; auto warns."
     )
     child_memory_bytes: int = Field(
-        16 << 30,
+        default_factory=lambda: _memory_of_a_child(),  # noqa: PLW0108
         ge=1 << 30,
-        description="What a compression may allocate; files it maps come on top.",
+        description="What a compression may allocate; files it maps come on top. Default 16 "
+        "GiB, or 1 GiB less than the worker's container has where that is less.",
     )
     inspect_memory_bytes: int = Field(
-        16 << 30,
+        default_factory=lambda: _memory_of_a_child(),  # noqa: PLW0108
         ge=1 << 30,
-        description="What an inspection may allocate; files it maps come on top, but for the "
-        "weights of a model, which its runtime maps as if they were its own.",
+        description="What an inspection may allocate, by default as much; files it maps come "
+        "on top, but for the weights of a model, which its runtime maps as if they were its "
+        "own.",
     )
     child_file_bytes: int = Field(32 << 30, ge=1 << 20, description="Of one file a job writes.")
     child_folder_bytes: int = Field(
@@ -159,6 +163,14 @@ class Settings(SharedSettings):
     def webhook_retries(self) -> tuple[float, ...]:
         """Seconds before each further try of a delivery."""
         return _seconds(self.webhook_retries_s)
+
+
+def _memory_of_a_child() -> int:
+    """So that a job ends with a sentence before the kernel ends the container."""
+    container = memory_limit_bytes()
+    if container is None:
+        return _CHILD_MEMORY_BYTES
+    return min(_CHILD_MEMORY_BYTES, max(1 << 30, container - _WORKER_MEMORY_BYTES))
 
 
 def _seconds(text: str) -> tuple[float, ...]:

@@ -16,6 +16,15 @@ def out_of_memory(policy: Policy) -> OutOfMemory:
     )
 
 
+def worker_out_of_memory(policy: Policy) -> OutOfMemory:
+    """The kernel ended it when its worker's container, or the machine, had no memory left."""
+    return OutOfMemory(
+        "The kernel ended the job when its worker had no memory left, before the job had the "
+        f"{_gib(policy.memory_bytes)} of {policy.memory_limit}. Use smaller batches or fewer "
+        "samples, or have the worker given more memory."
+    )
+
+
 def out_of_time(policy: Policy, max_run_s: int) -> RunTimeout:
     """It ran for longer than `max_run_s` by the clock."""
     return RunTimeout(f"The job ran longer than its {max_run_s} s. {_more_time(policy)}")

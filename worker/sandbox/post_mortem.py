@@ -3,7 +3,6 @@
 import re
 import signal
 from dataclasses import dataclass
-from pathlib import Path
 
 from lathe.errors import Failure
 from worker.order import Died
@@ -31,8 +30,10 @@ def post_mortem(
     number = -died.exit
     full = died.max_rss_bytes >= _NEARLY * policy.memory_bytes
     gave_up = number == signal.SIGABRT and _ALLOCATION_FAILED.search(log_tail) is not None
-    if gave_up or (number in {signal.SIGKILL, signal.SIGSEGV} and (full or oom_killed)):
+    if gave_up or (number in {signal.SIGKILL, signal.SIGSEGV} and full):
         return caps.out_of_memory(policy).failure()
+    if number == signal.SIGKILL and oom_killed:
+        return caps.worker_out_of_memory(policy).failure()
     # who ignores SIGXCPU gets SIGKILL a little later
     overran = number == signal.SIGKILL and died.cpu_s >= policy.cpu_s
     if number == signal.SIGXCPU or overran:
@@ -40,18 +41,6 @@ def post_mortem(
     if number == signal.SIGXFSZ:
         return caps.file_too_large(policy).failure()
     return Crash(_named(died.exit))
-
-
-def oom_kills() -> int:
-    """How often the kernel killed for memory in this process's cgroup; 0 where it cannot be
-    known (cgroup v2, memory.events)."""
-    try:
-        own = Path("/proc/self/cgroup").read_text().strip().rpartition(":")[2].lstrip("/")
-        events = (Path("/sys/fs/cgroup") / own / "memory.events").read_text()
-    except OSError:
-        return 0
-    counts = dict(line.split() for line in events.splitlines())
-    return int(counts.get("oom_kill", 0))
 
 
 def _named(exit_status: int) -> str:

@@ -17,6 +17,18 @@ def test_slots_share_the_cores(
     assert Settings(slots=slots, threads=5).threads == 5
 
 
+@pytest.mark.parametrize(("container_gib", "job_gib"), [(None, 16), (64, 16), (8, 7), (1.5, 1)])
+def test_a_job_may_have_less_than_its_container(
+    container_gib: float | None, job_gib: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = None if container_gib is None else int(container_gib * (1 << 30))
+    monkeypatch.setattr("worker.settings.memory_limit_bytes", lambda: limit)
+    settings = Settings(inspect_memory_bytes=3 << 30)
+    assert settings.child_memory_bytes == job_gib << 30
+    assert settings.inspect_memory_bytes == 3 << 30
+    assert Settings().inspect_memory_bytes == job_gib << 30
+
+
 def test_a_wrong_number_of_slots_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LATHE_SLOTS", "none")
     with pytest.raises(SystemExit, match="LATHE_SLOTS"):

@@ -37,6 +37,16 @@ def test_a_limit_that_was_hit_is_named(
     assert failure.code == code
 
 
+def test_memory_that_the_worker_had_not_is_not_called_the_cap_of_the_job() -> None:
+    died = Died(exit=-SIGKILL, max_rss_bytes=899)
+    failure = post_mortem(died, POLICY, "", oom_killed=True)
+    assert not isinstance(failure, Crash)
+    assert "its worker had no memory left" in failure.detail
+    full = post_mortem(Died(exit=-SIGKILL, max_rss_bytes=900), POLICY, "", oom_killed=True)
+    assert not isinstance(full, Crash)
+    assert "its worker" not in full.detail
+
+
 @pytest.mark.parametrize(("cpu_s", "code"), [(8.9, None), (9.0, "run_timeout")])
 def test_who_ignores_the_first_signal_for_its_cpu_time_is_told_of_it_after_the_second(
     cpu_s: float, code: str | None
