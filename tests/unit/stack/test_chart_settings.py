@@ -64,6 +64,16 @@ def test_a_job_is_refused_memory_before_its_pod_is_ended(manifests: list[Manifes
         )
 
 
+def test_a_job_is_refused_disk_before_its_pod_is_evicted(manifests: list[Manifest]) -> None:
+    found = {part: spec for part, (_, spec) in pods(manifests).items() if part in POOLS}
+    assert found
+    for part, spec in found.items():
+        (work,) = [each for each in spec["volumes"] if each["name"] == "work"]
+        room = size(work["emptyDir"]["sizeLimit"])
+        given = environment(only(spec))
+        assert int(given["LATHE_CHILD_FOLDER_BYTES"]) == room // 2, part
+
+
 def test_uploaded_models_are_never_opened_without_the_whole_sandbox(
     manifests: list[Manifest],
 ) -> None:

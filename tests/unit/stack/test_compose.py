@@ -142,6 +142,14 @@ def test_no_container_has_a_right_that_it_does_not_need(stack: dict[str, Any]) -
             assert int(service["user"].split(":")[0]) > 0, name
 
 
+def test_a_job_reaches_its_cap_of_threads_before_its_worker_has_none_left(
+    stack: dict[str, Any],
+) -> None:
+    for name in ("worker-intake", "worker-cpu", "worker-gpu"):
+        most = int(stack[name]["environment"]["LATHE_CHILD_THREADS"])
+        assert most <= stack[name]["deploy"]["resources"]["limits"]["pids"] - 200, name
+
+
 def test_our_images_run_as_a_user_without_rights() -> None:
     for wanted in ("api", "ops", "worker"):
         users = [line.split()[1] for s, line in images() if s == wanted and "USER" in line]
