@@ -350,10 +350,7 @@ def _expanded(body: Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(pipeline, str | Mapping):
         return body
     recipe = asked(pipeline)
-    try:
-        around = _Around.model_validate(body)
-    except ValidationError:  # the job's own fields say the same, beside all else that is wrong
-        around = _Around()
+    around, refused = _around(body)
     plan = recipe.plan(
         Given(
             train=around.data.train is not None,
@@ -363,4 +360,18 @@ def _expanded(body: Mapping[str, Any]) -> Mapping[str, Any]:
             limits=around.constraints,
         )
     )
-    return {**body, "pipeline": plan.steps, "constraints": (*around.constraints, *plan.limits)}
+    limits = (
+        {} if "constraints" in refused else {"constraints": (*around.constraints, *plan.limits)}
+    )
+    return {**body, "pipeline": plan.steps, **limits}
+
+
+def _around(body: Mapping[str, Any]) -> tuple[_Around, set[str]]:
+    """What a recipe looks at, without the fields that are wrong, and the names of those: as
+    they stay in the job, that says so beside all else that is wrong."""
+    try:
+        return _Around.model_validate(body), set()
+    except ValidationError as error:
+        refused = {str(each["loc"][0]) for each in error.errors()}
+        right = {name: value for name, value in body.items() if name not in refused}
+        return _Around.model_validate(right), refused

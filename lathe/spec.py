@@ -2,7 +2,16 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    field_validator,
+)
+from pydantic_core import CoreSchema
+
+from lathe.kinds import keep_kinds
 
 
 def plain(text: str) -> str:
@@ -16,9 +25,19 @@ PlainText = Annotated[str, AfterValidator(plain)]
 
 
 class Spec(BaseModel):
-    """A value people write: unknown keys, non-finite numbers and NUL are refused."""
+    """A value people write: unknown keys, non-finite numbers, NUL and values of another JSON
+    type than the schema has are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: type[BaseModel], handler: GetCoreSchemaHandler, /
+    ) -> CoreSchema:
+        """Pydantic's own schema, but that `true`, `"8"` and 8 stay what they are."""
+        schema = handler(source)
+        keep_kinds(schema)
+        return schema
 
     @field_validator("*")
     @classmethod

@@ -24,7 +24,6 @@ class Rotation(Spec):
 
     grace_s: int = Field(
         DAY_S,
-        strict=True,
         ge=0,
         le=_LONGEST_S,
         description="Seconds that the old one is still good for; 0 ends it at once.",

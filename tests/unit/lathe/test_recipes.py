@@ -46,6 +46,23 @@ def test_a_name_and_a_recipe_without_options_are_the_same_job() -> None:
         assert spec(name) == spec({"recipe": name})
 
 
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("limit", "place"),
+    [
+        ({"metric": "size_bytes"}, "constraints.0"),
+        ({"metric": "size_bytes", "max": True}, "constraints.0.max"),
+        ("size_bytes", "constraints.0"),
+    ],
+)
+def test_a_limit_that_is_wrong_is_refused_beside_a_recipe_too(
+    name: str, limit: object, place: str
+) -> None:
+    data = {"train": SPLIT, "calibration": SPLIT, "evaluation": SPLIT}
+    told = refusal(name, **JUDGED | {"data": data}, constraints=[limit])
+    assert {where for where, _ in told} - {"objective", "outputs"} == {place}
+
+
 def test_int8_chooses_by_measuring_and_loses_what_the_job_allows() -> None:
     limit = {"metric": "accuracy", "max_drop": 0.02}
     other = {"metric": "size_bytes", "max": 9}

@@ -290,3 +290,18 @@ async def test_bytes_that_are_no_json_are_told_so(world: Any, body: bytes) -> No
     answer = await world.client.post("/v1/jobs", content=body, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
     assert "JSON" in answer.json()["detail"]
+
+
+async def test_a_flag_or_a_text_where_a_number_is_asked_is_refused_by_its_place(
+    world: Any,
+) -> None:
+    rank = {"technique": "decompose.svd", "rank": {"by": "given", "rank": True}}
+    spec = await spec_for(world, seed="1", benchmark={"batch_sizes": [1, True]})
+    spec["pipeline"] = [rank, {"technique": "optimize.graph"}]
+    answer = await world.client.post("/v1/jobs", json=spec)
+    assert answer.status_code == 422
+    plan = (await world.client.post("/v1/jobs:validate", json=spec)).json()
+    for told in (answer.json()["errors"], plan["problems"]):
+        places = {each["param"] for each in told}
+        assert {"seed", "benchmark.batch_sizes.1", "pipeline.0.rank.rank"} <= places, told
+    assert await job_count(world) == 0
