@@ -20,9 +20,10 @@ from app.store.rows import Dataset, Job, Model
 from app.store.tallies import count
 from app.store.tallies.kinds import UPLOADS
 from lathe import ids
-from lathe.errors import Conflict, QuotaReached
+from lathe.errors import Conflict, Malformed, QuotaReached
 from lathe.facts import Transform
 from lathe.layout import Layout
+from lathe.names import unfit
 from lathe.reference import Reference
 from lathe.states import Queue, UploadState
 
@@ -61,7 +62,7 @@ async def _new_model(
         row = Model(
             id=ids.new("mdl"),
             project_id=caller.project_id,
-            name=announced.name or upload.filename,
+            name=_name(announced, upload),
         )
         job = jobs.inspect(
             caller.project_id,
@@ -103,7 +104,7 @@ async def _new_dataset(
         row = Dataset(
             id=ids.new("dat"),
             project_id=caller.project_id,
-            name=announced.name or upload.filename,
+            name=_name(announced, upload),
             transforms={field: t.model_dump(mode="json") for field, t in transforms.items()},
             layout=layout.model_dump(mode="json", exclude_defaults=True),
         )
@@ -217,6 +218,14 @@ async def _register(
             await session.run_sync(check_bytes, caller.project_id, limits)
         session.add(caller.audit(f"{kind}.create", row.id))
         await _queue(session, job)
+
+
+def _name(announced: Announcement, upload: Received | TakenUp | Referred) -> str | None:
+    """As it was told, else as the file is called; raises Malformed where that is no name."""
+    name = announced.name or upload.filename
+    if name is not None and (why := unfit(name)) is not None:
+        raise Malformed(f"the file's own name is taken: {why}, or tell a name", param="name")
+    return name
 
 
 def _how(upload: Received | TakenUp | Referred) -> str:

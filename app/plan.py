@@ -8,14 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.http import wording
 from app.store.quotas.limits import Limits
 from app.submit import judge
-from lathe.job import JobSpec
+from app.submitted import SUBMITTED
 from lathe.views import FieldProblem, PlannedStep, PlanView
 
 
 async def plan(session: AsyncSession, project_id: str, body: Any, limits: Limits) -> PlanView:
     """Check `body` as `POST /v1/jobs` would; it need not be a spec at all."""
     try:
-        spec = JobSpec.model_validate(body)
+        spec = SUBMITTED.validate_python(body)
     except ValidationError as error:
         problems = wording.field_problems(error.errors(), body)
         return PlanView(valid=False, spec=None, problems=problems)

@@ -15,6 +15,7 @@ from pydantic import (
 
 from lathe.ids import DatasetId, ModelId, WebhookId
 from lathe.limits import Constraint, Objective
+from lathe.names import KeptName
 from lathe.outputs import OnnxOutput, Output, PackedOutput, TensorboardOutput
 from lathe.recipes import NamedRecipe, RecipeName, asked
 from lathe.recipes.recipe import Given
@@ -148,8 +149,8 @@ class JobSpec(Spec):
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
-    name: str | None = Field(None, max_length=200, description="For people.")
-    labels: dict[Label, Annotated[str, StringConstraints(max_length=200)]] = Field(
+    name: KeptName | None = Field(None, description="For people.")
+    labels: dict[Label, KeptName] = Field(
         default_factory=dict, max_length=32, description="For lists: `?label=team:camera`."
     )
     model: ModelId = Field(description="The one to compress.")

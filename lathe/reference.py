@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
+from lathe.names import Name
 from lathe.spec import Spec
 
 
@@ -18,6 +19,6 @@ class Reference(Spec):
     sha256: Annotated[str, StringConstraints(pattern="^[0-9a-fA-F]{64}$")] | None = Field(
         None, description="What the file must have, in hex; it is checked."
     )
-    name: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
+    name: Name | None = Field(
         None, description="What it is called here; the parameter `name` says the same."
     )

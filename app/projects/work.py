@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -14,7 +15,10 @@ from app.store.quotas.limits import Limits, forget_limit, limits_of, own_limits,
 from app.store.quotas.minutes import minutes
 from app.store.quotas.stored import stored
 from app.store.rows import Audit, Project
-from lathe.errors import Conflict, Missing
+from lathe.errors import Conflict, Malformed, Missing
+from lathe.names import Name
+
+_NAME: TypeAdapter[str] = TypeAdapter(Name)
 
 
 def listed(session: Session, defaults: Limits) -> list[dict[str, Any]]:
@@ -32,8 +36,12 @@ def listed(session: Session, defaults: Limits) -> list[dict[str, Any]]:
 
 
 def created(session: Session, name: str) -> str:
-    """Make a project; its admin key, which is stored nowhere. Raises Conflict."""
-    project = Project(name=name)
+    """Make a project; its admin key, which is stored nowhere. Raises Malformed, Conflict."""
+    try:
+        project = Project(name=_NAME.validate_python(name))
+    except ValidationError as error:
+        why = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise Malformed(f"the project's name: {why}", param="name") from None
     try:
         with session.begin_nested():
             session.add(project)

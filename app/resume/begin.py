@@ -10,9 +10,9 @@ from app.store.quotas.room import check_bytes
 from app.store.rows import Upload
 from app.store.transfers import open_uploads
 from lathe.errors import Malformed, QuotaReached, TooLarge
+from lathe.names import LONGEST, unfit
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
-_MOST_NAME = 200
 
 
 async def begin(
@@ -28,7 +28,9 @@ async def begin(
     sha256 = pairs.get("sha256")
     if sha256 is not None and not _SHA256.fullmatch(sha256):
         raise Malformed("sha256 in Upload-Metadata takes 64 hex digits", param="sha256")
-    filename = pairs.get("filename", "").replace("\0", "")[:_MOST_NAME]
+    filename = pairs.get("filename", "")[:LONGEST]
+    if (why := unfit(filename)) is not None:
+        raise Malformed(f"filename in Upload-Metadata: {why}", param="filename")
     async with parts.writing() as session:
         most = parts.settings.max_open_uploads
         if await open_uploads(session, caller.project_id) >= most:

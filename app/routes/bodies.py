@@ -11,14 +11,13 @@ from app.http import wording
 from app.http.problems import SpecRefused
 from lathe.errors import InvalidRequest, Malformed
 from lathe.ids import UploadId
+from lathe.names import Name
 from lathe.reference import Reference
 
 
 async def _announced(
     request: Request,
-    name: Annotated[
-        str | None, Query(min_length=1, max_length=200, description="For people.")
-    ] = None,
+    name: Annotated[Name | None, Query(description="For people.")] = None,
     upload: Annotated[
         UploadId | None,
         Query(

@@ -20,6 +20,7 @@ from app.routes.bodies import SPEC_BODY, json_body
 from app.services import Services
 from app.store import jobs, reads
 from app.submit import submit_once
+from app.submitted import Submitted
 from lathe.errors import (
     Conflict,
     DataMismatch,
@@ -35,7 +36,7 @@ from lathe.errors import (
     StorageQuotaReached,
     UnknownLayer,
 )
-from lathe.job import LABEL_PATTERN, JobSpec
+from lathe.job import LABEL_PATTERN
 from lathe.states import JobKind, JobState
 from lathe.views import JobView, Page, PlanView
 
@@ -74,7 +75,7 @@ async def validate_job(request: Request, caller: Reader, db: ReadDb, parts: Part
     responses=refusals(Forbidden, *_BAD_SPEC, ReusedKey, Malformed, *_QUOTAS),
 )
 async def submit_job(
-    spec: JobSpec,
+    spec: Submitted,
     caller: Writer,
     parts: Parts,
     idempotency_key: IdempotencyKey = None,

@@ -1,10 +1,10 @@
 """Projects and API keys; for admins of a project."""
 
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Self
 
 from fastapi import APIRouter
-from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import AwareDatetime, Field, model_validator
 
 from app import present
 from app.auth import Admin
@@ -18,12 +18,11 @@ from app.store.rows import ApiKey, Project
 from app.store.rows.base import utc_now
 from app.store.tenants import Scope
 from lathe.errors import Conflict, Forbidden, Malformed, Missing
+from lathe.names import Name
 from lathe.spec import Spec
 from lathe.views import KeyView, NewKeyView, Page, ProjectView
 
 router = APIRouter(prefix="/v1", tags=["projects"], route_class=StrictRoute)
-
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 
 
 class NewProject(Spec):

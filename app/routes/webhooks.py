@@ -17,12 +17,11 @@ from app.store.outbound import Place
 from app.store.rows import Delivery, Webhook
 from lathe.errors import AddressRefused, Conflict, Forbidden, Malformed, Missing
 from lathe.events import ENDINGS, PING, DeliveryState, EventName
+from lathe.names import Name
 from lathe.spec import Spec
 from lathe.views import DeliveryView, NewWebhookView, Page, WebhookView
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"], route_class=StrictRoute)
-
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 
 
 class NewWebhook(Spec):
