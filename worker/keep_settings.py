@@ -50,6 +50,11 @@ class KeepSettings(SharedSettings):
     keep_audit_days: Days | None = Field(
         None, description="Who changed what; by default for ever."
     )
+    keep_attempts_days: Days = Field(
+        93,
+        description="When a job ran and on which queue, which minutes of quotas are counted "
+        "from; those of the current month stay.",
+    )
 
     @field_validator(
         "keep_jobs_days",

@@ -109,6 +109,7 @@ def _chores(keep: KeepSettings, doomed_for_s: float) -> Iterator[Chore]:
     yield from _if_old(training.forget, keep.keep_training_states_days)
     yield from _if_old(passing.forget_idempotency_keys, keep.keep_idempotency_keys_days)
     yield from _if_old(passing.forget_audit, keep.keep_audit_days)
+    yield from _if_old(passing.forget_attempts, keep.keep_attempts_days)
     delivered_s, dead_s = keep.keep_delivered_days * DAY_S, keep.keep_dead_letters_days * DAY_S
     yield partial(outbox.forget, delivered_s=delivered_s, dead_s=dead_s)
     yield passing.forget_page_sessions

@@ -13,6 +13,7 @@ from sqlalchemy import (
     SQLColumnExpression,
     and_,
     case,
+    exists,
     func,
     or_,
     select,
@@ -78,6 +79,15 @@ def this_month(session: Session) -> tuple[datetime, datetime]:
     since: datetime = session.execute(select(db_month_start())).scalar_one()
     years, month = divmod(since.month, 12)
     return since, since.replace(year=since.year + years, month=month + 1)
+
+
+def over_before(moment: ColumnElement[datetime]) -> ColumnElement[bool]:
+    """Whether an attempt was over before then, whoever ended it."""
+    runs = and_(Job.state == JobState.RUNNING, Job.attempt == Attempt.attempt)
+    lately = func.coalesce(Job.finished_at, Job.queued_at) >= moment
+    may_count = exists().where(Job.id == Attempt.job_id, or_(runs, lately))
+    unclosed = and_(Attempt.ended_at.is_(None), Attempt.started_at < moment, ~may_count)
+    return or_(Attempt.ended_at < moment, unclosed)
 
 
 def _seconds(by: SQLColumnExpression[str]) -> Select[str, float]:

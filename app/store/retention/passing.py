@@ -1,10 +1,11 @@
 """Rows that mean nothing after a while and that nothing refers to."""
 
-from sqlalchemy import ColumnElement, Select, delete, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, case, delete, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from app.store.clock import db_now, db_now_plus
-from app.store.rows import Audit, Base, IdempotencyKey, PageSession, Webhook
+from app.store.clock import db_month_start, db_now, db_now_plus
+from app.store.quotas.minutes import over_before
+from app.store.rows import Attempt, Audit, Base, IdempotencyKey, PageSession, Webhook
 
 BATCH = 500
 
@@ -22,6 +23,12 @@ def forget_idempotency_keys(session: Session, older_s: float) -> int:
 def forget_audit(session: Session, older_s: float) -> int:
     """Delete the traces of writes so long ago."""
     return _delete(session, Audit, Audit.at < db_now_plus(-older_s))
+
+
+def forget_attempts(session: Session, older_s: float) -> int:
+    """Delete when jobs ran so long ago; never what minutes of this month are counted from."""
+    cut, month = db_now_plus(-older_s), db_month_start()
+    return _delete(session, Attempt, over_before(case((cut < month, cut), else_=month)))
 
 
 def forget_former_secrets(session: Session) -> int:

@@ -20,6 +20,9 @@ from tests.unit.app.store.retention.test_retention import (  # noqa: F401 - run 
     test_a_jobs_files_go_and_its_verdict_stays,
     test_a_model_is_kept_while_a_young_or_running_job_names_it_anywhere,
     test_a_step_is_kept_for_its_days_and_its_checkpoint_with_it,
+    test_an_attempt_goes_at_its_age_with_or_without_its_job,
+    test_an_attempt_that_counts_in_this_month_stays_whatever_its_age,
+    test_an_attempt_that_was_not_closed_stays_while_its_job_may_say_when_it_ended,
     test_each_projects_cache_keeps_its_newest_bytes,
     test_what_passes_is_forgotten_at_its_age_and_no_earlier,
 )

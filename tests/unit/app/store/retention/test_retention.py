@@ -8,10 +8,12 @@ from sqlalchemy.orm import Session
 
 from app.store import cache
 from app.store.deposit import Stored, deposit
+from app.store.quotas.minutes import gpu_minutes_of_all, this_month
 from app.store.retention import finished, passing, step_cache, unused
 from app.store.rows import (
     ApiKey,
     Artifact,
+    Attempt,
     Audit,
     Base,
     Blob,
@@ -211,6 +213,57 @@ def test_a_data_set_is_kept_in_the_same_way(session: Session) -> None:
     assert unused.forget_datasets(session, 7 * DAY_S) == 1
     assert session.scalars(select(Dataset.id)).all() == ["dat_named"]
     assert doomed(session) == {"old"}
+
+
+def attempt(
+    session: Session, name: str, began: datetime, ended: datetime | None, number: int = 1
+) -> None:
+    row = Attempt(job_id=f"job_{name}", attempt=number, project_id="prj_a", queue=Queue.GPU)
+    row.started_at, row.ended_at = began, ended
+    session.add(row)
+    session.flush()
+
+
+def attempts(session: Session) -> set[tuple[str, int]]:
+    session.expire_all()
+    rows = session.scalars(select(Attempt))
+    return {(row.job_id.removeprefix("job_"), row.attempt) for row in rows}
+
+
+def test_an_attempt_goes_at_its_age_with_or_without_its_job(session: Session) -> None:
+    job(session, "there", 99)
+    for name in ("there", "gone"):
+        attempt(session, name, ago(101.5), ago(100.5), number=1)
+        attempt(session, name, ago(101.5), ago(99.5), number=2)
+    assert passing.forget_attempts(session, 100 * DAY_S) == 2
+    assert passing.forget_attempts(session, 100 * DAY_S) == 0
+    assert attempts(session) == {("there", 2), ("gone", 2)}
+
+
+def test_an_attempt_that_counts_in_this_month_stays_whatever_its_age(session: Session) -> None:
+    since, _ = this_month(session)
+    minute = timedelta(minutes=1)
+    attempt(session, "before", since - 9 * minute, since - minute)
+    attempt(session, "across", since - 9 * minute, since + minute)
+    counted = gpu_minutes_of_all(session)
+    assert passing.forget_attempts(session, 1e-6) == 1
+    assert attempts(session) == {("across", 1)}
+    assert gpu_minutes_of_all(session) == counted == {"prj_a": pytest.approx(1)}
+
+
+def test_an_attempt_that_was_not_closed_stays_while_its_job_may_say_when_it_ended(
+    session: Session,
+) -> None:
+    job(session, "runs", None)
+    session.get_one(Job, "job_runs").attempt = 2
+    job(session, "old", 100.5)
+    job(session, "young", 99.5)
+    for name in ("old", "young"):
+        session.get_one(Job, f"job_{name}").queued_at = ago(103)
+    for name in ("runs", "old", "young", "gone"):
+        attempt(session, name, ago(102), None, number=2)
+    assert passing.forget_attempts(session, 100 * DAY_S) == 2
+    assert attempts(session) == {("runs", 2), ("young", 2)}
 
 
 def test_what_passes_is_forgotten_at_its_age_and_no_earlier(session: Session) -> None:
