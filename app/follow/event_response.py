@@ -29,7 +29,8 @@ class EventResponse(Response):
         self._told, self._place = told, place or nullcontext()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's
-        """Returns when all is sent or the client has gone; raises what telling raises."""
+        """Returns when all is sent or the client has gone; raises what telling raises, and what
+        ends the waiting for the client to leave."""
         with self._place:
             await self._open(receive, send)
 
@@ -42,6 +43,7 @@ class EventResponse(Response):
         except asyncio.CancelledError:
             if not leaving.done():  # then it is this request that is to end
                 raise
+            leaving.result()
         finally:
             telling.cancel()
             leaving.cancel()

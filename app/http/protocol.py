@@ -4,6 +4,8 @@ readers who do not read.
     head      complete within `head_s`, and without progress in no more than `head_bytes`
     reader    takes what lies ready within `reader_s`, and a second for every `slowest` bytes
     names     one Host, one Authorization at most: of two, a proxy may have read the other
+    body      of a GET or HEAD there is none (RFC 9110, 9.3.1): nobody would read it, and it is
+              in the way of who waits for the client to leave
     waiting   of the requests that come before an earlier one is answered, `most_waiting`
 
 What cannot be understood is answered with a problem, as everything else is. A body's pace is
@@ -22,6 +24,7 @@ from app.settings import Settings
 from lathe.errors import HeadTooLarge, Malformed, RateLimited, Refused, TooSlow
 from lathe.views import Problem
 
+_BODILESS = frozenset({b"GET", b"HEAD"})
 _ONCE = frozenset({b"host", b"authorization", b"content-type", b"cookie"})
 
 
@@ -74,6 +77,7 @@ class Protocol(HttpToolsProtocol):
         self._progress = True
         self._end_timer("_head")
         self._check_names()
+        self._check_body()
         super().on_headers_complete()
         if len(self.pipeline) > self.most_waiting:
             self._refusal = RateLimited(
@@ -148,6 +152,19 @@ class Protocol(HttpToolsProtocol):
             self._refusal = Malformed("the header Host is needed", param="host")
             raise _Refusing
 
+    def _check_body(self) -> None:
+        if (method := self.parser.get_method()) not in _BODILESS:
+            return
+        announced = next(
+            (name for name, value in self.headers if _announces(name, value)), None
+        )
+        if announced is not None:
+            self._refusal = Malformed(
+                f"{method.decode()} takes no body; leave the header {announced.decode()} out",
+                param=announced.decode(),
+            )
+            raise _Refusing
+
     def _refuse(self, refusal: Refused) -> None:
         body = _problem(refusal).model_dump_json().encode()
         phrase = HTTPStatus(refusal.status).phrase
@@ -170,6 +187,13 @@ def bounded(settings: Settings) -> type[Protocol]:
         "slowest": settings.slowest_bytes_per_s,
     }
     return type("Bounded", (Protocol,), bounds)
+
+
+def _announces(name: bytes, value: bytes) -> bool:
+    """Whether the header says that a body follows."""
+    return name == b"transfer-encoding" or (
+        name == b"content-length" and value.strip(b"0") != b""
+    )
 
 
 def _problem(refusal: Refused) -> Problem:

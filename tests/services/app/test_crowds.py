@@ -74,6 +74,7 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
         "LATHE_OBJECTS_URL": f"file://{tmp_path / 'objects'}",
         "LATHE_BROKER_URL": f"redis+socket://{tmp_path / 'none'}",
         "LATHE_READER_IDLE_S": "2",
+        "LATHE_UPLOAD_IDLE_S": "1",
         "LATHE_SLOWEST_BYTES_PER_S": f"{MIB}",
     }
     with mortal(environment, tmp_path / "api.log") as api:
@@ -119,6 +120,29 @@ def test_a_crowd_that_leaves_at_once_leaves_nothing_behind(stand: Stand) -> None
         time.sleep(0.05)
     assert poll(stand) < 2
     assert '"level":"error"' not in stand.api.said()
+
+
+@pytest.mark.parametrize("body", ["Content-Length: 5", "Transfer-Encoding: chunked"])
+def test_who_follows_with_a_body_that_never_comes_is_told_so_at_once_and_makes_no_noise(
+    stand: Stand, body: str
+) -> None:
+    asked = stand.request(stand.short, 0)[:-2] + f"{body}\r\n\r\n".encode()
+    before = len(stand.api.said())
+    with socket.create_connection(stand.address, timeout=10) as line:
+        line.sendall(asked)
+        began, heard = time.monotonic(), b""
+        while said := line.recv(1 << 16):
+            heard += said
+        lasted_s = time.monotonic() - began
+    time.sleep(0.2)
+    log = stand.api.said()[before:]
+    assert "Traceback" not in log
+    assert '"level":"error"' not in log
+    assert heard.startswith(b"HTTP/1.1 400 "), heard
+    problem = json.loads(heard.partition(b"\r\n\r\n")[2])
+    assert problem["code"] == "malformed"
+    assert "GET takes no body; leave the header" in problem["detail"]
+    assert lasted_s < 1
 
 
 def test_a_crowd_that_comes_back_at_once_after_a_kill_misses_and_repeats_nothing(

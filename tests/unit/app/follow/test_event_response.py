@@ -54,6 +54,21 @@ async def test_all_is_sent_and_the_end_is_said() -> None:
     assert not any("_left" in repr(task.get_coro()) for task in asyncio.all_tasks())
 
 
+async def test_what_ends_the_waiting_for_the_client_is_raised_and_not_left_behind() -> None:
+    class Cut(Wire):
+        async def receive(self) -> Any:
+            await self.gone.wait()
+            raise ConnectionError
+
+    wire = Cut()
+    answer = wire.answered(wire.told(b"a", then=60))
+    await asyncio.sleep(0.01)
+    wire.gone.set()
+    with pytest.raises(ConnectionError):
+        await answer
+    assert wire.closed
+
+
 async def test_when_the_client_goes_telling_stops_at_once() -> None:
     wire = Wire()
     answer = wire.answered(wire.told(b"a", then=60))

@@ -15,6 +15,7 @@ from app.settings import Settings
 pytestmark = pytest.mark.anyio
 
 GET = b"GET /v1/models HTTP/1.1\r\n"
+POST = b"POST /v1/models HTTP/1.1\r\n"
 
 
 class Wire(asyncio.Transport):
@@ -81,7 +82,7 @@ async def connected() -> Connected:
 
 async def test_an_honest_request_is_answered(connected: Connected) -> None:
     protocol, wire = connected(head_timeout_s=0.05)
-    protocol.data_received(GET + b"Host: lathe\r\nContent-Length: 2\r\n\r\n{")
+    protocol.data_received(POST + b"Host: lathe\r\nContent-Length: 2\r\n\r\n{")
     await asyncio.sleep(0.1)  # the body is not the head
     protocol.data_received(b"}")
     await asyncio.sleep(0.01)
@@ -96,6 +97,33 @@ async def test_a_head_that_is_late_is_refused_by_name(connected: Connected) -> N
         await asyncio.sleep(0.06)
         assert wire.problem == (408, "too_slow", None)
         protocol.connection_lost(None)
+
+
+@pytest.mark.parametrize("method", [b"GET", b"HEAD"])
+@pytest.mark.parametrize(
+    ("header", "param"),
+    [
+        (b"Content-Length: 5", "content-length"),
+        (b"Transfer-Encoding: chunked", "transfer-encoding"),
+    ],
+)
+async def test_a_body_of_what_takes_none_is_refused_by_its_header(
+    connected: Connected, method: bytes, header: bytes, param: str
+) -> None:
+    protocol, wire = connected()
+    protocol.data_received(
+        method + b" /v1/models HTTP/1.1\r\nHost: lathe\r\n" + header + b"\r\n\r\n"
+    )
+    assert wire.problem == (400, "malformed", param)
+    protocol.connection_lost(None)
+
+
+async def test_a_length_of_nothing_is_no_body(connected: Connected) -> None:
+    protocol, wire = connected()
+    protocol.data_received(GET + b"Host: lathe\r\nContent-Length: 0\r\n\r\n")
+    await asyncio.sleep(0.01)
+    assert wire.written.startswith(b"HTTP/1.1 204 ")
+    protocol.connection_lost(None)
 
 
 async def test_a_connection_on_which_nothing_is_asked_is_closed_without_a_word(
