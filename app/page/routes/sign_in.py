@@ -1,7 +1,6 @@
 """Signing in with an API key, and out."""
 
 from http import HTTPStatus
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
@@ -14,6 +13,7 @@ from app.page.rendering import page
 from app.page.route import PageRoute
 from app.page.visitor import form
 from app.page_session import COOKIE, GUARD_HEADER, LASTS, check_guard, guard_of
+from app.services import Services
 from app.store import page_sessions, tenants
 from app.store.rows import Audit
 from app.store.rows.base import utc_now
@@ -44,6 +44,7 @@ async def sign_in(request: Request, parts: Parts) -> Response:
         problem = f"{refusal.detail[0].upper()}{refusal.detail[1:]}."
         status = HTTPStatus.UNPROCESSABLE_ENTITY
         return page(request, "sign_in.html", None, status=status, next=there, problem=problem)
+    await parts.rates.take("writes", key.project_id)
     row, token = page_session.new(key.id)
     async with parts.writing() as session:
         await session.execute(page_sessions.end_expired(utc_now()))
@@ -68,14 +69,22 @@ async def sign_out(request: Request, parts: Parts) -> Response:
     if token is not None:
         shown = request.headers.get(GUARD_HEADER) or (await form(request)).get("guard")
         check_guard(guard_of(token), shown)
-        held = await page_sessions.held(parts.reads, token)
-        async with parts.writing() as session:
-            await session.execute(page_sessions.end(token))
-            if held is not None:
-                session.add(_trace(request, held.project_id, held.id, "page.sign_out"))
+        await _end(request, parts, token)
     answer = RedirectResponse("/sign-in", HTTPStatus.SEE_OTHER)
     answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
     return answer
+
+
+async def _end(request: Request, parts: Services, token: str) -> None:
+    """Nothing is written for a session that is not there; asking for one is counted."""
+    refuse_guessing(request, parts)
+    held = await page_sessions.held(parts.reads, token)
+    if held is None:
+        await count_guess(request, parts)
+        return
+    async with parts.writing() as session:
+        await session.execute(page_sessions.end(token))
+        session.add(_trace(request, held.project_id, held.id, "page.sign_out"))
 
 
 def _trace(request: Request, project_id: str, key_id: str, action: str) -> Audit:
@@ -84,16 +93,15 @@ def _trace(request: Request, project_id: str, key_id: str, action: str) -> Audit
 
 def _own_path(text: str) -> str:
     """`text` where it is a path of this service; else the first page."""
-    parts = urlsplit(text)
     plain = text.startswith("/") and not text.startswith("//") and "\\" not in text
-    return text if plain and not parts.scheme and not parts.netloc else "/"
+    return text if plain else "/"
 
 
 def _not_from_elsewhere(request: Request) -> None:
     """Raise Forbidden for a form on another site, which could sign a visitor in as somebody
-    else; a browser says where a form comes from."""
+    else; a browser says where a form comes from, and `null` of one that hides it."""
     origin = request.headers.get("origin")
-    if origin not in {None, "null"} and urlsplit(origin or "").netloc != request.url.netloc:
+    if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
         raise Forbidden("this form came from another site; open the sign-in page here")
 
 

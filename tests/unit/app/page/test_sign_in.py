@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
+from app.page_session import guard_of
 from app.store import tenants
 from app.store.rows import ApiKey, Audit, PageSession
 from app.store.rows.base import utc_now
@@ -39,7 +40,8 @@ async def test_who_is_not_signed_in_is_asked_for_a_key_and_comes_back(
 
 
 @pytest.mark.parametrize(
-    "elsewhere", ["https://example.org/", "//example.org/", "/\\example.org", "jobs", ""]
+    "elsewhere",
+    ["https://example.org/", "//example.org/", "/\\example.org", "jobs", "", "http://["],
 )
 async def test_after_signing_in_nobody_is_sent_to_another_site(
     world: Any, opens: Any, elsewhere: str
@@ -86,6 +88,17 @@ async def test_a_form_on_another_site_signs_nobody_in(world: Any, opens: Any) ->
     assert answer.status_code == 303
 
 
+@pytest.mark.parametrize("origin", ["null", "", "http://["])
+async def test_a_form_that_hides_its_site_signs_nobody_in(
+    world: Any, opens: Any, origin: str
+) -> None:
+    """Browsers say `null` for a frame in a sandbox, and for a site that sends no referrer."""
+    someone = await opens()
+    fields = {"data": {"key": world.key}, "headers": {"origin": origin}}
+    assert (await someone.client.post("/sign-in", **fields)).status_code == 403
+    assert await sessions(world) == 0
+
+
 async def test_what_changes_anything_needs_the_guard_of_the_session(
     world: Any, browser: Any, opens: Any
 ) -> None:
@@ -123,6 +136,16 @@ async def test_signing_out_ends_the_session_itself(world: Any, browser: Any) -> 
     browser.client.cookies.set("lathe_session", cookie)
     assert (await browser.client.get("/")).status_code == 303
     assert (await browser.client.get("/v1/jobs")).status_code == 401
+
+
+async def test_a_made_up_session_is_signed_out_without_a_write(
+    world: Any, opens: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    someone = await opens()
+    someone.client.cookies.set("lathe_session", "made up")
+    monkeypatch.setattr(type(world.parts), "writing", None)  # to call it would be a 500
+    answer = await someone.client.post("/sign-out", data={"guard": guard_of("made up")})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
 
 
 async def test_a_session_ends_with_its_key(world: Any, browser: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from app.known_keys import KnownKeys
+from app.page_session import COOKIE, guard_of
 from app.rates.counts import Counts
 from app.rates.rates import Rates
 
@@ -69,6 +70,24 @@ async def test_writes_have_a_count_of_their_own(world: Any) -> None:
         assert (await world.client.post("/v1/keys", json={"name": "k"})).status_code == 201
         refused(await world.client.post("/v1/keys", json={"name": "k"}))
         assert (await world.client.get("/v1/keys")).status_code == 200
+
+
+async def test_signing_in_is_a_write_like_any_other(world: Any) -> None:
+    async with limited(world, writes="1/minute"):
+        assert (await world.client.post("/v1/keys", json={"name": "k"})).status_code == 201
+        second = await world.client.post("/sign-in", data={"key": world.key})
+        assert (second.status_code, "set-cookie" in second.headers) == (429, False)
+        assert "1 in a minute" in second.text
+
+
+async def test_a_made_up_session_counts_as_a_wrong_key(world: Any) -> None:
+    nobody = await world.as_key("")
+    nobody.headers.pop("authorization")
+    nobody.cookies.set(COOKIE, "made up")
+    async with limited(world, failures="1/minute"):
+        for status in (303, 429):
+            answer = await nobody.post("/sign-out", data={"guard": guard_of("made up")})
+            assert answer.status_code == status
 
 
 async def test_wrong_keys_are_counted_by_address_and_then_not_looked_up(
