@@ -21,7 +21,7 @@ _HELD: Columns = (
     )
     .join(PageSession, PageSession.key_id == ApiKey.id)
     .join(Project, Project.id == ApiKey.project_id)
-    .where(PageSession.token_sha256 == bindparam("token_sha256"))
+    .where(PageSession.token_sha256 == bindparam("token_sha256"), Project.deleted_at.is_(None))
 )
 
 

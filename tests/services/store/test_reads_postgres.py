@@ -19,6 +19,8 @@ from tests.unit.app.store.reads.hot import HOT
 
 pytestmark = pytest.mark.anyio
 MANY = """
+insert into projects (id, name, created_at)
+select 'prj_' || n, 'prj_' || n, now() from generate_series(3, 2000) n;
 insert into jobs (id, project_id, kind, queue, priority, state, version, labels, spec_version,
     attempt, crashes, lapses, cancel_requested, last_seq, created_at, queued_at, queued_s,
     running_s)

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from app import page_session
+from app.store import tenants
 from app.store.db import sessions, sync_engine
 from app.store.retention.projects import forget_projects
 from app.store.rows import ApiKey, Audit, Base, Blob, Job, Project, Tally
@@ -73,6 +75,23 @@ async def test_a_project_is_in_the_way_of_nothing_while_its_jobs_run(world: Any)
     assert (await theirs.client.get("/v1/models")).status_code == 401
     again = await world.client.post("/v1/projects", json={"name": "leaver"})
     assert again.status_code == 201  # the name is free at once
+
+
+async def test_a_key_that_is_made_while_its_project_is_deleted_opens_nothing(
+    world: Any,
+) -> None:
+    theirs = await tenant(world)
+    row, late = tenants.new_key(theirs.id, "late", ["read", "write", "admin"])
+    session, cookie = page_session.new(row.id)
+    await theirs.client.delete(f"/v1/projects/{theirs.id}")
+    await world.add(row, session)  # by requests that had begun
+    client = await world.as_key(late)
+    assert (await client.get("/v1/models")).status_code == 401
+    assert (await client.post("/v1/models", content=b"abc")).status_code == 401
+    client.headers.pop("authorization")
+    client.cookies.set(page_session.COOKIE, cookie)
+    assert (await client.get("/v1/models")).status_code == 401
+    assert (await client.get("/")).status_code == 303
 
 
 async def test_a_deleted_project_leaves_nothing_but_its_trace_with_the_operator(
