@@ -25,6 +25,7 @@ from lathe.cli.jobs import app as jobs
 from lathe.cli.keys import app as keys
 from lathe.cli.logins import login, logout
 from lathe.cli.models import app as models
+from lathe.cli.projects import app as projects
 from lathe.cli.unpack import unpack
 from lathe.cli.up import up
 from lathe.cli.usage import usage
@@ -58,6 +59,7 @@ app.add_typer(datasets, name="datasets")
 app.command()(techniques)
 app.command()(recipes)
 app.add_typer(keys, name="keys")
+app.add_typer(projects, name="projects")
 app.add_typer(webhooks, name="webhooks")
 app.command()(usage)
 app.command()(audit)

@@ -11,7 +11,7 @@ import httpx
 
 from lathe.client import door
 from lathe.client.answers import trouble
-from lathe.client.calls import catalogue, downloads, jobs, uploads, webhooks
+from lathe.client.calls import catalogue, downloads, jobs, projects, uploads, webhooks
 from lathe.client.talk import Ask, FilePart, Pause, Result, Talk, Told
 from lathe.errors import UserError
 from lathe.events import DeliveryState
@@ -33,6 +33,7 @@ from lathe.views import (
     NewKeyView,
     NewWebhookView,
     PlanView,
+    ProjectView,
     RecipeView,
     TechniqueView,
     WebhookView,
@@ -226,6 +227,15 @@ class AsyncClient:
     async def recipes(self) -> list[RecipeView]:
         """The pipelines that have a name."""
         return await self._run(catalogue.recipes())
+
+    async def projects(self) -> list[ProjectView]:
+        """The project of this key; takes an admin key."""
+        return await self._run(projects.projects())
+
+    async def delete_project(self, project_id: str, *, cancel_jobs: bool = False) -> None:
+        """Delete the key's own project with everything that it has, this key, too: it cannot
+        be brought back. Takes an admin key; `cancel_jobs` ends what is unfinished first."""
+        await self._run(projects.delete(project_id, cancel_jobs=cancel_jobs))
 
     async def usage(self) -> UsageView:
         """What the project stores and runs, and its limits."""

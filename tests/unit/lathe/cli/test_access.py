@@ -2,13 +2,18 @@
 
 import json
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 from click.testing import Result
+from typer.testing import CliRunner
 
 from lathe import ids
+from lathe.cli import app
 from tests.unit.lathe.cli.played import JOB, NOW, Played, found, page
 
 Run = Callable[..., Result]
@@ -29,6 +34,10 @@ def hook(**more: Any) -> dict[str, Any]:
 def delivery(state: str = "dead", **more: Any) -> dict[str, Any]:
     view = {"id": MESSAGE, "type": "ping", "job": None, "state": state, "attempts": 9}
     return view | {"body": "{}", "created_at": NOW} | more
+
+
+PROJECT = {"id": ids.new("prj"), "name": "vision", "created_at": NOW}
+GONE = f"DELETE /v1/projects/{PROJECT['id']}"
 
 
 def asked(service: Played, place: str) -> Any:
@@ -130,3 +139,62 @@ def test_a_grace_of_more_than_thirty_days_is_a_slip(
 ) -> None:
     assert run(*words, "--grace-hours", "721").exit_code == 2
     assert service.asked == []
+
+
+@pytest.fixture
+def vision(service: Played) -> Played:
+    """A service at which the key is of the project vision."""
+    service.on("GET /v1/projects", page(PROJECT))
+    return service.on(GONE, httpx.Response(202))
+
+
+def at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    stdin = SimpleNamespace(isatty=lambda: True)
+    module = import_module("lathe.cli.projects")  # its name there is the command's
+    monkeypatch.setattr(module, "sys", SimpleNamespace(stdin=stdin))
+
+
+def test_a_project_is_listed_and_goes_by_id_or_name_where_nobody_is_to_be_asked(
+    vision: Played, run: Run
+) -> None:
+    assert PROJECT["id"] in run("projects", "list").stdout
+    for given in (PROJECT["id"], "vision"):
+        ended = run("projects", "delete", given, "--yes", "--json")
+        assert (ended.exit_code, json.loads(ended.stdout)) == (0, {"deleted": PROJECT["id"]})
+        assert f"{PROJECT['id']} (vision) is deleted" in ended.stderr
+    assert [str(each.url.query) for each in vision.sent(GONE)] == ["b''", "b''"]
+    run("projects", "delete", "vision", "--yes", "--cancel-jobs")
+    assert list(vision.sent(GONE))[-1].url.query == b"cancel_jobs=true"
+
+
+def test_a_project_is_not_deleted_where_nobody_can_be_asked(vision: Played, run: Run) -> None:
+    ended = run("projects", "delete", "vision")
+    assert ended.exit_code == 2
+    assert "--yes" in ended.stderr
+    assert list(vision.sent(GONE)) == []
+
+
+def test_another_project_is_not_deleted_with_this_key(vision: Played, run: Run) -> None:
+    ended = run("projects", "delete", ids.new("prj"), "--yes")
+    assert ended.exit_code == 2
+    assert f"but of {PROJECT['id']} (vision)" in ended.stderr
+    assert list(vision.sent(GONE)) == []
+
+
+@pytest.mark.parametrize(("typed", "status", "deleted"), [("vision", 0, 1), ("y", 2, 0)])
+def test_a_project_goes_when_its_name_is_typed_and_for_no_other_word(
+    vision: Played, monkeypatch: pytest.MonkeyPatch, typed: str, status: int, deleted: int
+) -> None:
+    at_a_terminal(monkeypatch)
+    words = ["projects", "delete", str(PROJECT["id"])]
+    ended = CliRunner().invoke(app, words, input=f"{typed}\n")
+    assert ended.exit_code == status, ended.output
+    assert "cannot come back" in ended.stderr
+    assert len(list(vision.sent(GONE))) == deleted
+
+
+def test_a_deletion_that_is_cut_off_is_not_sent_again(vision: Played, run: Run) -> None:
+    vision.on(GONE, httpx.ReadError("cut"))
+    ended = run("projects", "delete", "vision", "--yes")
+    assert ended.exit_code == 3
+    assert len(list(vision.sent(GONE))) == 1
