@@ -14,6 +14,8 @@ from lathe.client import Client
 from lathe.states import JobState
 from stand import SHAPE, answers, net
 
+QUOTAS = {"LATHE_QUOTA_STORED_BYTES": "50000000", "LATHE_QUOTA_GPU_MINUTES": "0"}
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -44,7 +46,7 @@ def staged(folder: Path) -> Iterator[Stage]:
     np.savez(files / "data.npz", **arrays)
     (files / "broken.onnx").write_text("no model at all")
     with (
-        embedded(folder / "data") as service,
+        embedded(folder / "data", environment=QUOTAS) as service,
         Client(service.url, service.key) as lathe,
     ):
         uploaded = lathe.upload_model(files / "net.onnx", name="tabular net").id

@@ -119,3 +119,16 @@ def test_a_running_job_is_followed_and_cancelled(inside: Page, service: Stage) -
     inside.get_by_role("button", name="Cancel").click()
     expect(inside.locator(".now .state")).to_have_text("Cancelled", timeout=60_000)
     assert job in inside.url
+
+
+def test_the_overview_shows_what_is_left_of_the_quotas(inside: Page) -> None:
+    used = inside.get_by_role("region", name="Used of the quotas")
+    stored = used.locator("div", has=inside.get_by_text("Stored", exact=True))
+    expect(stored).to_contain_text("of 50 MB")
+    width = stored.locator("svg rect").last.evaluate(
+        "each => each.getBoundingClientRect().width"
+    )
+    room = stored.locator("svg").evaluate("each => each.getBoundingClientRect().width")
+    assert 0 < width < room
+    minutes = used.locator("div", has=inside.get_by_text("GPU minutes", exact=True))
+    expect(minutes).to_contain_text(re.compile(r"0\.0\s*of 0, the next from \d{4}-\d\d-01"))
