@@ -1,6 +1,8 @@
 """`python -m app.serve`: one process of the service behind one door.
 
 The same as `uvicorn app.main:app`, with the protocol that bounds slow and endless requests.
+More processes are more containers, or more calls of this behind a proxy: behind one port a
+scrape of `/metrics` would see one of them by chance.
 """
 
 import argparse
@@ -21,6 +23,7 @@ def main() -> None:
         host=options.host,
         port=options.port,
         fd=options.fd,
+        workers=1,  # whatever WEB_CONCURRENCY says: each process is asked for its own /metrics
         http=bounded(Settings.from_environment()),
         access_log=False,
         server_header=False,
