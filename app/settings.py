@@ -13,9 +13,19 @@ from app.store.waits import Waits
 class Settings(SharedSettings):
     """Read from `LATHE_<NAME>`; `Settings(name=value)` in tests."""
 
-    database_pool_size: int = Field(8, ge=1, le=100, description="Connections of a process.")
+    database_pool_size: int = Field(
+        8,
+        ge=1,
+        le=100,
+        description="Connections of a process to the database; more help where the way to it "
+        "is long, none where cores are short.",
+    )
     database_pool_wait_s: float = Field(
-        3.0, gt=0, le=60, description="Of a request for a connection; then it is answered 503."
+        3.0,
+        gt=0,
+        le=60,
+        description="Of a request for one of those; then it is answered 503, and may be sent "
+        "again.",
     )
     database_statement_timeout_s: float = Field(
         5.0,
