@@ -55,6 +55,12 @@ class KeepSettings(SharedSettings):
         description="When a job ran and on which queue, which minutes of quotas are counted "
         "from; those of the current month stay.",
     )
+    keep_orphans_days: Annotated[float, Field(ge=1, le=36_500)] | None = Field(
+        None,
+        description="Objects that no row names, as a process leaves one that is killed before "
+        "its commit; looked for once a day. Only for a store that no other installation "
+        "shares. By default for ever.",
+    )
 
     @field_validator(
         "keep_jobs_days",
@@ -63,6 +69,7 @@ class KeepSettings(SharedSettings):
         "keep_step_cache_days",
         "keep_step_cache_bytes",
         "keep_audit_days",
+        "keep_orphans_days",
         mode="before",
     )
     @classmethod

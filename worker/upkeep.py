@@ -20,6 +20,7 @@ from app.store.retention import finished, passing, projects, step_cache, unused
 from app.store.rows import DeadObject
 from lathe.errors import Unavailable
 from worker.keep_settings import DAY_S, KeepSettings
+from worker.orphanage import Orphanage
 
 EVERY_S = 300.0
 DOOMED_FOR_S = 3600.0
@@ -41,12 +42,16 @@ class Upkeep:
         keep: KeepSettings,
         *,
         doomed_for_s: float = DOOMED_FOR_S,
+        orphanage: Orphanage | None = None,
     ) -> None:
         self._sessions = sessions
         self._objects = objects
         self._chores = list(_chores(keep, doomed_for_s))
         self._left: list[Chore] = []
         self._begun_s = float("-inf")
+        self._orphanage = orphanage
+        if orphanage is None and keep.keep_orphans_days is not None:
+            self._orphanage = Orphanage(sessions, objects, keep.keep_orphans_days * DAY_S)
 
     def some(self) -> None:
         """Go on for a moment if it is time for it; raises SQLAlchemyError."""
@@ -68,6 +73,9 @@ class Upkeep:
                 found = self._left[0](session)
             if not found:
                 self._left.pop(0)
+        if self._orphanage is not None:
+            while time.monotonic() < until_s and self._orphanage.some():
+                pass
         while time.monotonic() < until_s and self._empty_the_store():
             pass
 

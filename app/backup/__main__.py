@@ -7,6 +7,7 @@ from pathlib import Path
 from obstore.store import LocalStore, S3Store
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.backup.collect import between_s, collect
 from app.backup.restore import restore
 from app.backup.save import save
 from app.backup.verify import Findings, verify
@@ -33,7 +34,7 @@ def main() -> int:
                 return 0
             case _:
                 found = verify(settings.database_url, store, hashing=options.hash)
-                return _report(found, objects if options.delete_orphans else None)
+                return _report(found, settings, objects if options.delete_orphans else None)
     except (Refused, OSError, SQLAlchemyError) as error:
         sys.stderr.write(f"{options.command}: {error}\n")
         return 2
@@ -53,7 +54,8 @@ def _options() -> argparse.Namespace:
     checking.add_argument(
         "--delete-orphans",
         action="store_true",
-        help="delete objects that no row names and that are older than a day",
+        help="delete the objects that no row names, and that none can name any more, after a "
+        "second look about a minute later",
     )
     return parser.parse_args()
 
@@ -86,15 +88,18 @@ def _save(database_url: str, objects: Objects, folder: Path) -> int:
     return 1 if saved.lost else 0
 
 
-def _report(found: Findings, deleting: Objects | None) -> int:
+def _report(found: Findings, settings: Settings, deleting: Objects | None) -> int:
     _say(f"{found.objects} objects, {found.object_bytes} bytes")
     for what, troubles in (("missing", found.missing), ("damaged", found.damaged)):
         for key, named_by in sorted(troubles.items()):
             _say(f"{what}: {key}, named by {', '.join(named_by)}")
-    for orphan in found.orphans:
-        if deleting is not None:
-            deleting.delete(orphan.key)
-        _say(f"{'deleted' if deleting else 'orphan'}: {orphan.key}, {orphan.size_bytes} bytes")
+    if deleting is None:
+        for orphan in found.orphans:
+            _say(f"orphan: {orphan.key}, {orphan.size_bytes} bytes")
+    else:
+        wait_s = between_s(settings.database_waits)
+        for gone in collect(settings.database_url, deleting, found, wait_s):
+            _say(f"deleted: {gone.key}, {gone.size_bytes} bytes")
     return 0 if found.whole else 1
 
 

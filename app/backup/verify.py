@@ -9,10 +9,10 @@ from sqlalchemy import Connection, or_, select
 from app.store.blobs.inventory import Listed, digest, inventory
 from app.store.db import sync_engine
 from app.store.doomed import references
-from app.store.rows import Base, Blob, DeadObject, Upload, UploadPart
+from app.store.orphans import settled_s, unnamed
+from app.store.rows import Base, Blob
 from lathe.errors import Missing
 
-ORPHAN_S = 86_400.0  # an object is younger than this until its row is committed
 _BATCH = 500
 
 
@@ -27,9 +27,11 @@ class Named:
 
 @dataclass(slots=True)
 class Findings:
-    """What was found; `missing` and `damaged` are keys with what names them."""
+    """What was found; `missing` and `damaged` are keys with what names them, `named` is how
+    many of the objects are some row's."""
 
     objects: int = 0
+    named: int = 0
     object_bytes: int = 0
     missing: dict[str, list[str]] = field(default_factory=dict)
     damaged: dict[str, list[str]] = field(default_factory=dict)
@@ -46,14 +48,15 @@ def verify(
 ) -> Findings:
     """Look at everything; with `hashing`, also read every object and compare its sha256.
 
-    Works beside a running service: what changes meanwhile is looked at once more, and an
-    object that is younger than a day is never an orphan.
+    Works beside a running service: what changes meanwhile is looked at once more, and no
+    object that may still get its row is an orphan (`app.store.orphans`).
     """
     engine = sync_engine(database_url, pool_size=1)
     try:
         with engine.connect().execution_options(read_only=True) as connection:
             rows, doomed = _rows(connection)
-        listed, findings = _compare(rows, doomed, store)
+            older_s = settled_s(connection)
+        listed, findings = _compare(rows, doomed, store, older_s)
         if hashing:
             findings.damaged |= {key: [] for key in _other_bytes(store, rows, listed)}
         with engine.connect().execution_options(read_only=True) as connection:
@@ -78,7 +81,7 @@ def _rows(connection: Connection) -> tuple[dict[str, Named], set[str]]:
 
 
 def _compare(
-    rows: Mapping[str, Named], doomed: set[str], store: LocalStore | S3Store
+    rows: Mapping[str, Named], doomed: set[str], store: LocalStore | S3Store, older_s: float
 ) -> tuple[set[str], Findings]:
     findings, seen = Findings(), set()
     for each in inventory(store):
@@ -86,9 +89,10 @@ def _compare(
         findings.object_bytes += each.size_bytes
         seen.add(each.key)
         if each.key in rows:
+            findings.named += 1
             if rows[each.key].size_bytes != each.size_bytes:
                 findings.damaged[each.key] = []
-        elif each.key not in doomed and each.age_s > ORPHAN_S:
+        elif each.key not in doomed and each.age_s > older_s:
             findings.orphans.append(each)
     findings.missing = {key: [] for key in rows if key not in seen}
     return seen, findings
@@ -118,17 +122,8 @@ def _look_again(connection: Connection, rows: Mapping[str, Named], findings: Fin
                 del troubles[key]
             else:
                 troubles[key] = _namers(connection, blob_id)
-    known = _known(connection, [each.key for each in findings.orphans])
-    findings.orphans = [each for each in findings.orphans if each.key not in known]
-
-
-def _known(connection: Connection, keys: list[str]) -> set[str]:
-    found: set[str] = set()
-    for start in range(0, len(keys), _BATCH):
-        batch = keys[start : start + _BATCH]
-        for column in (Blob.key, Upload.stage_key, UploadPart.key, DeadObject.key):
-            found |= set(connection.scalars(select(column).where(column.in_(batch))))
-    return found
+    still = set(unnamed(connection, [each.key for each in findings.orphans]))
+    findings.orphans = [each for each in findings.orphans if each.key in still]
 
 
 def _namers(connection: Connection, blob_id: str) -> list[str]:

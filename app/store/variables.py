@@ -35,8 +35,9 @@ _OF_WORKERS = (
 )
 _OF_KEEPING = (
     "keep_artifacts_days keep_attempts_days keep_audit_days keep_dead_letters_days "
-    "keep_delivered_days keep_idempotency_keys_days keep_jobs_days keep_step_cache_bytes "
-    "keep_step_cache_days keep_training_states_days keep_unused_uploads_days"
+    "keep_delivered_days keep_idempotency_keys_days keep_jobs_days keep_orphans_days "
+    "keep_step_cache_bytes keep_step_cache_days keep_training_states_days "
+    "keep_unused_uploads_days"
 )
 # what no settings class has; a text is the variable's entry in docs/reference/settings.md
 OF_TOOLS = {  # the client, and the embedded service's broker

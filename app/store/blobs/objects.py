@@ -27,6 +27,7 @@ from typing import TypeVar
 import obstore
 from obstore.store import LocalStore, S3Store
 
+from app.store.blobs.inventory import Listed, inventory
 from app.store.blobs.object_errors import object_errors
 from app.store.blobs.object_store import TIMEOUT_S, object_store
 from app.store.blobs.open_file import OpenFile
@@ -183,6 +184,10 @@ class Objects:
             window = await self._in_time(coming)
             start, length = start + len(window), length - len(window)
         yield window
+
+    def listed(self) -> Iterator[Listed]:
+        """Every object of the store, in no order; raises Unavailable."""
+        return inventory(self._store)
 
     def delete(self, key: str) -> None:
         """Remove an object; one that is gone already is fine. Raises Unavailable."""
