@@ -15,6 +15,7 @@ from fastapi.security.utils import get_authorization_scheme_param
 
 from app.follow.events import Still
 from app.http.deps import Parts
+from app.http.edge import REST
 from app.page_session import COOKIE, GUARD_HEADER, SignedIn, check_guard, signed_in
 from app.rates.rate import Kind
 from app.services import Services
@@ -65,7 +66,7 @@ async def _caller(
         await count_guess(request, parts)
         raise
     request.state.project_id = key.project_id
-    await parts.rates.take("reads" if reads else "writes", key.project_id)
+    await _counted(request, parts, key.project_id)
     return Caller(key.project_id, key.id, key.scopes, request.state.request_id)
 
 
@@ -89,9 +90,14 @@ async def known_browser(request: Request, parts: Services, cookie: str) -> Signe
     except Unauthenticated:
         await count_guess(request, parts)
         raise
-    kind: Kind = "reads" if request.method in _READING else "writes"
-    await parts.rates.take(kind, who.project_id)
+    await _counted(request, parts, who.project_id)
     return who
+
+
+async def _counted(request: Request, parts: Services, project_id: str) -> None:
+    kind: Kind = "reads" if request.method in _READING else "writes"
+    setattr(request.state, REST, partial(parts.rates.fields, kind, project_id))
+    await parts.rates.take(kind, project_id)
 
 
 def still(request: Request, parts: Services) -> Still:

@@ -22,6 +22,7 @@ from app.hints import CeleryHints, Hints
 from app.http import problems
 from app.http.body_limit import BodyLimit
 from app.http.deps import plain_address
+from app.http.described_rates import describe_rates
 from app.http.edge import Edge
 from app.http.pace import Pace
 from app.http.spans import RequestSpans
@@ -143,6 +144,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         schemas["Reference"] = Reference.model_json_schema()
         for unused in ("HTTPValidationError", "ValidationError"):
             schemas.pop(unused, None)
+        describe_rates(document)
         app.openapi_schema = document
     return app.openapi_schema
 

@@ -22,6 +22,7 @@ from lathe.errors import Refused
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 _UNTRACED = nullcontext()
+REST = "rest"  # in the state of a request: tells the headers of the rate that it was counted to
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -54,7 +55,7 @@ class Edge:
             nonlocal status, begun
             if message["type"] == "http.response.start":
                 status, begun = int(message["status"]), True
-                message["headers"] = _stamped(message.get("headers", ()), request_id)
+                message["headers"] = _stamped(scope, message.get("headers", ()), request_id)
             await send(message)
 
         started = time.perf_counter()
@@ -119,11 +120,18 @@ def _request_id(scope: Scope) -> str:
 
 
 def _stamped(
-    headers: Iterable[tuple[bytes, bytes]], request_id: str
+    scope: Scope, headers: Iterable[tuple[bytes, bytes]], request_id: str
 ) -> list[tuple[bytes, bytes]]:
-    """A copy with this request's id; a problem has set it already."""
+    """A copy with this request's id, which a problem has set already, and with what is left of
+    the limit that it was counted to."""
     kept = [(name, value) for name, value in headers if name != b"x-request-id"]
-    return [*kept, (b"x-request-id", request_id.encode())]
+    return [*kept, (b"x-request-id", request_id.encode()), *_rest(scope)]
+
+
+def _rest(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """None for a request that was counted to no project, as that with a wrong key is."""
+    told = scope["state"].get(REST)
+    return told() if told is not None else []
 
 
 def _named(scope: Scope) -> dict[str, str]:

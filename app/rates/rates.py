@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from limits import RateLimitItem
 
 from app.rates.counts import Counts, Left
+from app.rates.fields import policy, rest, whole_s
 from app.rates.rate import Kind, rate, said
 from app.store.blobs.seen import seen
 from lathe.errors import RateLimited
@@ -33,9 +34,11 @@ _SAID: dict[Kind, str] = {
 
 @dataclass(slots=True)
 class _Allowance:
-    """What one may take without asking: `left` of it, `untold` since the last question."""
+    """What one may take without asking: `left` of it, `untold` since the last question, which
+    said that all processes together have `room`."""
 
     left: int
+    room: int
     untold: int = 0
     refused_until: float = float("-inf")
     again_s: float = 1.0
@@ -53,6 +56,7 @@ class Rates:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._limits = {kind: rate(text) for kind, text in limits.items() if text}
+        self._policies = {kind: policy(kind, item) for kind, item in self._limits.items()}
         self._counts, self._clock = counts, clock
         self._known: OrderedDict[tuple[Kind, str], _Allowance] = OrderedDict()
 
@@ -88,6 +92,21 @@ class Rates:
         if found is not None and self._clock() < found.refused_until:
             raise self._refusal(kind, found.again_s)
 
+    def fields(self, kind: Kind, who: str) -> list[tuple[bytes, bytes]]:
+        """The headers that say what the limit is and what of it is left, as this process knows
+        it; none where a kind has no limit."""
+        item = self._limits.get(kind)
+        if item is None:
+            return []
+        found = self._known.get((kind, who))
+        left, again_s = item.amount, 0.0
+        if found is not None:
+            left, again_s = max(0, found.room - found.untold), found.again_s
+        return [
+            (b"ratelimit-policy", self._policies[kind]),
+            (b"ratelimit", rest(kind, left, again_s)),
+        ]
+
     async def close(self) -> None:
         """End what is under way; the last second's requests are not told."""
         asked = [each.asking for each in self._known.values() if each.asking is not None]
@@ -102,7 +121,9 @@ class Rates:
     def _allowance(self, kind: Kind, who: str) -> _Allowance:
         found = self._known.get((kind, who))
         if found is None:
-            found = self._known[kind, who] = _Allowance(self._ahead(kind))
+            found = self._known[kind, who] = _Allowance(
+                self._ahead(kind), self._limits[kind].amount
+            )
         self._known.move_to_end((kind, who))
         while len(self._known) > MAX_ENTRIES:
             _, oldest = self._known.popitem(last=False)
@@ -128,7 +149,9 @@ class Rates:
         try:
             told = found.untold
             found.untold = 0
+            found.room -= told
             answer: Left = await self._counts.add(item, f"{kind}:{who}", told)
+            found.room = answer.requests
             left = answer.requests - found.untold  # some were taken while we asked
             found.left, found.again_s = min(left, self._ahead(kind)), answer.again_s
             if left <= 0:
@@ -143,6 +166,4 @@ class Rates:
 
     def _refusal(self, kind: Kind, again_s: float) -> RateLimited:
         limit = said(self._limits[kind])
-        return RateLimited(
-            _SAID[kind].format(limit=limit), retry_after_s=max(1, math.ceil(again_s))
-        )
+        return RateLimited(_SAID[kind].format(limit=limit), retry_after_s=whole_s(again_s))

@@ -28,6 +28,7 @@ from app.follow.responses import (
     job_response,
     json_response,
 )
+from app.http.edge import REST
 from app.routes.events import DEFAULT_LIMIT
 from app.services import Services
 
@@ -84,8 +85,10 @@ class HotRoute(BaseRoute):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer; what is raised becomes a problem further out, as for any route."""
         asked: Asked = scope[_TAKEN]
-        if not asked.parts.rates.admits("reads", asked.project_id):
-            await asked.parts.rates.take("reads", asked.project_id)
+        rates = asked.parts.rates
+        scope["state"][REST] = partial(rates.fields, "reads", asked.project_id)
+        if not rates.admits("reads", asked.project_id):
+            await rates.take("reads", asked.project_id)
         response = await self._answer(asked)
         await response(scope, receive, send)
 

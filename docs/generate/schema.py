@@ -105,12 +105,15 @@ def _default(schema: Schema, *, needed: bool) -> str:
     return f"`{json.dumps(schema['default'])}`" if "default" in schema else ""
 
 
+_OF_HEADERS = "#/components/headers/"
+
+
 def refs(node: Any) -> Iterator[str]:
     """The names of all schemas that `node` mentions, those of tagged unions left out."""
     if isinstance(node, Mapping):
         if node.get("discriminator", {}).get("propertyName") in _ELSEWHERE:
             return
-        if isinstance(node.get("$ref"), str):
+        if isinstance(node.get("$ref"), str) and not node["$ref"].startswith(_OF_HEADERS):
             yield node["$ref"].rsplit("/", 1)[-1]
         for key, value in node.items():
             if key != "discriminator":

@@ -25,7 +25,9 @@ INTRODUCTION = (
     "`/openapi.json` says the same to machines. `Authorization: Bearer lt_...` holds the key. "
     "Lists come in pages, newest first: pass `next_cursor` as `cursor` until it is null. Ids "
     "are seen by keys of their own project only. Every answer has an `X-Request-ID`, which is "
-    "in the log too. In the examples `$LATHE_URL` is the "
+    "in the log too; one to a key also has `RateLimit-Policy` and `RateLimit`, which say how "
+    "many requests the project may send and has left "
+    "([Quotas](../operations/quotas.md#rates)). In the examples `$LATHE_URL` is the "
     "address, such as `http://127.0.0.1:8000`, and `$LATHE_KEY` the key."
 )
 EVERYWHERE = ("malformed", "unauthenticated", "invalid_request", "unavailable")

@@ -64,6 +64,41 @@ async def test_a_burst_is_admitted_to_the_last_and_no_further() -> None:
     await made.close()
 
 
+def told_of(made: Rates, who: str) -> tuple[str, str]:
+    fields = {name.decode(): value.decode() for name, value in made.fields("reads", who)}
+    return fields["ratelimit-policy"], fields["ratelimit"]
+
+
+async def test_the_fields_say_what_is_left_to_the_last_and_then_when_there_is_more() -> None:
+    told = Told(room=13)
+    made = rates(told, "600/minute")
+    assert told_of(made, "a") == ('"reads";q=600;w=60', '"reads";r=600')
+    await admitted(made, "a", 10)  # granted ahead: nobody was asked yet
+    assert told_of(made, "a")[1] == '"reads";r=590'
+    await admitted(made, "a", 2)  # others have taken most of it
+    assert told_of(made, "a")[1] == '"reads";r=1'
+    await admitted(made, "a", 2)
+    await asyncio.sleep(0)
+    assert told_of(made, "a")[1] == '"reads";r=0;t=8'
+    assert told_of(made, "b")[1] == '"reads";r=600'
+    assert made.fields("writes", "a") == []
+    await made.close()
+
+
+async def test_what_is_left_does_not_rise_while_it_is_asked_for() -> None:
+    told = Told(room=1000)
+    told.answers.clear()
+    made = rates(told, "600/minute")
+    await admitted(made, "a", 10)
+    asking = asyncio.create_task(made.take("reads", "a"))
+    await asyncio.sleep(0.01)
+    assert told_of(made, "a")[1] == '"reads";r=590'
+    told.answers.set()
+    await asking
+    assert told_of(made, "a")[1] == '"reads";r=989'
+    await made.close()
+
+
 async def test_a_second_of_the_limit_is_granted_before_anybody_is_asked() -> None:
     told = Told(room=1000)
     made = rates(told, "600/minute")

@@ -48,6 +48,35 @@ async def test_reads_are_refused_beyond_the_limit_and_writes_are_not(
         assert (await world.stranger.get("/v1/models")).status_code == 200
 
 
+async def test_every_answer_to_a_key_says_what_is_left_and_no_other_does(world: Any) -> None:
+    job = await world.job()
+    async with limited(world, reads="3/minute", writes="9/hour"):
+        for left, path in enumerate((f"jobs/{job}", f"jobs/{job}/events", "models/mdl_x")):
+            answer = await world.client.get(f"/v1/{path}")
+            assert answer.headers["ratelimit-policy"] == '"reads";q=3;w=60'
+            assert answer.headers["ratelimit"].startswith(f'"reads";r={2 - left}')
+        answer = await world.client.get("/v1/models")
+        refused(answer)
+        seconds = answer.headers["retry-after"]
+        assert answer.headers["ratelimit"] == f'"reads";r=0;t={seconds}'
+        wrote = await world.client.post("/v1/jobs", json={})
+        assert wrote.headers["ratelimit-policy"] == '"writes";q=9;w=3600'
+        assert wrote.headers["ratelimit"] == '"writes";r=8'
+        nobody = await world.client.get("/v1/models", headers={"Authorization": "Bearer x"})
+        assert nobody.status_code == 401
+        assert "ratelimit" not in nobody.headers
+        assert "ratelimit" not in (await world.client.get("/healthz")).headers
+    async with limited(world, reads=""):
+        assert "ratelimit" not in (await world.client.get("/v1/models")).headers
+
+
+async def test_the_document_tells_of_the_fields(world: Any) -> None:
+    document, both = world.app.openapi(), {"RateLimit", "RateLimit-Policy"}
+    for code, told in document["paths"]["/v1/models"]["get"]["responses"].items():
+        assert (both <= told.get("headers", {}).keys()) == (code != "401")
+    assert both == document["components"]["headers"].keys()
+
+
 async def test_the_answer_says_how_long_to_wait(world: Any) -> None:
     async with limited(world, reads="1/day"):
         await world.client.get("/v1/models")
