@@ -20,6 +20,9 @@ async def leave(
     to be cancelled, and for the project that the service was begun with: it keeps the trace
     of those that have gone.
     """
+    unfinished = jobs.unfinished(caller.project_id).with_only_columns(Job.id)
+    if cancel_jobs:  # before the project: so does who ends a job, and writes of the project
+        await session.execute(unfinished.order_by(Job.id).with_for_update(of=Job))
     owned = tenants.projects(caller.project_id).where(Project.id == project_id)
     project = await session.scalar(owned.with_for_update())
     if project is None:
@@ -29,7 +32,6 @@ async def leave(
             "this is the project that the service was begun with, and it keeps the audit of "
             "deleted ones; delete its jobs, models and data sets instead"
         )
-    unfinished = jobs.unfinished(project_id).with_only_columns(Job.id)
     waiting = list(await session.scalars(unfinished))
     if waiting and not cancel_jobs:
         raise Conflict(

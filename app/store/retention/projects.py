@@ -22,7 +22,8 @@ _UNFINISHED = [state for state in JobState if not state.finished]
 
 
 def forget_projects(session: Session) -> int:
-    """Delete a batch of rows of a deleted project; returns how many there were.
+    """Delete a batch of rows of a deleted project, or end some of its queued jobs; returns how
+    many there were.
 
     While one of its jobs runs it is only asked to end. Rows that a late request adds are found
     the next time; the project's own row goes when nothing refers to it.
@@ -31,6 +32,8 @@ def forget_projects(session: Session) -> int:
         select(Project).where(Project.deleted_at.is_not(None)).order_by(Project.deleted_at)
     )
     for project in session.scalars(deleted.with_for_update(skip_locked=True, of=Project)):
+        if ended := _end_queued(session, project.id):
+            return ended
         if _still_works(session, project.id):
             continue
         for table in reversed(Base.metadata.sorted_tables):
@@ -39,15 +42,26 @@ def forget_projects(session: Session) -> int:
     return 0
 
 
+def _end_queued(session: Session, project_id: str) -> int:
+    """Whoever holds a job's row may want the project's next: such a job is passed over."""
+    queued = select(Job).where(Job.project_id == project_id, Job.state == JobState.QUEUED)
+    free = queued.limit(BATCH).with_for_update(skip_locked=True, of=Job)
+    jobs = session.scalars(free.execution_options(populate_existing=True)).all()
+    for job in jobs:
+        close(session, job, JobState.CANCELLED)
+    return len(jobs)
+
+
 def _still_works(session: Session, project_id: str) -> bool:
-    unfinished = select(Job).where(Job.project_id == project_id, Job.state.in_(_UNFINISHED))
-    running = False
-    for job in session.scalars(unfinished.limit(BATCH).with_for_update(of=Job)):
-        if job.state == JobState.QUEUED:
-            close(session, job, JobState.CANCELLED)
-        else:
-            job.cancel_requested, running = True, True
-    return running
+    """What runs is asked to end, what is passed over will be ended the next time."""
+    theirs = Job.project_id == project_id
+    running = select(Job.id).where(theirs, Job.state == JobState.RUNNING)
+    free = running.where(Job.cancel_requested.is_(False)).limit(BATCH)
+    found = session.scalars(free.with_for_update(skip_locked=True, of=Job)).all()
+    asked = update(Job).where(Job.id.in_(found)).values(cancel_requested=True)
+    session.execute(asked.execution_options(synchronize_session=False))
+    unfinished = select(Job.id).where(theirs, Job.state.in_(_UNFINISHED)).limit(1)
+    return session.scalar(unfinished) is not None
 
 
 def _take(session: Session, table: Table, project_id: str) -> int:
