@@ -17,8 +17,8 @@ from app.store import feed, jobs
 from app.store.quotas.limits import Limits
 from app.store.quotas.room import Room, check_bytes, check_jobs, refused_jobs, room
 from app.store.rows import Dataset, Job, Model
-from app.store.tallies import count
-from app.store.tallies.kinds import UPLOADS
+from app.store.tallies import count, observe
+from app.store.tallies.kinds import UPLOAD, UPLOADS
 from lathe import ids
 from lathe.errors import Conflict, Malformed, QuotaReached
 from lathe.facts import Transform
@@ -212,7 +212,7 @@ async def _register(
         row.inspection_job_id = job.id
         session.add(row)
         kind = row.__tablename__.removesuffix("s")
-        await session.run_sync(count, UPLOADS, kind, _how(upload))
+        await session.run_sync(_counted, kind, upload)
         await session.flush()  # the job refers to it
         if not isinstance(upload, TakenUp):
             await session.run_sync(check_bytes, caller.project_id, limits)
@@ -226,6 +226,13 @@ def _name(announced: Announcement, upload: Received | TakenUp | Referred) -> str
     if name is not None and (why := unfit(name)) is not None:
         raise Malformed(f"the file's own name is taken: {why}, or tell a name", param="name")
     return name
+
+
+def _counted(session: Session, kind: str, upload: Received | TakenUp | Referred) -> None:
+    """What is fetched has a stage of its inspection for the time that takes."""
+    count(session, UPLOADS, kind, _how(upload))
+    if not isinstance(upload, Referred):
+        observe(session, UPLOAD, upload.lasted_s, kind, _how(upload))
 
 
 def _how(upload: Received | TakenUp | Referred) -> str:

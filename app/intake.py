@@ -4,6 +4,7 @@ import asyncio
 import base64
 import binascii
 import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ class Received:
 
     key: str
     written: Written
+    lasted_s: float
     filename: str | None = None  # nobody tells one beside a body
 
     async def blob_id(self, session: AsyncSession, owner: Model | Dataset) -> str:
@@ -63,8 +65,9 @@ async def received(
         raise left.refusal()
     setattr(request.state, LIMIT, max_bytes)
     key = new_key(kind)
+    began = time.monotonic()
     written = await parts.objects.write(key, _body(request, left), max_bytes=max_bytes)
-    upload = Received(key, written)
+    upload = Received(key, written, time.monotonic() - began)
     try:
         check_sha256(expected, written.sha256)
         yield upload

@@ -6,9 +6,11 @@ import asyncio
 import logging
 import random
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -114,7 +116,9 @@ class Courier:
 
     async def _deliver(self, parcel: Parcel) -> None:
         timeout_s = self._settings.webhook_timeout_s
-        answered = await traced(self._tracer, parcel, self._guard, self._allowed, timeout_s)
+        began = time.monotonic()
+        heard = await traced(self._tracer, parcel, self._guard, self._allowed, timeout_s)
+        answered = replace(heard, lasted_s=time.monotonic() - began)
         retry_s = self._retry_s(parcel.attempt, answered.asked_wait_s)
         how = "delivered" if answered.error is None else answered.error
         log.info("message %s try %d: %s", parcel.id, parcel.attempt, how)

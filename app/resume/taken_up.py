@@ -12,6 +12,7 @@ from app.intake import check_sha256, drop_unless_held, expected_sha256
 from app.services import Services
 from app.store.deposit import Stored, deposit
 from app.store.rows import Dataset, Model
+from app.store.rows.base import utc_now
 from app.store.transfers import find_upload
 from lathe.errors import Conflict, Malformed, NotReady, TooLarge
 
@@ -24,6 +25,7 @@ class TakenUp:
     upload_id: str
     filename: str | None
     stored: Stored
+    lasted_s: float
 
     async def blob_id(self, session: AsyncSession, owner: Model | Dataset) -> str:
         """The project's blob of this content; the upload is used up with the transaction."""
@@ -72,7 +74,9 @@ async def taken_up(
     whole = await parts.staging.checked(row)
     check_sha256(expected, whole.sha256)
     await parts.objects.size(whole.key)  # Missing after a restore: staged bytes are not saved
-    yield TakenUp(row.id, row.filename, Stored(whole.key, whole.sha256, row.length_bytes))
+    stored = Stored(whole.key, whole.sha256, row.length_bytes)
+    lasted_s = (utc_now() - row.created_at).total_seconds()
+    yield TakenUp(row.id, row.filename, stored, max(0.0, lasted_s))
     await drop_unless_held(parts, whole.key)
 
 

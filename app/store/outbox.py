@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 from app.store.clock import db_now, db_now_plus
 from app.store.rows import Delivery, Job, Webhook
 from app.store.rows.base import utc_now
-from app.store.tallies import count
-from app.store.tallies.kinds import DELIVERY_TRIES
+from app.store.tallies import count, observe
+from app.store.tallies.kinds import DELIVERY_TRIES, DELIVERY_TRY
 from lathe.events import PING, EventName
 
 _BATCH = 500
@@ -55,6 +55,7 @@ class Answered:
     answer: str | None = None
     gone: bool = False
     asked_wait_s: float = 0.0
+    lasted_s: float = 0.0
 
 
 def announce(session: Session, job: Job, event: EventName) -> None:
@@ -186,6 +187,7 @@ def settle(session: Session, parcel: Parcel, answered: Answered, retry_s: float 
     )
     if settled:
         count(session, DELIVERY_TRIES, _outcome(answered))
+        observe(session, DELIVERY_TRY, answered.lasted_s, _outcome(answered))
     if settled and answered.gone:
         _disable(session, parcel.webhook_id, "it answered 410: gone")
     return bool(settled)

@@ -79,6 +79,17 @@ STAGE = Timed(
     "store",
     ("stage",),
 )
+UPLOAD = Timed(
+    "lathe_upload_seconds",
+    "Time that the bytes of a model or data set took to come: in one body, or resumable, from "
+    "the upload's beginning to its use",
+    ("kind", "how"),
+)
+DELIVERY_TRY = Timed(
+    "lathe_delivery_try_seconds",
+    "Time of a try to deliver a message to a webhook: delivered, refused, unanswered, gone",
+    ("outcome",),
+)
 
 COUNTED = (
     JOBS_ENDED,
@@ -90,4 +101,4 @@ COUNTED = (
     DELIVERY_TRIES,
     SPANS_DROPPED,
 )
-TIMED = (JOB_WAIT, JOB_RUN, STEP, STAGE)
+TIMED = (JOB_WAIT, JOB_RUN, STEP, STAGE, UPLOAD, DELIVERY_TRY)

@@ -12,8 +12,10 @@ from sqlalchemy import update
 from standardwebhooks import Webhook as Verifier
 
 from app.store import outbox
-from app.store.rows import Delivery, Webhook
+from app.store.rows import Delivery, Tally, Webhook
 from app.store.rows.base import utc_now
+from app.store.tallies.count import SUM
+from app.store.tallies.kinds import DELIVERY_TRY
 from lathe.events import ENDINGS
 from lathe.job import JobSpec
 from lathe.states import JobState
@@ -100,6 +102,9 @@ def test_a_failed_try_is_made_again_with_the_same_message(
     assert {heard.path for heard in there.heard} == {"/"}  # no redirect was followed
     for heard in there.heard:
         Verifier(SECRET).verify(heard.body, heard.headers)
+    lasted = {t.labels: t.value for t in shop.rows(Tally, metric=DELIVERY_TRY.name, part=SUM)}
+    assert lasted.keys() == {'["refused"]', '["delivered"]'}
+    assert all(0 < seconds < 3 for seconds in lasted.values())  # two tries of a second at most
 
 
 def test_a_message_dies_behind_its_last_try_and_says_why(

@@ -1,5 +1,7 @@
 """What `/metrics` says of queues, jobs, workers and sweeps, and without its database."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -7,9 +9,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text, update
 
-from app.store.rows import Delivery, Job, Worker
+from app.store.rows import Delivery, Job, Upload, Worker
 from app.store.rows.base import utc_now
 from lathe.errors import Internal, OutOfMemory
+from tests.unit.app.routes import tus
 
 pytestmark = pytest.mark.anyio
 
@@ -146,3 +149,31 @@ async def test_without_its_database_a_process_still_tells_of_itself(world: Any) 
     assert found["lathe_database_up",] == 0
     assert ("lathe_jobs", "cpu", "queued") not in found
     assert found["lathe_database_connections_limit",] == 8
+
+
+async def test_uploads_say_how_long_their_bytes_took_to_come(world: Any) -> None:
+    async def slowly() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            yield b"piece"
+            await asyncio.sleep(0.05)
+
+    body = await world.client.post("/v1/models", content=slowly())
+    assert body.status_code == 201, body.text
+    location = await tus.begun(world.client, 7)
+    assert (await tus.sent(world.client, location, 0, b"abcdefg")).status_code == 204
+    async with world.parts.writing() as session:
+        earlier = utc_now() - timedelta(seconds=90)
+        await session.execute(update(Upload).values(created_at=earlier))
+    upload = location.rpartition("/")[2]
+    used = await world.client.post("/v1/datasets", params={"upload": upload})
+    assert used.status_code == 201, used.text
+    fetched = {"source": "https://h.example/net.onnx"}
+    assert (await world.client.post("/v1/models", json=fetched)).status_code == 201
+    found = await scraped(world)
+    assert found["lathe_upload_seconds_count", "body", "model"] == 1
+    assert 0.15 <= found["lathe_upload_seconds_sum", "body", "model"] < 30
+    assert found["lathe_upload_seconds_sum", "resumable", "dataset"] == pytest.approx(
+        90, abs=30
+    )
+    assert ("lathe_upload_seconds_count", "reference", "model") not in found
+    assert found["lathe_uploads_total", "reference", "model"] == 1

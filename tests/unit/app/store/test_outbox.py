@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,8 +13,9 @@ from sqlalchemy.orm import Session
 from app.store import endings, outbox, webhooks
 from app.store.outbox import Answered, Parcel
 from app.store.queue import claim
-from app.store.rows import Delivery, Job, Webhook
+from app.store.rows import Delivery, Job, Tally, Webhook
 from app.store.rows.base import utc_now
+from app.store.tallies.kinds import DELIVERY_TRY
 from lathe.errors import TrainingDiverged
 from lathe.events import EVENTS
 from lathe.states import JobKind, JobState, Queue
@@ -221,3 +223,16 @@ def test_what_is_due_is_found_by_its_index(session: Session) -> None:
     assert [line[3] for line in plan] == [
         "SEARCH deliveries USING INDEX ix_deliveries_due (next_at<?)"
     ]
+
+
+def test_how_long_a_try_lasted_is_counted_once_by_how_it_went(session: Session) -> None:
+    pinged(session, hook(session))
+    mine = taken(session)
+    assert outbox.settle(session, mine, replace(FAILED, lasted_s=0.25), 0)
+    assert not outbox.settle(session, mine, replace(FINE, lasted_s=40), None)
+    session.commit()
+    rows = session.scalars(select(Tally).where(Tally.metric == DELIVERY_TRY.name))
+    assert {(row.labels, row.part): row.value for row in rows} == {
+        ('["refused"]', "0.5"): 1,
+        ('["refused"]', "sum"): 0.25,
+    }
