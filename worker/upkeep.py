@@ -48,6 +48,7 @@ class Upkeep:
         self._objects = objects
         self._chores = list(_chores(keep, doomed_for_s))
         self._left: list[Chore] = []
+        self._looking, self._emptied = False, True
         self._begun_s = float("-inf")
         self._orphanage = orphanage
         if orphanage is None and keep.keep_orphans_days is not None:
@@ -56,16 +57,20 @@ class Upkeep:
     def some(self) -> None:
         """Go on for a moment if it is time for it; raises SQLAlchemyError."""
         now_s = time.monotonic()
-        if not self._left:
+        if not self._left and not self._looking and self._emptied:
             if now_s - self._begun_s < EVERY_S:
                 return
-            self._begun_s, self._left = now_s, list(self._chores)
+            self._begin(now_s)
         self._work(now_s + _AT_ONCE_S)
 
     def all(self) -> None:
         """Delete everything that is to be deleted now; raises SQLAlchemyError."""
-        self._left = list(self._chores)
+        self._begin(time.monotonic())
         self._work(float("inf"))
+
+    def _begin(self, now_s: float) -> None:
+        self._begun_s, self._left = now_s, list(self._chores)
+        self._looking, self._emptied = True, False
 
     def _work(self, until_s: float) -> None:
         while self._left and time.monotonic() < until_s:
@@ -73,19 +78,22 @@ class Upkeep:
                 found = self._left[0](session)
             if not found:
                 self._left.pop(0)
-        if self._orphanage is not None:
-            while time.monotonic() < until_s and self._orphanage.some():
-                pass
-        while time.monotonic() < until_s and self._empty_the_store():
-            pass
+        while self._looking and time.monotonic() < until_s:
+            self._looking = self._orphanage is not None and self._orphanage.some()
+        while not self._emptied and time.monotonic() < until_s:
+            self._emptied = not self._some_of_the_store(until_s)
 
-    def _empty_the_store(self) -> bool:
-        """Delete some dead objects; whether there may be more that can be deleted now."""
+    def _some_of_the_store(self, until_s: float) -> bool:
+        """Delete some dead objects; whether there may be more that can be deleted now. A store
+        that is away is asked for one, not for all, or leases would lapse meanwhile."""
         with self._sessions() as session:
             session.connection(execution_options={"read_only": True})
             dead = session.scalars(dead_objects.waiting()).all()
-        gone = [each.key for each in dead if self._deleted(each)]
-        stuck = [each.key for each in dead if each.key not in set(gone)]
+        gone, stuck = list[str](), list[str]()
+        for each in dead:
+            (gone if self._deleted(each) else stuck).append(each.key)
+            if time.monotonic() >= until_s:
+                break
         if dead:
             with self._sessions.begin() as session:
                 session.execute(dead_objects.gone(gone))

@@ -99,6 +99,39 @@ def test_it_is_looked_for_every_five_minutes_and_gone_on_with_at_once(
     assert len(done) == 4
 
 
+class Slow(Stubborn):
+    """A store that takes its time to delete."""
+
+    def delete(self, key: str) -> None:
+        upkeep.time.pass_on()  # type: ignore[attr-defined]
+        super().delete(key)
+
+
+@pytest.mark.parametrize(("each_s", "stuck"), [(0.5, ""), (15.0, "stuck/")])
+def test_a_slow_store_has_its_turns_until_it_is_empty_and_one_that_is_away_has_one(
+    each_s: float, stuck: str, engine: Engine, objects: Stubborn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = time.monotonic()
+
+    def pass_on() -> None:
+        nonlocal now_s
+        now_s += each_s
+
+    clock = SimpleNamespace(monotonic=lambda: now_s, pass_on=pass_on)
+    monkeypatch.setattr(upkeep, "time", clock)
+    objects.__class__ = Slow
+    with sessions(engine).begin() as session:
+        bury(session, [f"k/{stuck}{n}" for n in range(10)])
+    care = Upkeep(sessions(engine), objects, KeepSettings())
+    asked = []
+    for _ in range(5):
+        care.some()  # every 5 s, beside leases and hints
+        now_s += 5.0
+        asked.append(len(objects.asked))
+    assert asked == ([1, 1, 1, 1, 1] if stuck else [4, 8, 10, 10, 10])
+    assert len(dead(engine)) == (10 if stuck else 0)
+
+
 def test_what_a_setting_does_not_name_is_kept_for_ever(
     engine: Engine, objects: Stubborn
 ) -> None:
