@@ -7,8 +7,9 @@ import crossplane
 import yaml
 
 from tests.unit.stack.chart import CHART, Manifest, of_kind, pods, rendered
-from tests.unit.stack.chart_pods import only
-from tests.unit.stack.compose import ROOT
+from tests.unit.stack.chart_pods import environment, only
+from tests.unit.stack.compose import ROOT, services
+from tests.unit.stack.test_compose import SECRETS
 
 
 def test_nginx_is_the_one_of_compose_but_for_where_the_api_is(
@@ -30,6 +31,28 @@ def test_nginx_reads_it(tmp_path: Any) -> None:
     read = crossplane.parse(str(place), single=True, strict=True)
     assert read["status"] == "ok", read["errors"]
     assert "http" in {each["directive"] for each in read["config"][0]["parsed"]}
+
+
+def test_an_ingress_that_is_trusted_says_who_called(tmp_path: Any) -> None:
+    given = {"proxy": {"trusted": ["10.1.0.0/16", "fd00::/8"]}}
+    place = tmp_path / "nginx.conf"
+    place.write_text(of_kind(rendered(given), "ConfigMap")["lathe-proxy"]["data"]["nginx.conf"])
+    read = crossplane.parse(str(place), single=True, strict=True)
+    assert read["status"] == "ok", read["errors"]
+    (http,) = [each for each in read["config"][0]["parsed"] if each["directive"] == "http"]
+    (server,) = [each for each in http["block"] if each["directive"] == "server"]
+    told = {(each["directive"], *each["args"]) for each in server["block"]}
+    assert {
+        ("real_ip_header", "X-Forwarded-For"),
+        ("real_ip_recursive", "on"),
+        ("set_real_ip_from", "10.1.0.0/16"),
+        ("set_real_ip_from", "fd00::/8"),
+    } <= told
+
+
+def test_the_api_believes_its_proxy_about_who_called(manifests: list[Manifest]) -> None:
+    theirs = services(SECRETS)["api"]["environment"]["FORWARDED_ALLOW_IPS"]
+    assert environment(only(pods(manifests)["api"][1]))["FORWARDED_ALLOW_IPS"] == theirs
 
 
 def test_alerts_and_dashboard_are_those_of_compose_and_find_their_jobs() -> None:

@@ -50,6 +50,16 @@ def test_events_are_not_held_back(conf: list[dict[str, Any]]) -> None:
     assert events["proxy_pass"] == ["http://api"]
 
 
+def test_who_speaks_tls_before_it_is_believed(conf: list[dict[str, Any]]) -> None:
+    """Or a browser would be given its session's cookie without Secure."""
+    server = block(block(conf, "http"), "server")
+    assert settings(server)["set"] == ["$outside", "$scheme"]
+    told = block(server, "if", "$http_x_forwarded_proto", "=", "https")
+    assert settings(told)["set"] == ["$outside", "https"]
+    headers = [each["args"] for each in server if each["directive"] == "proxy_set_header"]
+    assert ["X-Forwarded-Proto", "$outside"] in headers
+
+
 def test_numbers_are_for_prometheus_alone(conf: list[dict[str, Any]]) -> None:
     server = block(block(conf, "http"), "server")
     assert settings(block(server, "location", "=", "/metrics"))["return"] == ["404"]
