@@ -109,7 +109,11 @@ class Slow(Stubborn):
 
 @pytest.mark.parametrize(("each_s", "stuck"), [(0.5, ""), (15.0, "stuck/")])
 def test_a_slow_store_has_its_turns_until_it_is_empty_and_one_that_is_away_has_one(
-    each_s: float, stuck: str, engine: Engine, objects: Stubborn, monkeypatch: pytest.MonkeyPatch
+    each_s: float,
+    stuck: str,
+    engine: Engine,
+    objects: Stubborn,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now_s = time.monotonic()
 
