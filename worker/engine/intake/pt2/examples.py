@@ -1,15 +1,20 @@
 """The example inputs of a .pt2 program: a pickle that Lathe has no use for and never opens.
 
 Whoever opens the file with torch does open it: torch.export.load refuses what is not plain
-tensors once, and then loads it all the same. So what the pickle would call is read from its
-opcodes, and a file that is a trap for others is not taken.
+tensors once, and then loads it all the same. So what the pickles would call is read from their
+opcodes, and a file that is a trap for others is not taken. Allowed is what torch.load allows
+with `weights_only`; what is written as no program of torch writes it is not.
 """
 
 import pickletools
+import tarfile
 import zipfile
 from collections.abc import Iterator, Mapping
+from io import BytesIO
 from pathlib import PurePosixPath
 from typing import BinaryIO
+
+from torch._weights_only_unpickler import _get_allowed_globals
 
 from lathe.errors import UnsupportedModel
 from worker.engine.intake.formats.window import window
@@ -18,65 +23,83 @@ from worker.engine.onnx_file.place import Place
 
 MOST_BYTES = 16 << 20  # of a pickle whose tensors lie beside it
 PICKLE = "data.pkl"
-PLAIN = {"collections.OrderedDict", "builtins.set", "__builtin__.set"}
+ZIP = b"PK\x03\x04"  # by its first bytes torch tells a zip from a bare pickle
+BARE = 5  # pickles in a file without a zip: three of the format, the value, names of tensors
+SET = "__builtin__.set"  # its name before protocol 3
 TEXT = {"SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "UNICODE"}
 PUT = {"PUT", "BINPUT", "LONG_BINPUT"}
 GET = {"GET", "BINGET", "LONG_BINGET"}
+UNKNOWN = "a name that is put together"
 
 
 def check_examples(files: Mapping[str, Place], name: str) -> None:
     """Raise UnsupportedModel where the member `name`, if it is there, is more than tensors."""
     if name not in files:
         return
-    for asked in _asked(_pickle(files[name])):
-        if asked not in PLAIN and not asked.startswith("torch."):
-            raise UnsupportedModel(
-                f"the example inputs of the .pt2 program would run {asked[:100]!r} when they "
-                "are opened; save it again with tensors alone as examples"
-            )
+    allowed = {*_get_allowed_globals(), SET}
+    with window(files[name]) as file:
+        for pickle in _pickles(file):
+            for asked in _asked(pickle):
+                if asked not in allowed:
+                    raise UnsupportedModel(
+                        f"the example inputs of the .pt2 program would run {asked[:100]!r} "
+                        "when they are opened; save it again with tensors alone as examples"
+                    )
 
 
-def _pickle(place: Place) -> bytes:
-    """The pickle of a file of torch.save, in its zip or bare as older releases wrote it."""
-    with window(place) as file:
+def _pickles(file: BinaryIO) -> Iterator[BinaryIO]:
+    """Those of a file of torch.save, in its zip or bare as older releases wrote it."""
+    begin = file.read(len(ZIP))
+    file.seek(0)
+    if begin == ZIP:
         try:
-            return _zipped(file)
+            with zipfile.ZipFile(file) as archive:
+                for info in archive.infolist():
+                    if PurePosixPath(info.filename).name == PICKLE:
+                        with archive.open(info) as member:
+                            yield BytesIO(member.read(MOST_BYTES))
         except DAMAGE:
-            file.seek(0)
-            return file.read(MOST_BYTES)
+            return
+        return
+    bare = BytesIO(file.read(MOST_BYTES))
+    if tarfile.is_tarfile(bare):
+        raise UnsupportedModel(
+            "the example inputs of the .pt2 program are a tar, which torch has not written for "
+            "years; save it again"
+        )
+    bare.seek(0)
+    for _ in range(BARE):
+        yield bare
 
 
-def _zipped(file: BinaryIO) -> bytes:
-    with zipfile.ZipFile(file) as archive:
-        for info in archive.infolist():
-            if PurePosixPath(info.filename).name == PICKLE:
-                with archive.open(info) as member:
-                    return member.read(MOST_BYTES)
-    return b""
-
-
-def _asked(pickle: bytes) -> Iterator[str]:
+def _asked(pickle: BinaryIO) -> Iterator[str]:
     """What opening would import, as `module.name`, from all opcodes up to damaged ones.
 
-    Protocol 4 takes both names from the stack: there the last two texts are meant, those that
-    a memo gives back included.
+    Protocol 4 takes both names from the stack. They count where nothing comes between them and
+    the opcode but memos, as pickle writes it: what else would stand there could hide them.
     """
-    texts, memo = [""], dict[int, str]()
+    texts, memo = list[str](), dict[int, str]()
     try:
         for code, argument, _ in pickletools.genops(pickle):
             if code.name in TEXT:
                 texts.append(str(argument))
             elif code.name == "MEMOIZE":
-                memo[len(memo)] = texts[-1]
+                memo[len(memo)] = texts[-1] if texts else UNKNOWN
             elif code.name in PUT:
-                memo[int(argument)] = texts[-1]  # type: ignore[arg-type] # a number, of these
+                memo[int(argument)] = texts[-1] if texts else UNKNOWN  # type: ignore[arg-type] # a number, of these
             elif code.name in GET:
-                texts.append(memo.get(int(argument), ""))  # type: ignore[arg-type]
-            elif code.name in {"GLOBAL", "INST"}:
-                yield str(argument).replace(" ", ".")
-            elif code.name == "STACK_GLOBAL":
-                yield ".".join(texts[-2:])
-            elif code.name.startswith("EXT"):
-                yield f"extension {argument}"
+                texts.append(memo.get(int(argument), UNKNOWN))  # type: ignore[arg-type]
+            elif code.name != "FRAME":
+                yield from _imported(code.name, argument, texts)
+                texts = []
     except ValueError:  # nobody could open it any further
         return
+
+
+def _imported(code: str, argument: object, texts: list[str]) -> Iterator[str]:
+    if code in {"GLOBAL", "INST"}:
+        yield str(argument).replace(" ", ".")
+    elif code == "STACK_GLOBAL":
+        yield ".".join(texts[-2:]) if len(texts) > 1 else UNKNOWN
+    elif code.startswith("EXT"):
+        yield f"extension {argument}"

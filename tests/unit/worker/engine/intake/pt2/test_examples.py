@@ -3,6 +3,8 @@
 import collections
 import io
 import pickle
+import tarfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +65,61 @@ def test_a_name_that_a_memo_gives_back_is_seen(tmp_path: Path) -> None:
     content = b"\x80\x04\x8c\x05posix\x94\x8c\x06system\x940" + b"0h\x00h\x01\x93."
     with pytest.raises(UnsupportedModel, match=r"would run 'posix\.system'"):
         check(tmp_path, content)
+
+
+def pickled(protocol: int, *codes: bytes) -> bytes:
+    return b"\x80" + bytes([protocol]) + b"".join(codes) + b"."
+
+
+def text(value: str) -> bytes:
+    return b"\x8c" + bytes([len(value)]) + value.encode()
+
+
+def zipped(*members: tuple[str, bytes]) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
+EVIL = pickled(2, b"cposix\nsystem\n")
+PLAIN = pickled(2, b"N")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pickled(2, b"ctorch\nos.system\n"),  # torch has imported os
+        pickled(2, b"ctorch.hub\nload\n"),
+        pickled(4, text("posix"), text("system"), text("torch"), text("Size"), b"00", b"\x93"),
+        pickled(4, text("torch"), text("Size"), b"00", b"U\x05posix", b"U\x06system", b"\x93"),
+        zipped(("a/b/data.pkl", PLAIN), ("archive/data.pkl", EVIL)),
+        PLAIN + EVIL,  # a file without a zip has several
+        EVIL + zipped(("archive/data.pkl", PLAIN)),  # torch goes by the first bytes
+    ],
+    ids=["dotted", "hub", "popped", "other-texts", "second", "behind", "before-a-zip"],
+)
+def test_a_call_is_seen_wherever_it_hides(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(UnsupportedModel, match="would run"):
+        check(tmp_path, content)
+
+
+def test_a_tar_is_not_looked_into(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        entry = tarfile.TarInfo("pickle")
+        entry.size = len(EVIL)
+        archive.addfile(entry, io.BytesIO(EVIL))
+    with pytest.raises(UnsupportedModel, match="a tar"):
+        check(tmp_path, file.getvalue())
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_a_call_in_a_file_of_an_older_release_is_seen(tmp_path: Path, protocol: int) -> None:
+    how = {"pickle_protocol": protocol, "_use_new_zipfile_serialization": False}
+    with pytest.raises(UnsupportedModel, match="would run"):
+        check(tmp_path, saved((torch.zeros(1), Planted(tmp_path / "ran")), **how))
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 broken", b"\x80\x02broken", bytes(99)])
