@@ -591,8 +591,9 @@ class TooMuchWritten(ResourceExhausted):
 class TooManyThreads(ResourceExhausted):
     """The job's process ran more threads at once than a worker lets one job have.
 
-    No model needs so many: look at what the uploaded file does when it is opened. On a worker
-    with very many cores an operator raises `LATHE_CHILD_THREADS`.
+    No model needs so many: look at what the uploaded file does when it is opened. But each
+    file that is timed has `benchmark.threads` for itself: ask for fewer. On a worker with very
+    many cores an operator raises `LATHE_CHILD_THREADS`.
     """
 
     code, title = "too_many_threads", "The job ran too many threads"

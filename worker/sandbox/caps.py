@@ -73,8 +73,9 @@ def unreadable_folder(why: str) -> TooMuchWritten:
 def too_many_threads(policy: Policy) -> TooManyThreads:
     """They are more than `threads` at once."""
     return TooManyThreads(
-        f"The job ran more than {policy.threads} threads at once, which no model needs. Look "
-        "at what the uploaded file does when it is opened, or have LATHE_CHILD_THREADS raised."
+        f"The job ran more than {policy.threads} threads at once. Ask for fewer "
+        "benchmark.threads, which each file that is timed has for itself; look at what the "
+        "uploaded file does when it is opened; or have LATHE_CHILD_THREADS raised."
     )
 
 

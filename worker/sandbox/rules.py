@@ -1,5 +1,7 @@
 """What the child of a claimed job may do: from the settings, its kind and its spec."""
 
+import os
+
 from app.store.queue import Claim
 from lathe.job import JobSpec
 from lathe.states import JobKind, Queue
@@ -25,7 +27,7 @@ def rules(claim: Claim, settings: Settings, folder: JobFolder) -> Policy:
         write=(folder.out, folder.path / "tmp"),
         memory_bytes=inspect if inspects else compress,
         memory_limit=f"LATHE_{'INSPECT' if inspects else 'CHILD'}_MEMORY_BYTES",
-        cpu_s=max_run_s(claim, settings) * (settings.threads + 1),
+        cpu_s=max_run_s(claim, settings) * (_threads(claim, settings) + 1),
         time_limit="LATHE_INSPECT_MAX_RUN_S" if inspects else "resources.max_run_s",
         file_bytes=settings.child_file_bytes,
         folder_bytes=settings.child_folder_bytes,
@@ -33,3 +35,12 @@ def rules(claim: Claim, settings: Settings, folder: JobFolder) -> Policy:
         threads=settings.child_threads,
         gpu=claim.queue is Queue.GPU,
     )
+
+
+def _threads(claim: Claim, settings: Settings) -> int:
+    """That compute at once: timing has its own number, of which only cores work."""
+    if claim.kind is JobKind.INSPECT:
+        return settings.threads
+    benchmark = JobSpec.model_validate(claim.spec).benchmark
+    timing = 0 if benchmark is None else benchmark.threads
+    return max(settings.threads, min(timing, len(os.sched_getaffinity(0))))
