@@ -16,7 +16,7 @@ from app.http.refused_access import note_refused_access
 from app.logs import log
 from app.page.rendering import page
 from app.store.trouble import database_trouble
-from lathe.errors import Malformed, Refused, Unauthenticated
+from lathe.errors import Malformed, RateLimited, Refused, Unauthenticated
 
 _LATER_S = 5
 
@@ -71,5 +71,6 @@ def _said(request: Request, refusal: Refused) -> Response:
         request_id=request.state.request_id,
     )
     if refusal.retryable:
-        answer.headers["Retry-After"] = str(_LATER_S)
+        asked_s = refusal.retry_after_s if isinstance(refusal, RateLimited) else None
+        answer.headers["Retry-After"] = str(asked_s or _LATER_S)
     return answer
