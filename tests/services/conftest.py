@@ -3,11 +3,13 @@
 postgres            the server: url(database), stop(), begin()
 postgres_url        its maintenance database
 postgres_database_url   a fresh migrated database of this test alone
+sqlite_database_url     the same, of SQLite: lathe.db in the test's folder
 valkey              the server: socket, url, flush()
 valkey_socket, valkey_url   the broker as a path and as LATHE_BROKER_URL
 s3                  endpoint, bucket, key, secret, region, url (LATHE_OBJECTS_URL)
 """
 
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,6 +59,18 @@ def postgres_database_url(postgres: Postgres, _postgres_template: str) -> Iterat
     postgres.execute(f"CREATE DATABASE {name} TEMPLATE {_postgres_template}")
     yield postgres.url(name)
     postgres.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp(_TEMPLATE) / "lathe.db"
+    upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def sqlite_database_url(_sqlite_template: Path, tmp_path: Path) -> str:
+    return f"sqlite:///{shutil.copy(_sqlite_template, tmp_path)}"
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,6 @@ from app.store.bootstrap import bootstrap
 from app.store.db import Sessions, sessions, sync_engine
 from app.store.deposit import Stored, deposit
 from app.store.doomed import references
-from app.store.migrate import upgrade
 from app.store.rows import Artifact, Blob, DeadObject, Job, Model, Project, StepCache
 from app.store.rows.base import utc_now
 from lathe.errors import Unavailable
@@ -134,11 +133,7 @@ def anyio_backend() -> str:
 def environment(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
     database, store = request.param
     found = {"SCRATCH": str(tmp_path)}
-    if database == "sqlite":
-        found["LATHE_DATABASE_URL"] = f"sqlite:///{tmp_path}/lathe.db"
-        upgrade(found["LATHE_DATABASE_URL"])
-    else:
-        found["LATHE_DATABASE_URL"] = request.getfixturevalue("postgres_database_url")
+    found["LATHE_DATABASE_URL"] = request.getfixturevalue(f"{database}_database_url")
     if store == "folder":
         return found | {"LATHE_OBJECTS_URL": f"file://{tmp_path}/objects"}
     s3: S3 = request.getfixturevalue("s3")

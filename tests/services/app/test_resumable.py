@@ -23,7 +23,6 @@ from sqlalchemy import select, update
 from app.store.blobs.objects import Objects
 from app.store.bootstrap import bootstrap
 from app.store.db import sessions, sync_engine
-from app.store.migrate import upgrade
 from app.store.rows import Blob, Job, Model, Upload, UploadPart
 from app.store.rows.base import utc_now
 from lathe.states import JobState, UploadState
@@ -74,8 +73,8 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     common = {"LATHE_BROKER_URL": f"redis+socket://{tmp_path}/none.sock"}
     log = tmp_path / "api.log"
     if request.param == "folder":
-        database_url, root = f"sqlite:///{tmp_path}/lathe.db", tmp_path / "objects"
-        upgrade(database_url)
+        database_url = request.getfixturevalue("sqlite_database_url")
+        root = tmp_path / "objects"
         where = {"LATHE_DATABASE_URL": database_url, "LATHE_OBJECTS_URL": f"file://{root}"}
         key = str(bootstrap(database_url))
         return Place(

@@ -20,7 +20,6 @@ from app.settings import Settings
 from app.store import tenants
 from app.store.bootstrap import bootstrap
 from app.store.db import sessions, sync_engine
-from app.store.migrate import upgrade
 from app.store.rows import Project
 from tests.services.tenants.estate import Estate, installation
 from tests.unit.app.conftest import Remembered, World
@@ -75,12 +74,8 @@ def statements() -> Iterator[Statements]:
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def town_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "postgres":
-        url: str = request.getfixturevalue("postgres_database_url")
-        return url
-    url = f"sqlite:///{tmp_path / 'lathe.db'}"
-    upgrade(url)
+def town_url(request: pytest.FixtureRequest) -> str:
+    url: str = request.getfixturevalue(f"{request.param}_database_url")
     return url
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from app.store.migrate import upgrade
 from app.store.queue import Claim, claim
 from lathe.states import Queue
 from stacks.valkey import Valkey
@@ -24,13 +23,10 @@ on_both_databases = pytest.mark.parametrize(
 
 
 @pytest.fixture
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(request: pytest.FixtureRequest) -> str:
     """SQLite, unless the test is parametrized with another."""
-    if getattr(request, "param", "sqlite") == "postgres":
-        url: str = request.getfixturevalue("postgres_database_url")
-        return url
-    url = f"sqlite:///{tmp_path / 'lathe.db'}"
-    upgrade(url)
+    name = getattr(request, "param", "sqlite")
+    url: str = request.getfixturevalue(f"{name}_database_url")
     return url
 
 
