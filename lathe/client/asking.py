@@ -21,7 +21,9 @@ _UNSEEN = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.LOCKED})  # nothin
 
 def ask(wish: Ask | Callable[[], Ask]) -> Talk[httpx.Response]:
     """The answer, once it is one; raises what was refused, and the last failure when
-    repeating did not help. A function makes the request anew for each time."""
+    repeating did not help. A function makes the request anew for each time. What is gone when
+    its deletion is repeated was deleted by a request whose answer was lost."""
+    maybe_done = False
     for delay_s in DELAYS_S:
         request = wish() if callable(wish) else wish
         try:
@@ -29,18 +31,28 @@ def ask(wish: Ask | Callable[[], Ask]) -> Talk[httpx.Response]:
         except Unreachable as error:
             if not error.passing or (error.arrived and not request.again):
                 raise
+            maybe_done = maybe_done or error.arrived
             yield _jittered(delay_s, error)
         except Timeout as error:
             if not request.again:
                 raise
+            maybe_done = True
             yield _jittered(delay_s, error)
         else:
             pause_s = _asked_to_wait(answer, delay_s, again=request.again)
             if pause_s is None:
-                return checked(answer)
+                return answer if maybe_done and _is_gone(request, answer) else checked(answer)
+            maybe_done = maybe_done or answer.status_code in _LATER
             yield Pause(pause_s, f"the service answered {answer.status_code}")
-    answer = yield wish() if callable(wish) else wish
-    return checked(answer)
+    request = wish() if callable(wish) else wish
+    answer = yield request
+    return answer if maybe_done and _is_gone(request, answer) else checked(answer)
+
+
+def _is_gone(request: Ask, answer: httpx.Response) -> bool:
+    """The service says that what was to be deleted is not there."""
+    missing = answer.status_code == HTTPStatus.NOT_FOUND
+    return request.method == "DELETE" and missing and _is_problem(answer)
 
 
 def _jittered(delay_s: float, error: LatheError) -> Pause:
@@ -60,6 +72,10 @@ def _asked_to_wait(answer: httpx.Response, delay_s: float, *, again: bool) -> fl
 
 def _stands(answer: httpx.Response) -> bool:
     """Whether the service says that the same request will be refused again."""
-    if "problem+json" not in answer.headers.get("content-type", ""):
+    if not _is_problem(answer):
         return False
     return not Problem.model_validate_json(answer.content).retryable
+
+
+def _is_problem(answer: httpx.Response) -> bool:
+    return "problem+json" in answer.headers.get("content-type", "")

@@ -16,7 +16,7 @@ from lathe.client import (
     UserError,
 )
 from lathe.client.talk import Pause
-from lathe.errors import InvalidRequest, QuotaReached, Unavailable
+from lathe.errors import InvalidRequest, Missing, QuotaReached, Unavailable
 
 Step = httpx.Response | Exception
 
@@ -47,6 +47,20 @@ def none() -> httpx.Response:
 def later(status: int, **headers: str) -> httpx.Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return httpx.Response(status, headers=named)
+
+
+def gone() -> httpx.Response:
+    body = {
+        "type": "urn:lathe:problem:not_found",
+        "title": "t",
+        "status": 404,
+        "detail": "there is no such job",
+        "instance": "/v1/jobs/job_a",
+        "code": "not_found",
+        "class": "invalid_request",
+        "retryable": False,
+    }
+    return httpx.Response(404, json=body, headers={"content-type": "application/problem+json"})
 
 
 def test_a_read_is_repeated_after_cuts_silence_and_a_busy_gateway(paused: list[float]) -> None:
@@ -105,6 +119,32 @@ def test_an_upload_whose_connection_is_cut_is_not_sent_twice(tmp_path: Path) -> 
         lathe.upload_model(tmp_path / "a.onnx")
     assert error.value.arrived
     assert len(asked) == 1
+
+
+@pytest.mark.usefixtures("paused")
+@pytest.mark.parametrize(
+    "lost", [httpx.RemoteProtocolError("cut"), httpx.ReadTimeout("silence"), later(502)]
+)
+def test_what_is_gone_when_its_deletion_is_repeated_is_deleted(lost: Step) -> None:
+    lathe, asked = against(lost, gone())
+    lathe.delete_job("job_a")
+    assert [request.method for request in asked] == ["DELETE", "DELETE"]
+
+
+@pytest.mark.usefixtures("paused")
+def test_what_never_was_there_is_not_called_deleted() -> None:
+    refused, _ = against(gone())
+    with pytest.raises(Missing):
+        refused.delete_job("job_a")
+    unseen, _ = against(later(429), gone())  # nothing was done at first
+    with pytest.raises(Missing):
+        unseen.delete_job("job_a")
+    read, _ = against(httpx.ReadTimeout("silence"), gone())
+    with pytest.raises(Missing):
+        read.job("job_a")
+    elsewhere, _ = against(httpx.ReadTimeout("silence"), later(404))
+    with pytest.raises(Missing, match="no Lathe service"):
+        elsewhere.delete_job("job_a")
 
 
 def test_a_job_is_submitted_again_under_the_same_key_and_the_answer_must_be_a_job() -> None:
