@@ -12,6 +12,7 @@ from worker.timeline import Stage, Timeline
 
 def tallied(change: Change, outcome: Outcome, timeline: Timeline) -> Change:
     """`change`, and beside it how the attempt ended and what took how long."""
+    dropped = timeline.take_dropped()
 
     def both(session: Session, job: Job) -> None:
         change(session, job)
@@ -23,7 +24,7 @@ def tallied(change: Change, outcome: Outcome, timeline: Timeline) -> Change:
                 observe(session, STEP, spent.seconds, spent.technique or "")
             else:
                 observe(session, STAGE, spent.seconds, spent.stage.value)
-        for reason, number in timeline.take_dropped().items():
+        for reason, number in dropped.items():
             count(session, SPANS_DROPPED, reason, by=number)
 
     return both

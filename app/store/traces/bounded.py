@@ -59,8 +59,7 @@ class Bounded(SpanProcessor):
                 return
             self._queue.append(span)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._tell, name="traces", daemon=True)
-                self._thread.start()
+                self._thread = self._begun()
             many = len(self._queue) >= _BATCH
         if many:
             self._wake.set()
@@ -85,6 +84,14 @@ class Bounded(SpanProcessor):
         if thread is not None:
             thread.join(2.0)
         self._exporter.shutdown()
+
+    def _begun(self) -> threading.Thread | None:
+        thread = threading.Thread(target=self._tell, name="traces", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # this process may have no more; the next span tries again
+            return None
+        return thread
 
     def _tell(self) -> None:
         while True:

@@ -105,3 +105,23 @@ def test_a_span_of_a_trace_that_was_not_drawn_is_not_told() -> None:
     queue.shutdown()
     assert collector.names == []
     assert sum(queue.dropped.values()) == 0
+
+
+def test_a_process_without_a_thread_to_spare_goes_on_and_tells_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start = threading.Thread.start
+
+    def none_left(thread: threading.Thread) -> None:
+        if thread.name == "traces":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    collector = Collector()
+    queue = Bounded(collector, every_s=0.01)
+    with monkeypatch.context() as poor:
+        poor.setattr(threading.Thread, "start", none_left)
+        spans(queue, 2)
+    spans(queue, 1)
+    until(lambda: len(collector.names) == 3)
+    queue.shutdown()
