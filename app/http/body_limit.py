@@ -1,4 +1,4 @@
-"""No more of a body is read than the route takes.
+"""No more of a body is read than the route takes, and only as it is.
 
 FastAPI's own `max_body_size` answers in plain text, and not as a problem.
 """
@@ -9,12 +9,14 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+_AS_IT_IS = frozenset({"", "identity"})
 LIMIT = "max_body_bytes"  # in the request's state, where a route may raise it before it reads
 
 
 class BodyLimit:
     """ASGI middleware; a body over the limit is refused before reading when its length is
-    announced, else as soon as it is over."""
+    announced, else as soon as it is over. One that is packed is refused as well: how large it
+    would become nobody has said."""
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
         self._app = app
@@ -31,12 +33,16 @@ class BodyLimit:
             return
         state = scope.setdefault("state", {})
         state[LIMIT] = self._max_bytes
-        announced = Headers(scope=scope).get("content-length", "")
+        headers = Headers(scope=scope)
+        packed = headers.get("content-encoding", "").strip().lower() not in _AS_IT_IS
+        announced = headers.get("content-length", "")
         length = int(announced) if announced.isdecimal() else 0
         read = 0
 
         async def counted() -> Message:
             nonlocal read
+            if packed:
+                raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
             if length > state[LIMIT]:
                 raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
             message = await receive()

@@ -30,6 +30,7 @@ from lathe.errors import (
     TooSlow,
     Unauthenticated,
     Unavailable,
+    WrongMediaType,
 )
 from lathe.views import FieldProblem, Problem
 
@@ -147,6 +148,10 @@ async def _http(request: Request, error: HTTPException) -> Response:
         Missing.status: Missing(f"there is nothing at {wording.shortened(request.url.path)}"),
         TooLarge.status: _over_limit(request),
         TooSlow.status: TooSlow("the body came too slowly; send it again, or in pieces"),
+        WrongMediaType.status: WrongMediaType(
+            "the body is packed; send it as it is, without Content-Encoding",
+            param="Content-Encoding",
+        ),
         Malformed.status: Malformed(
             "the body could not be read; send JSON in UTF-8, less deeply nested"
         ),

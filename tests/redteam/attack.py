@@ -15,13 +15,15 @@ POWER = "without_the_guard"
 
 @dataclass(frozen=True)
 class Attack:
-    """One class of the suite: the hostile thing, what is seen, what guards, where it is."""
+    """One class of the suite: the hostile thing, what is seen, what guards, where it is, and
+    with what else than the service's own code its harm is shown, if that cannot be helped."""
 
     what: str
     seen: str
     guard: str
     place: str
     tests: tuple[str, ...]
+    instead: str | None
 
     @property
     def shows_its_power(self) -> bool:
@@ -67,4 +69,5 @@ def _attack(one: Any, module: ModuleType) -> Attack:
         guard=one.guard,
         place=f"{module.__name__.removeprefix('tests.redteam.').replace('.', '/')}.py",
         tests=tuple(name for name in dir(one) if name.startswith("test_")),
+        instead=getattr(one, "instead", None),
     )

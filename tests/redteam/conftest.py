@@ -24,7 +24,9 @@ about its guard. Where there is no such code to leave, the class says so in
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,7 @@ from tests.redteam.door import Door, entered
 from tests.redteam.second import second
 from tests.services.worker.nets import perceptron
 
+MOST_STREAMS = 40
 INSPECT_S = 60  # so that what never ends does; a busy machine takes half of it for the rest
 SETTINGS = {
     "LATHE_INSPECT_MAX_RUN_S": str(INSPECT_S),
@@ -42,9 +45,14 @@ SETTINGS = {
     "LATHE_READER_IDLE_S": "2",
     "LATHE_SLOWEST_BYTES_PER_S": str(1 << 20),
     "LATHE_HEAD_TIMEOUT_S": "2",
+    "LATHE_MAX_STREAMS": str(MOST_STREAMS),
+    "LATHE_NICE": "0",  # on a busy machine what is attacked must not wait for all others
     "LATHE_SANDBOX": "required",
     "LATHE_OUTBOUND_ALLOW": "localhost",  # one host that an operator trusts, and no other
 }
+
+
+Without = Callable[..., AbstractContextManager[Door]]
 
 
 @pytest.fixture(scope="session")
@@ -74,8 +82,14 @@ def victim(door: Door) -> Iterator[Door]:
 @pytest.fixture(scope="session")
 def breached(door: Door) -> Iterator[Door]:
     """The attacker at a process of the same service that tests take guards away from."""
-    with second(door, SETTINGS) as opened:
+    with second(door.data, door.key, SETTINGS) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def without(door: Door) -> Without:
+    """The same with settings of its own: `with without(max_head_bytes=1 << 40) as bare`."""
+    return partial(second, door.data, door.key, SETTINGS)
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -29,18 +30,26 @@ def _as_it_is(_app: FastAPI) -> None:
 
 @contextmanager
 def second(
-    door: Door,
+    data: Path,
+    key: str,
     settings: Mapping[str, str],
     *,
     change: Callable[[FastAPI], None] = _as_it_is,
     **other: Any,
 ) -> Iterator[Door]:
-    """The same key at another address; `other` are settings that differ from the first's."""
-    own = _settings(door, settings).model_copy(update=other)
+    """This key, at a process of its own over `data`; `other` are settings that differ."""
+    own = _settings(data, settings).model_copy(update=other)
     app = create(own)
     change(app)
     server = Server(
-        Config(app, http=bounded(own), log_config=None, access_log=False, server_header=False)
+        Config(
+            app,
+            http=bounded(own),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
     )
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listening:
         port = listening.getsockname()[1]
@@ -48,10 +57,10 @@ def second(
         thread.start()
         try:
             _await(server, thread)
-            with entered(f"http://127.0.0.1:{port}", door.key, door.data) as opened:
+            with entered(f"http://127.0.0.1:{port}", key, data) as opened:
                 yield opened
         finally:
-            server.should_exit = server.force_exit = True
+            server.should_exit = True
             thread.join()
 
 
@@ -63,16 +72,16 @@ def _await(server: Server, thread: threading.Thread) -> None:
         time.sleep(0.02)
 
 
-def _settings(door: Door, settings: Mapping[str, str]) -> Settings:
+def _settings(data: Path, settings: Mapping[str, str]) -> Settings:
     said = {
         name: text
         for key, text in settings.items()
         if (name := key.removeprefix("LATHE_").lower()) in Settings.model_fields
     }
-    broker = door.data / "valkey" / "valkey.sock"
+    broker = data / "valkey" / "valkey.sock"
     places = {
-        "database_url": f"sqlite:///{door.data / 'lathe.db'}",
-        "objects_url": f"file://{door.data / 'objects'}",
+        "database_url": f"sqlite:///{data / 'lathe.db'}",
+        "objects_url": f"file://{data / 'objects'}",
         "broker_url": f"redis+socket://{broker}" if broker.exists() else "memory://",
     }
     return Settings.model_validate(places | said)

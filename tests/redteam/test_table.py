@@ -15,4 +15,4 @@ def test_every_attack_is_sent_and_shows_what_it_does_without_its_guard() -> None
             assert one.shows_its_power, one
             assert one.what, one
             assert not one.what.endswith("."), one
-            assert "|" not in f"{one.what}{one.seen}{one.guard}", one
+            assert "|" not in f"{one.what}{one.seen}{one.guard}{one.instead}", one

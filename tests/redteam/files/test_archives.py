@@ -13,6 +13,7 @@ from tests.redteam.files.archives import member, tarred, zipped, zipped_link
 from tests.redteam.rejected import Rejected
 from tests.services.worker.nets import perceptron
 from worker.engine.intake import tar_archive, zip_archive
+from worker.engine.intake.archive import Budget, plain_name
 from worker.wire import Limits
 
 PLAIN = "a member's name is a plain relative path, and nothing else is unpacked"
@@ -81,6 +82,10 @@ class TestNamesOfOtherSystems:
 
     seen = "model rejected, `unsafe_archive`"
     guard = PLAIN
+    instead = (
+        "the paths of such a system, as Python's library joins them: the service takes the "
+        "name then, and runs on Linux alone, where it is one file's name"
+    )
     names = ("..\\escaped", "C:escaped", "c:\\windows\\escaped", "\\\\server\\share\\x")
 
     @pytest.mark.parametrize("name", names)
@@ -89,7 +94,13 @@ class TestNamesOfOtherSystems:
         door.rejected("models", content, "unsafe_archive", "does not have a relative path")
 
     @pytest.mark.parametrize("name", names)
-    def test_such_a_system_leaves_its_folder_without_the_guard(self, name: str) -> None:
+    def test_such_a_system_leaves_its_folder_without_the_guard(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    ) -> None:
+        monkeypatch.setattr(zip_archive, "plain_name", _as_it_is)
+        upload = tmp_path / "upload"
+        upload.write_bytes(zipped({name: b"x"}))
+        assert list(zip_archive.unpack_zip(upload, tmp_path / "inside", Limits())) == [name]
         folder = "D:\\work\\job"
         assert not ntpath.normpath(ntpath.join(folder, name)).startswith(folder)
 
@@ -118,11 +129,25 @@ class TestNulInAName(Rejected):
             tar_archive.unpack_tar(upload, tmp_path / "inside", Limits(), gzipped=True)
 
 
+LINKS = (
+    "{}, which makes links: the service has no code that does, so that without the refusal a "
+    "link is left out, or a file that holds its target as text"
+)
+
+
+def _any_kind(member: tarfile.TarInfo, budget: Budget) -> str:
+    """As `_admitted`, of links and devices too."""
+    name = plain_name(member.name)
+    budget.admit(name, member.size, None)
+    return name
+
+
 class TestTarThroughASymbolicLink(Rejected):
     """A tar with a link to a folder outside, and a member below that link"""
 
     code, told = "unsafe_archive", "a link or a device"
     guard = "plain files and folders alone are unpacked"
+    instead = LINKS.format("Python's library")
 
     def content(self, folder: Path) -> bytes:
         (folder / "outside").mkdir(exist_ok=True)
@@ -133,6 +158,16 @@ class TestTarThroughASymbolicLink(Rejected):
         with tarfile.open(fileobj=io.BytesIO(self.content(tmp_path))) as archive:
             archive.extractall(tmp_path / "inside", filter="fully_trusted")
         assert (tmp_path / "outside" / "escaped").read_bytes() == b"x"
+
+    def test_the_link_is_left_out_even_where_it_is_admitted(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(tar_archive, "_admitted", _any_kind)
+        upload = tmp_path / "upload"
+        upload.write_bytes(self.content(tmp_path))
+        placed = tar_archive.unpack_tar(upload, tmp_path / "inside", Limits(), gzipped=False)
+        assert set(placed) == {"m.onnx", "data/escaped"}
+        assert list((tmp_path / "outside").iterdir()) == []
 
     def test_the_upload_is_rejected_by_name(self, door: Door, tmp_path: Path) -> None:
         content = self.content(tmp_path)
@@ -145,6 +180,7 @@ class TestHardLink(Rejected):
 
     code, told = "unsafe_archive", "a link or a device"
     guard = "plain files and folders alone are unpacked"
+    instead = LINKS.format("Python's library")
 
     def content(self, folder: Path) -> bytes:
         linked = member("w.bin", link=str(folder / "secret"), kind=tarfile.LNKTYPE)
@@ -162,6 +198,7 @@ class TestZippedLink(Rejected):
 
     code, told = "unsafe_archive", "a link or a device"
     guard = "plain files and folders alone are unpacked"
+    instead = LINKS.format("An unpacker")
 
     def content(self, folder: Path) -> bytes:
         return zipped_link("m.onnx", str(folder / "secret"))
@@ -188,7 +225,28 @@ class TestSameNameTwice(Rejected):
                 archive.writestr("m.onnx", perceptron(2))
         return packed.getvalue()
 
-    def test_two_readers_see_two_models_without_the_guard(self, tmp_path: Path) -> None:
-        with zipfile.ZipFile(io.BytesIO(self.content(tmp_path))) as archive:
+    def test_two_readers_see_two_models_without_the_guard(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def forgetful(limits: Limits, packed_bytes: int) -> Budget:
+            return Budget(limits, packed_bytes, names=NoNames())
+
+        upload = tmp_path / "upload"
+        upload.write_bytes(self.content(tmp_path))
+        with zipfile.ZipFile(upload) as archive:
             first, last = (archive.read(info) for info in archive.infolist())
             assert archive.read("m.onnx") == last != first
+        monkeypatch.setattr(zip_archive, "Budget", forgetful)
+        place = zip_archive.unpack_zip(upload, tmp_path / "inside", Limits())["m.onnx"]
+        with place.path.open("rb") as file:
+            file.seek(place.offset)
+            assert (
+                file.read(place.size_bytes) == last
+            )  # who reads from front to back sees first
+
+
+class NoNames(set[str]):
+    """A set that nothing seems to be in."""
+
+    def __contains__(self, _name: object) -> bool:
+        return False

@@ -8,12 +8,18 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from lathe.errors import CorruptModel
 from tests.redteam.conftest import INSPECT_S
 from tests.redteam.door import Door
 from tests.redteam.files.test_shapes import network
 from tests.redteam.rejected import Rejected
 from tests.redteam.throwaway import outcome
+from worker.engine.intake import model as intake
+from worker.engine.intake import runtime
+from worker.engine.intake.runtime import LOAD_ERRORS
+from worker.engine.intake.tensors import every_tensor
 from worker.engine.session import open_session
+from worker.wire import Limits
 
 DEPTH = 10_000
 
@@ -32,6 +38,27 @@ class TestCycle(Rejected):
                 helper.make_node("Neg", ["b"], ["y"]),
             ]
         )
+
+    def test_onnxruntime_refuses_it_even_where_onnx_is_not_asked(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(runtime, "check_model", lambda _model: None)
+        with pytest.raises(CorruptModel, match="not acyclic"):
+            self.inspected(tmp_path)
+
+    def test_inspecting_it_breaks_without_the_guard(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(runtime, "check_model", lambda _model: None)
+        monkeypatch.setattr(intake, "check_loadable", lambda _model: None)
+        with pytest.raises(LOAD_ERRORS, match="not acyclic"):  # a bug, and no refusal
+            self.inspected(tmp_path)
+
+    def inspected(self, folder: Path) -> None:
+        """Do what the service does with it."""
+        upload = folder / "upload"
+        upload.write_bytes(self.content(folder))
+        intake.inspect_model(upload, folder / "canonical.onnx", Limits())
 
     def test_following_its_inputs_never_ends_without_the_guard(self, tmp_path: Path) -> None:
         graph = onnx.ModelProto.FromString(self.content(tmp_path)).graph
@@ -68,20 +95,23 @@ class TestDeepGraph(Rejected):
 
     code, told = "corrupt_model", "damaged"
     guard = "protobuf goes a hundred levels deep, and no reader of ours recurses before it"
+    instead = (
+        "our own reader of tensors on such a graph, which is built in place: protobuf's parser "
+        "cannot be told to go deeper"
+    )
 
     def content(self, folder: Path) -> bytes:
         return nested(DEPTH)
 
     def test_a_reader_that_recurses_runs_out_of_stack_without_the_guard(self) -> None:
-        def levels(graph: onnx.GraphProto) -> int:
-            return 1 + sum(levels(a.g) for n in graph.node for a in n.attribute)
-
         model = onnx.ModelProto()
         graph = model.graph
         for _ in range(DEPTH):  # built in place, which no parser limits
-            graph = graph.node.add(op_type="If").attribute.add(name="b").g
+            attribute = graph.node.add(op_type="If").attribute.add(name="b")
+            attribute.type = onnx.AttributeProto.GRAPH
+            graph = attribute.g
         with pytest.raises(RecursionError):
-            levels(model.graph)
+            list(every_tensor(model))
 
 
 def endless(trips: int | None) -> bytes:

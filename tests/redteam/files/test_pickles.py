@@ -5,7 +5,9 @@ import json
 import pickle
 import struct
 import zipfile
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -13,8 +15,11 @@ import torch
 from tests.redteam.planted import Planted, pickled
 from tests.redteam.rejected import Rejected
 from tests.redteam.throwaway import outcome
+from worker.engine.intake import npy_header
+from worker.engine.intake.npy_header import BadArrayError, read_npy_header
 
 UNOPENED = "no pickle is opened: files are told by their first bytes, archives by their members"
+OPENED = "{}, which opens it: the service has no code that opens a pickle"
 
 
 def _unpickle(content: bytes) -> None:
@@ -30,6 +35,7 @@ class TestBarePickle(Rejected):
 
     code, told = "not_a_model", "which runs code"
     guard = UNOPENED
+    instead = OPENED.format("Python's `pickle`")
 
     def content(self, folder: Path) -> bytes:
         return pickled(folder / "ran")
@@ -44,6 +50,7 @@ class TestPickleAsData(Rejected):
 
     kind, code, told = "datasets", "not_a_dataset", "pickle"
     guard = UNOPENED
+    instead = OPENED.format("Python's `pickle`")
 
     def content(self, folder: Path) -> bytes:
         return pickled(folder / "ran")
@@ -58,6 +65,7 @@ class TestCheckpoint(Rejected):
 
     code, told = "not_a_model", "PyTorch checkpoint"
     guard = UNOPENED
+    instead = OPENED.format("`torch.load`")
 
     def content(self, folder: Path) -> bytes:
         packed = io.BytesIO()
@@ -80,6 +88,7 @@ class TestObjectArray(Rejected):
 
     kind, code, told = "datasets", "not_a_dataset", "pickled and run code"
     guard = "array headers are parsed here, and only plain numbers go on to be read"
+    instead = OPENED.format("`numpy.load`")
 
     def content(self, folder: Path) -> bytes:
         array = np.array([Planted(folder / "ran")] * 2, dtype=object)
@@ -95,10 +104,14 @@ class TestObjectArray(Rejected):
 
 
 def _eval_header(content: bytes) -> None:
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        raw = archive.read("t/x.npy")
-    (length,) = struct.unpack_from("<H", raw, 8)
-    eval(raw[10 : 10 + length])
+    """Read the header as the service does, but for the one function."""
+    npy_header.ast = SimpleNamespace(literal_eval=eval)  # type: ignore[assignment]
+    with (
+        zipfile.ZipFile(io.BytesIO(content)) as archive,
+        archive.open("t/x.npy") as member,
+        suppress(BadArrayError),  # when the harm is done
+    ):
+        read_npy_header(member.read)
 
 
 class TestCodeInAnArrayHeader(Rejected):
@@ -125,6 +138,7 @@ class TestPickleInAModelFolder(Rejected):
 
     code, told = "not_a_model", "pytorch_model.bin"
     guard = "only safetensors are taken from a model folder"
+    instead = OPENED.format("`torch.load`")
 
     def content(self, folder: Path) -> bytes:
         weights = io.BytesIO()

@@ -9,6 +9,9 @@ from tests.redteam.files.programs import EXAMPLES, GRAPH, WEIGHTS, graph, member
 from tests.redteam.planted import pickled
 from tests.redteam.rejected import Rejected
 from tests.redteam.throwaway import outcome
+from worker.engine.intake.pt2 import load, program
+from worker.engine.intake.zip_archive import unpack_zip
+from worker.wire import Limits
 
 
 def _load(path: Path) -> None:
@@ -19,6 +22,10 @@ class _Program(Rejected):
     """What all of them have in common: torch's own loader runs the payload."""
 
     code = "unsupported_model"
+    instead: str | None = (
+        "`torch.export.load`: without the refusal the service would still open no pickle, and "
+        "compile no guard"
+    )
 
     def test_torch_runs_it_without_the_guard(self, tmp_path: Path) -> None:
         path = tmp_path / "net.pt2"
@@ -78,6 +85,7 @@ class TestCodeAsASize(_Program):
 
     told = "the size"
     guard = "sizes are symbols, whole numbers and arithmetic, by an allow-list"
+    instead = None
 
     def content(self, folder: Path) -> bytes:
         code = f"__import__('pathlib').Path({str(folder / 'ran')!r}).touch()"
@@ -85,6 +93,22 @@ class TestCodeAsASize(_Program):
         values = program["graph_module"]["graph"]["tensor_values"]
         values["rows"]["sizes"][0] = {"as_expr": {"expr_str": code, "hint": None}}
         return packed(members() | {GRAPH: json.dumps(program).encode()})
+
+    def test_our_reader_runs_it_without_the_guard(self, tmp_path: Path) -> None:
+        path = tmp_path / "net.pt2"
+        path.write_bytes(self.content(tmp_path))
+        assert outcome(_exported, path, tmp_path / "a", False) == 1
+        assert not (tmp_path / "ran").exists()
+        outcome(_exported, path, tmp_path / "b", True)
+        assert (tmp_path / "ran").exists()
+
+
+def _exported(path: Path, folder: Path, any_size: bool) -> None:
+    """What the service does with a program; without looking at its sizes, if that is wanted."""
+    if any_size:
+        program._check_expression = lambda _text: None
+    files = unpack_zip(path, folder / "in", Limits())
+    load.exported(files, folder / "out")
 
 
 class TestCodeAsAGuard(_Program):

@@ -5,18 +5,27 @@ import json
 import struct
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from lathe.errors import CorruptModel, NotADataset
 from tests.redteam.door import Door
 from tests.redteam.files.archives import zipped
 from tests.redteam.rejected import Rejected
 from tests.redteam.throwaway import outcome
+from worker.engine.intake import load, tensor_file, tensors
+from worker.engine.intake.formats.table import csv_lines
+from worker.engine.intake.npy_header import BadArrayError, NpyHeader
+from worker.engine.intake.npz_source import open_npz
 from worker.engine.intake.runtime import LOAD_ERRORS
+from worker.engine.intake.tensor_file import StoredTensor
+from worker.engine.onnx_file.place import whole
 from worker.engine.session import open_session
+from worker.wire import Limits
 
 HUGE = 1 << 50  # elements: no machine has room for them
 
@@ -48,8 +57,31 @@ class TestGiantInitializer(Rejected):
         weight.dims[:] = [HUGE]
         return network([helper.make_node("Add", ["x", "w"], ["y"])], weight)
 
-    def test_a_reader_allocates_by_the_shape_without_the_guard(self, tmp_path: Path) -> None:
-        (weight,) = onnx.ModelProto.FromString(self.content(tmp_path)).graph.initializer
+    instead = (
+        "an allocation by the shape that the service then believes: onnx and onnxruntime look "
+        "at it once more"
+    )
+
+    def test_each_of_two_rules_refuses_it(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        upload = tmp_path / "upload"
+        upload.write_bytes(self.content(tmp_path))
+        with pytest.raises(CorruptModel, match="impossible shape"):
+            load.load_model(upload, tmp_path, Limits())
+        monkeypatch.setattr(tensors, "MAX_ELEMENTS", 1 << 62)
+        with pytest.raises(CorruptModel, match="but holds 16 bytes"):
+            load.load_model(upload, tmp_path, Limits())
+
+    def test_a_reader_allocates_by_the_shape_without_the_guard(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        upload = tmp_path / "upload"
+        upload.write_bytes(self.content(tmp_path))
+        monkeypatch.setattr(load, "check_declared", lambda _tensor: None)
+        model, _ = load.load_model(upload, tmp_path, Limits())
+        (weight,) = model.graph.initializer
+        assert list(weight.dims) == [HUGE]
         with pytest.raises(MemoryError):
             np.empty(weight.dims, np.float32)
 
@@ -105,6 +137,10 @@ class TestGiantArray(Rejected):
 
     kind, code, told = "datasets", "not_a_dataset", "declares"
     guard = "what a header declares is held against the member's size"
+    instead = (
+        "numpy's reader: without the refusal ours reads a megabyte at a time, and says that "
+        "the array is cut short"
+    )
 
     def content(self, folder: Path) -> bytes:
         return zipped({"t/x.npy": header(f"({HUGE},)")})
@@ -115,8 +151,20 @@ class TestGiantArray(Rejected):
         with pytest.raises((MemoryError, ValueError), match=r"[Aa]llocate|array is too big"):
             np.lib.format.read_array(io.BytesIO(content))
 
+    def test_its_end_is_found_even_where_the_header_is_believed(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        upload = tmp_path / "upload"
+        upload.write_bytes(self.content(tmp_path))
+        monkeypatch.setattr(NpyHeader, "size_bytes", 0)
+        with (
+            open_npz(whole(upload), tmp_path, Limits()) as arrays,
+            pytest.raises(BadArrayError, match="cut short"),
+        ):
+            list(arrays["t/x"].values())
 
-def tensors(header: dict[str, object], data: bytes) -> bytes:
+
+def packed(header: dict[str, object], data: bytes) -> bytes:
     """A safetensors file with this header, true or not."""
     text = json.dumps(header).encode()
     return struct.pack("<Q", len(text)) + text + data
@@ -137,9 +185,24 @@ class TestGiantSafetensorsHeader(Rejected):
     def content(self, folder: Path) -> bytes:
         return folder_of(struct.pack("<Q", 1 << 60) + b"{}" + bytes(64))
 
-    def test_a_reader_allocates_it_without_the_guard(self) -> None:
-        with pytest.raises((MemoryError, OverflowError)):
-            bytearray(1 << 60)
+    def test_a_reader_allocates_it_without_the_guard(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = tmp_path / "model.safetensors"
+        path.write_bytes(struct.pack("<Q", 1 << 60) + b"{}" + bytes(64))
+        monkeypatch.setattr(tensor_file, "MAX_HEADER_BYTES", 1 << 62)
+        with path.open("rb") as file, pytest.raises((MemoryError, OverflowError)):
+            tensor_file.header_of(file, 1 << 62)  # as if the file's size were not known
+
+
+def _believed(
+    ordered: list[tuple[str, Any]], *, start: int, size: int
+) -> dict[str, StoredTensor]:
+    """As `_placed`, of whatever the header says."""
+    return {
+        name: StoredTensor("float32", entry.shape, start + entry.data_offsets[0])
+        for name, entry in ordered
+    }
 
 
 class TestOverlappingTensors(Rejected):
@@ -153,15 +216,17 @@ class TestOverlappingTensors(Rejected):
         return {f"t{k}": one for k in range(1000)}
 
     def content(self, folder: Path) -> bytes:
-        return folder_of(tensors(self.entries(), bytes(4096)))
+        return folder_of(packed(self.entries(), bytes(4096)))
 
-    def test_they_read_a_hundred_times_the_file_without_the_guard(self) -> None:
-        content = tensors(self.entries(), bytes(4096))
-        start = 8 + struct.unpack_from("<Q", content)[0]
+    def test_they_read_a_hundred_times_the_file_without_the_guard(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        content = packed(self.entries(), bytes(4096))
+        monkeypatch.setattr(tensor_file, "_placed", _believed)
+        found = tensor_file.header_of(io.BytesIO(content), len(content))
         read = 0
-        for entry in json.loads(content[8:start]).values():
-            begin, end = entry["data_offsets"]
-            read += len(content[start + begin : start + end])
+        for tensor in found.values():
+            read += len(content[tensor.offset : tensor.offset + tensor.size_bytes])
         assert read > 40 * len(content)
 
 
@@ -173,11 +238,17 @@ class TestTensorOutsideTheFile(Rejected):
 
     def content(self, folder: Path) -> bytes:
         far = {"dtype": "F32", "shape": [HUGE], "data_offsets": [0, 4 * HUGE]}
-        return folder_of(tensors({"t": far}, bytes(64)))
+        return folder_of(packed({"t": far}, bytes(64)))
 
-    def test_a_reader_allocates_it_without_the_guard(self) -> None:
+    def test_a_reader_allocates_it_without_the_guard(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        far = {"dtype": "F32", "shape": [HUGE], "data_offsets": [0, 4 * HUGE]}
+        content = packed({"t": far}, bytes(64))
+        monkeypatch.setattr(tensor_file, "_placed", _believed)
+        found = tensor_file.header_of(io.BytesIO(content), len(content))["t"]
         with pytest.raises(MemoryError):
-            np.empty(HUGE, np.float32)
+            np.empty(found.shape, np.float32)
 
 
 class TestGiantTableLine(Rejected):
@@ -190,9 +261,14 @@ class TestGiantTableLine(Rejected):
         names = ",".join(f"c{k}" for k in range(1_000_000))
         return f"{names}\n{'1,' * 999_999}1\n".encode()
 
-    def test_every_name_is_held_without_the_guard(self, tmp_path: Path) -> None:
-        first = self.content(tmp_path).partition(b"\n")[0].decode()
-        assert len(first.split(",")) == 1_000_000
+    def test_every_name_is_held_without_the_guard(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        upload = tmp_path / "upload"
+        upload.write_bytes(self.content(tmp_path))
+        monkeypatch.setattr(csv_lines, "LONGEST_LINE", 1 << 40)
+        with pytest.raises(NotADataset, match="has 1000000 columns"):  # and has them in memory
+            csv_lines.open_csv("", whole(upload), header=None)
 
 
 class TestGiantParquetFooter(Rejected):
@@ -200,6 +276,7 @@ class TestGiantParquetFooter(Rejected):
 
     kind, code, told = "datasets", "not_a_dataset", "cannot be read"
     guard = "the footer's length is held against the file's"
+    instead = "an allocation of that length: arrow's reader, which looks at it, has no switch"
 
     def content(self, folder: Path) -> bytes:
         return b"PAR1" + bytes(64) + struct.pack("<I", (1 << 31) - 1) + b"PAR1"

@@ -33,6 +33,7 @@ class TestTorchScript(Rejected):
 
     code, told = "not_a_model", "TorchScript"
     guard = "TorchScript is never loaded"
+    instead = "`torch.jit.load`: the service has no code that loads it"
 
     def content(self, folder: Path) -> bytes:
         file = io.BytesIO()

@@ -1,24 +1,31 @@
 """Names that are more than names where they are shown: HTML, headers, terminals, logs."""
 
 import base64
-import email.parser
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from html.parser import HTMLParser
-from types import SimpleNamespace
+from pathlib import Path
 from typing import Any
 
 import httpx
 import onnx
 import pytest
+import structlog
 from typer.testing import CliRunner
 
+from app.http import download
+from app.http.download import File
 from app.page import rendering
+from app.resume import begin
+from app.routes import models
+from app.store.rows import Blob
 from lathe import cli
 from lathe.cli import say
 from lathe.report import Report
-from lathe.views import ModelView
-from tests.redteam.door import Door
+from tests.redteam.conftest import Without
+from tests.redteam.door import Door, problem
 from tests.redteam.requests.wire import head, spoken
 from tests.services.worker.nets import perceptron
 from worker.engine.report import page as report_page
@@ -62,11 +69,17 @@ def named(door: Door) -> str:
     return door.ready("models", spiked(), name=SCRIPT)
 
 
-@pytest.fixture
-def browser(door: Door) -> Iterator[httpx.Client]:
+@contextmanager
+def signed_in(door: Door) -> Iterator[httpx.Client]:
     """Somebody who is signed in on the page."""
     with httpx.Client(base_url=door.url, trust_env=False, follow_redirects=True) as client:
         assert client.post("/sign-in", data={"key": door.key}).status_code == 200
+        yield client
+
+
+@pytest.fixture
+def browser(door: Door) -> Iterator[httpx.Client]:
+    with signed_in(door) as client:
         yield client
 
 
@@ -84,14 +97,16 @@ class TestScriptOnThePage:
             assert Seen(answer.text).live == []
             assert "script-src 'self'" in answer.headers["content-security-policy"]
 
-    def test_it_runs_without_the_guard(self, door: Door, named: str) -> None:
-        view = ModelView.model_validate(door.http.get(f"/v1/models/{named}").json())
-        visitor = SimpleNamespace(may_write=True, project_name="p", guard="g")
+    def test_it_runs_without_the_guard(
+        self, breached: Door, named: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         unguarded = rendering._ENVIRONMENT.overlay(autoescape=False)
-        text = unguarded.get_template("model.html").render(
-            visitor=visitor, path="/", model=view, inspection=None, jobs=[], points=[]
-        )
-        assert "script" in Seen(text).live
+        monkeypatch.setattr(rendering, "_ENVIRONMENT", unguarded)
+        with signed_in(breached) as visitor:
+            answer = visitor.get(f"/models/{named}")
+        assert "script" in Seen(answer.text).live
+        # and the second wall, which browsers keep, is still there
+        assert "script-src 'self'" in answer.headers["content-security-policy"]
 
 
 @pytest.fixture(scope="module")
@@ -158,10 +173,80 @@ class TestHeaderInAFileName:
             shown = answer.headers.get("content-disposition", "")
             assert "evil.html" not in shown
 
-    def test_a_header_is_added_without_the_guard(self) -> None:
-        raw = f'Content-Disposition: attachment; filename="{self.name}"\r\n\r\n'
-        parsed = email.parser.Parser().parsestr(raw, headersonly=True)
-        assert parsed["X-Injected"] == "1"
+    def test_a_header_is_added_without_the_guard(
+        self, breached: Door, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        model = breached.ready("models", perceptron(22), name=self.name)
+        path = f"/v1/models/{model}/content"
+
+        def by_its_own_name(blob: Blob, _name: str, media_type: str) -> File:
+            return File(blob, self.name, media_type)
+
+        monkeypatch.setattr(models, "File", by_its_own_name)
+        heard, _ = spoken(breached.address, [head("GET", path, breached.key)], within_s=5)
+        assert b"x-injected" not in heard.lower()  # letters alone are taken of any name
+        monkeypatch.setattr(download, "_UNQUOTED", re.compile(r"(?!)"))
+        monkeypatch.setattr(download, "quote", lambda name, safe: name)
+        heard, _ = spoken(breached.address, [head("GET", path, breached.key)], within_s=5)
+        lines = heard.partition(b"\r\n\r\n")[0].split(b"\r\n")
+        assert b"X-Injected: 1" in lines
+
+
+CLIMBING = ("../../../signing-key.pem", "..\\..\\x", "/etc/passwd", "C:x", "a/./../..//b",
+            "\u202egnp.exe", "\uff0e\uff0e\uff0fx", "net\x00.onnx", "~/x", ".")  # fmt: skip
+
+
+class TestPathAsAFileName:
+    """A file's name in an upload's metadata that is a path, or looks like another in Unicode"""
+
+    seen = "the name as text, in the model's view alone"
+    guard = "objects lie under random names; what is downloaded is called by its id"
+
+    def uploaded(self, door: Door, name: str, content: bytes) -> str:
+        """The upload that all of these bytes came by."""
+        packed = base64.b64encode(name.encode()).decode()
+        tus = {"Tus-Resumable": "1.0.0", "Upload-Metadata": f"filename {packed}"}
+        begun = door.http.post(
+            "/v1/uploads", headers={**tus, "Upload-Length": str(len(content))}
+        )
+        assert begun.status_code == 201, begun.text
+        place: str = begun.headers["location"]
+        sent = {**tus, "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+        answer = door.http.patch(place, content=content, headers=sent)
+        assert answer.status_code == 204, answer.text
+        return place.rpartition("/")[2]
+
+    @pytest.mark.parametrize("name", CLIMBING)
+    def test_it_is_a_name_and_no_place(self, door: Door, name: str) -> None:
+        before = self.outside(door)
+        upload = self.uploaded(door, name, perceptron(23))
+        made = door.http.post("/v1/models", params={"upload": upload, "wait": 30}).json()
+        assert made["name"] == name.replace("\0", "")
+        answer = door.http.get(f"/v1/models/{made['id']}/content")
+        assert f'filename="{made["id"]}.onnx"' in answer.headers["content-disposition"]
+        assert self.outside(door) == before
+
+    def outside(self, door: Door) -> set[Path]:
+        """What lies beside the service's own folders."""
+        own = {"objects", "logs", "work", "valkey"}
+        return {path for path in door.data.iterdir() if path.name not in own}
+
+    @pytest.mark.parametrize("shown", ["n" * 5000, "n, sha256"])
+    def test_what_is_no_metadata_is_refused_by_name(self, door: Door, shown: str) -> None:
+        tus = {"Tus-Resumable": "1.0.0", "Upload-Length": "5"}
+        said = {**tus, "Upload-Metadata": f"filename {shown}"}
+        answer = door.http.post("/v1/uploads", headers=said)
+        problem(answer, 400, "malformed", "Upload-Metadata")
+
+    def test_its_bytes_lie_there_without_the_guard(
+        self, breached: Door, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        folder = breached.data / "objects" / "uploads"
+        folder.mkdir(exist_ok=True)
+        name = "../../planted"
+        monkeypatch.setattr(begin, "new_key", lambda kind: f"{kind}/{name}")
+        self.uploaded(breached, name, b"was here")
+        assert (breached.data / "planted").read_bytes() == b"was here"
 
 
 STEERING = "net\x1b[2J\x1b]0;owned\x07\u202egnp"
@@ -215,9 +300,22 @@ class TestForgedLogLine:
         assert all(line["event"] != "forged" for line in told)
         assert max(len(line) for line in lines if "yyyy" in line) < 2000
 
-    def test_a_line_is_added_without_the_guard(self) -> None:
-        plain = f"GET /v1/x\n{self.forged}\n 404"
-        assert json.loads(plain.splitlines()[1])["event"] == "forged"
+    def test_a_line_is_added_without_the_guard(self, without: Without, tmp_path: Path) -> None:
+        def plain(_logger: object, _method: str, line: MutableMapping[str, Any]) -> str:
+            return " ".join(f"{name}={value}" for name, value in line.items())
+
+        log = tmp_path / "api.log"
+        before = structlog.get_config()
+        with log.open("w") as file:
+            structlog.configure(
+                processors=[plain], logger_factory=structlog.WriteLoggerFactory(file)
+            )
+            try:
+                with without() as bare:
+                    bare.http.get(f"/v1/x\n{self.forged}\n")
+            finally:
+                structlog.configure(**before)
+        assert self.forged in log.read_text().splitlines()
 
 
 def test_the_page_that_is_tested_has_something_to_run() -> None:

@@ -1,16 +1,22 @@
 """Bodies that are JSON by the letter, and that no honest client sends."""
 
 import json
+import signal
 import sys
 from abc import ABC, abstractmethod
 from typing import Any
 
 import pytest
+from pydantic import ConfigDict, ValidationError
 
+from app.http import strict
 from app.http.strict import parsed
 from app.settings import Settings
 from lathe.job import JobSpec
+from lathe.techniques.prune.channels import PruneChannels
+from tests.redteam.conftest import Without
 from tests.redteam.door import Door, problem
+from tests.redteam.throwaway import outcome
 
 STEP = {"technique": "quantize.dynamic"}
 JSON = {"Content-Type": "application/json"}
@@ -43,12 +49,14 @@ class TestDeepJson(_Body):
     def sent(self) -> bytes:
         return b"[" * 100_000
 
-    def test_a_reader_that_recurses_runs_out_of_stack_without_the_guard(self) -> None:
-        def value(text: bytes, at: int) -> int:
-            return value(text, at + 1) if text[at : at + 1] == b"[" else at
+    def test_our_reader_runs_out_of_stack_without_the_guard(self) -> None:
+        assert outcome(_boundless, self.sent) == -signal.SIGSEGV
 
-        with pytest.raises(RecursionError):
-            value(self.sent, 0)
+
+def _boundless(text: bytes) -> None:
+    """Read it as the service does, where Python bounds no depth."""
+    sys.setrecursionlimit(1 << 30)
+    parsed(text)
 
 
 class TestLongJson(_Body):
@@ -62,9 +70,12 @@ class TestLongJson(_Body):
     def sent(self) -> bytes:
         return json.dumps({"name": "a" * (2 << 20)}).encode()
 
-    def test_all_of_it_is_held_without_the_guard(self) -> None:
+    def test_all_of_it_is_held_without_the_guard(self, without: Without) -> None:
         assert len(self.sent) > Settings().max_json_bytes
-        assert len(parsed(self.sent)["name"]) == 2 << 20
+        with without(max_json_bytes=1 << 30) as bare:
+            answer = bare.http.post("/v1/jobs", content=self.sent, headers=JSON)
+        assert answer.status_code == 422  # all of it was read, and is no spec
+        assert {each["param"] for each in answer.json()["errors"]} >= {"name", "model"}
 
 
 class TestManyKeys(_Body):
@@ -84,8 +95,10 @@ class TestManyKeys(_Body):
         return json.dumps(self.spec).encode()
 
     def test_all_of_them_would_be_stored_without_the_guard(self) -> None:
-        kept = JobSpec.model_construct(**self.spec)
-        assert len(kept.labels) == 50_000
+        class Boundless(JobSpec):
+            labels: dict[str, str]
+
+        assert len(Boundless.model_validate_json(self.sent).labels) == 50_000
 
 
 class TestHugeNumber(_Body):
@@ -123,8 +136,20 @@ class TestNotANumber(_Body):
         step = {"technique": "prune.channels", "keep_macs": float("nan")}
         return json.dumps({"model": "mdl_" + "0" * 26, "pipeline": [step]}).encode()
 
+    def test_its_bounds_alone_refuse_it_too(self) -> None:
+        class Infinite(PruneChannels):
+            model_config = ConfigDict(allow_inf_nan=True)
+
+        with pytest.raises(ValidationError, match="less than 1"):
+            Infinite.model_validate(parsed(self.sent)["pipeline"][0])
+
     def test_it_passes_a_check_of_its_bounds_without_the_guard(self) -> None:
-        share = parsed(self.sent)["pipeline"][0]["keep_macs"]
+        class Boundless(PruneChannels):
+            model_config = ConfigDict(allow_inf_nan=True)
+            keep_macs: float | None = None
+
+        share = Boundless.model_validate(parsed(self.sent)["pipeline"][0]).keep_macs
+        assert share is not None
         assert not share <= 0
         assert not share > 1
 
@@ -140,8 +165,13 @@ class TestSameNameTwice(_Body):
         first, last = (f'"model": "mdl_{digit * 26}"' for digit in "01")
         return f'{{{first}, {last}, "pipeline": []}}'.encode()
 
-    def test_two_readers_see_two_models_without_the_guard(self) -> None:
-        last = json.loads(self.sent)["model"]
+    def test_two_readers_see_two_models_without_the_guard(
+        self, breached: Door, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(strict, "_object", dict)
+        answer = breached.http.post("/v1/jobs", content=self.sent, headers=JSON)
+        problem(answer, 422, "invalid_spec", "pipeline")  # one of the two was taken
+        last = parsed(self.sent)["model"]
         first = dict(reversed(json.loads(self.sent, object_pairs_hook=list)))["model"]
         assert (first[-1], last[-1]) == ("0", "1")
 
@@ -151,6 +181,10 @@ class TestLoneSurrogate(_Body):
 
     seen = "422, `invalid_spec` about `name`"
     guard = "texts of a spec are Unicode"
+    instead = (
+        "our reader of JSON, which lets it through, and Python's encoder: pydantic, which "
+        "refuses it, cannot be told to take it"
+    )
     status, code, param = 422, "invalid_spec", "name"
 
     @property

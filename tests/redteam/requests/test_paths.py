@@ -1,13 +1,22 @@
 """Paths, methods and hosts that are not what they seem."""
 
-from pathlib import Path
+import hashlib
+from dataclasses import replace
 from urllib.parse import unquote, urljoin
 
 import httpx
 import pytest
-from fastapi.responses import RedirectResponse
+from fastapi import FastAPI, Request, Response
 
+from app.http import download, tus
+from app.http.download import File
 from app.page import assets
+from app.page.assets import Asset
+from app.page.routes import sign_in
+from app.routes import models
+from app.store.blobs.objects import Objects
+from app.store.rows import Blob
+from tests.redteam.conftest import Without
 from tests.redteam.door import Door, problem
 from tests.redteam.requests.test_endless import refused
 from tests.redteam.requests.wire import head, spoken
@@ -35,10 +44,23 @@ class TestClimbingOutOfStatic:
         assert heard.startswith(b"HTTP/1.1 404 ")
         assert refused(heard) == "not_found"
 
-    def test_joined_to_the_folder_it_leads_to_our_files_without_the_guard(self) -> None:
-        folder = Path(assets.__file__).parent / "static"
-        climbing = unquote(CLIMBS[1]).removeprefix("/static/")
-        assert "LATHE_" in (folder / climbing).read_text()
+    def test_joined_to_the_folder_it_leads_to_our_files_without_the_guard(
+        self, breached: Door, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(assets, "ASSETS", Joined())
+        for path in CLIMBS[:3]:
+            line = head("GET", path, breached.key)
+            heard, _ = spoken(breached.address, [line], every_s=2, within_s=3)
+            assert heard.startswith(b"HTTP/1.1 200 ")
+            assert b"LATHE_" in heard
+
+
+class Joined:
+    """The files that any name leads to from the folder of those that pages refer to."""
+
+    def get(self, name: str) -> Asset:
+        content = (assets.FOLDER / name).read_bytes()
+        return Asset(content, "text/plain", hashlib.sha256(content).hexdigest())
 
 
 class TestClimbingOutOfAnId:
@@ -57,12 +79,22 @@ class TestClimbingOutOfAnId:
             assert refused(heard) == "not_found"
 
     def test_joined_to_the_folder_it_leads_to_the_key_without_the_guard(
-        self, door: Door
+        self, breached: Door, model: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        folder = door.data / "objects" / "models"
+        folder = breached.data / "objects" / "models"
         folder.mkdir(exist_ok=True)
-        climbing = folder / unquote("..%2f..%2fsigning-key.pem")
-        assert "PRIVATE KEY" in climbing.read_text()
+        climbing = unquote("..%2f..%2fsigning-key.pem")
+        assert "PRIVATE KEY" in (folder / climbing).read_text()
+        real = download.send
+
+        async def joined(request: Request, objects: Objects, file: File) -> Response:
+            size_bytes = (folder / climbing).stat().st_size
+            blob = Blob(key=f"models/{climbing}", sha256="0" * 64, size_bytes=size_bytes)
+            return await real(request, objects, replace(file, blob=blob))
+
+        monkeypatch.setattr(models, "send", joined)
+        answer = breached.http.get(f"/v1/models/{model}/content")
+        assert "PRIVATE KEY" in answer.text
 
 
 class TestMethodOverride:
@@ -79,10 +111,15 @@ class TestMethodOverride:
             problem(posted, 405, "method_not_allowed")
         assert door.http.get(f"/v1/models/{model}").status_code == 200
 
-    def test_as_a_delete_it_deletes_without_the_guard(self, door: Door) -> None:
-        other = door.ready("models", perceptron(77))
-        assert door.http.request("DELETE", f"/v1/models/{other}").status_code == 204
-        assert door.http.get(f"/v1/models/{other}").status_code == 404
+    def test_as_a_delete_it_deletes_without_the_guard(
+        self, breached: Door, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        other = breached.ready("models", perceptron(77))
+        monkeypatch.setattr(tus, "PREFIX", "/v1/")
+        override = {"X-HTTP-Method-Override": "DELETE"}
+        answer = breached.http.post(f"/v1/models/{other}", headers=override)
+        assert answer.status_code == 204
+        assert breached.http.get(f"/v1/models/{other}").status_code == 404
 
 
 class TestForgedHost:
@@ -97,17 +134,24 @@ class TestForgedHost:
     }
 
     def test_no_answer_names_it(self, door: Door, model: str) -> None:
-        for path in ("/", "/sign-in", "/v1/models", f"/v1/models/{model}", "/v1/nowhere"):
+        whole = ("/", "/sign-in", "/v1/models", f"/v1/models/{model}", "/v1/nowhere")
+        for path in (*whole, *(f"{path}/" for path in whole[1:])):
             answer = door.http.get(path, headers=self.forged)
             assert "evil.example" not in answer.text + str(answer.headers)
-        tus = {"Tus-Resumable": "1.0.0", "Upload-Length": "5"}
-        begun = door.http.post("/v1/uploads", headers={**self.forged, **tus})
+        spoken_as = {"Tus-Resumable": "1.0.0", "Upload-Length": "5"}
+        begun = door.http.post("/v1/uploads", headers={**self.forged, **spoken_as})
         assert begun.headers["location"].startswith("/v1/uploads/")
 
-    def test_an_address_made_of_it_leads_there_without_the_guard(self) -> None:
-        request = httpx.Request("GET", "http://lathe/sign-in", headers=self.forged)
-        made = f"http://{request.headers['host']}/"
-        assert httpx.URL(made).host == "evil.example"
+    def test_an_address_made_of_it_leads_there_without_the_guard(
+        self, without: Without
+    ) -> None:
+        def redirecting(app: FastAPI) -> None:
+            app.router.redirect_slashes = True
+
+        with without(change=redirecting) as bare:
+            answer = bare.http.get("/v1/models/", headers=self.forged)
+        assert answer.status_code == 307
+        assert httpx.URL(answer.headers["location"]).host == "evil.example"
 
 
 class TestOpenRedirect:
@@ -129,8 +173,12 @@ class TestOpenRedirect:
             answer = browser.post("/sign-in", data=form)
         assert (answer.status_code, answer.headers["location"]) == (303, "/")
 
-    def test_it_leads_away_without_the_guard(self) -> None:
+    def test_it_leads_away_without_the_guard(
+        self, breached: Door, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sign_in, "_own_path", lambda text: text)
         for there in self.places[:2]:
-            location = RedirectResponse(there, 303).headers["location"]
-            assert urljoin("http://lathe/sign-in", location).startswith(("http", "https"))
-            assert "//evil.example" in urljoin("http://lathe/sign-in", location)
+            with httpx.Client(base_url=breached.url, trust_env=False) as browser:
+                answer = browser.post("/sign-in", data={"key": breached.key, "next": there})
+            location = urljoin(f"{breached.url}/sign-in", answer.headers["location"])
+            assert httpx.URL(location).host == "evil.example"

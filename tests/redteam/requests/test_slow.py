@@ -5,11 +5,15 @@ import socket
 import time
 from collections.abc import Iterator
 
+import pytest
+
+from tests.redteam.conftest import Without
 from tests.redteam.door import Door
 from tests.redteam.requests.wire import head, spoken
 from tests.services.worker.nets import perceptron
 
 LONG_S = 5  # the service of the suite waits for 2 s
+PATIENT_S = 600
 
 
 def dripping(content: bytes, count: int) -> Iterator[bytes]:
@@ -33,8 +37,9 @@ class TestSlowHeaders:
         assert json.loads(heard.partition(b"\r\n\r\n")[2])["code"] == "too_slow"
         assert ended
 
-    def test_it_stays_open_without_the_guard(self, unguarded: tuple[str, int]) -> None:
-        heard, ended = spoken(unguarded, self.pieces(), every_s=0.25, within_s=LONG_S)
+    def test_it_stays_open_without_the_guard(self, without: Without) -> None:
+        with without(head_timeout_s=PATIENT_S) as bare:
+            heard, ended = spoken(bare.address, self.pieces(), every_s=0.25, within_s=LONG_S)
         assert (heard, ended) == (b"", False)
 
 
@@ -47,8 +52,9 @@ class TestSilentConnection:
     def test_the_connection_is_closed(self, door: Door) -> None:
         assert spoken(door.address, [], within_s=LONG_S) == (b"", True)
 
-    def test_it_stays_open_without_the_guard(self, unguarded: tuple[str, int]) -> None:
-        assert spoken(unguarded, [], within_s=LONG_S) == (b"", False)
+    def test_it_stays_open_without_the_guard(self, without: Without) -> None:
+        with without(head_timeout_s=PATIENT_S) as bare:
+            assert spoken(bare.address, [], within_s=LONG_S) == (b"", False)
 
 
 class TestSlowBody:
@@ -69,8 +75,15 @@ class TestSlowBody:
         assert b'"code":"too_slow"' in heard
         assert ended
 
-    def test_it_is_read_for_ever_without_the_guard(self, unguarded: tuple[str, int]) -> None:
-        heard, ended = spoken(unguarded, self.pieces("x"), every_s=0.25, within_s=LONG_S)
+    @pytest.mark.parametrize(
+        "lifted", [{"slowest_bytes_per_s": 1}, {"upload_idle_s": PATIENT_S}]
+    )
+    def test_it_is_read_for_ever_without_the_guard(
+        self, without: Without, lifted: dict[str, float]
+    ) -> None:
+        with without(**lifted) as bare:
+            pieces = self.pieces(bare.key)
+            heard, ended = spoken(bare.address, pieces, every_s=0.25, within_s=LONG_S)
         assert (heard, ended) == (b"", False)
 
 
@@ -89,9 +102,12 @@ class TestSlowUpload:
         left = {path for path in (door.data / "objects").rglob("*") if path.is_file()}
         assert left <= before
 
-    def test_it_stays_open_without_the_guard(self, unguarded: tuple[str, int]) -> None:
-        begun = [head("POST", "/", "x", "Content-Length: 100000") + bytes(5000)]
-        assert spoken(unguarded, begun, within_s=LONG_S) == (b"", False)
+    def test_it_stays_open_without_the_guard(self, without: Without) -> None:
+        with without(upload_idle_s=PATIENT_S) as bare:
+            begun = [
+                head("POST", "/v1/models", bare.key, "Content-Length: 100000") + bytes(5000)
+            ]
+            assert spoken(bare.address, begun, within_s=LONG_S) == (b"", False)
 
 
 def held(address: tuple[str, int], request: bytes, seconds: float) -> bool:
@@ -115,16 +131,23 @@ def held(address: tuple[str, int], request: bytes, seconds: float) -> bool:
         return True
 
 
+@pytest.fixture(scope="module")
+def path(door: Door) -> str:
+    """Of a download of 33 MB."""
+    large = door.ready("models", perceptron(9, width=400_000))
+    return f"/v1/models/{large}/content"
+
+
 class TestSlowReader:
     """A download of which nothing is read"""
 
-    seen = "the connection is cut"
+    seen = "the connection is cut; the log says `too_slow`"
     guard = "`LATHE_READER_IDLE_S` and `LATHE_SLOWEST_BYTES_PER_S`"
 
-    def test_the_connection_is_cut(self, door: Door) -> None:
-        large = door.ready("models", perceptron(9, width=400_000))  # 33 MB
-        path = f"/v1/models/{large}/content"
+    def test_the_connection_is_cut(self, door: Door, path: str) -> None:
         assert not held(door.address, head("GET", path, door.key), 12)
+        assert "connection cut off, too_slow" in (door.data / "logs" / "api.log").read_text()
 
-    def test_it_stays_open_without_the_guard(self, unguarded: tuple[str, int]) -> None:
-        assert held(unguarded, head("GET", "/download", "x"), 12)
+    def test_it_stays_open_without_the_guard(self, without: Without, path: str) -> None:
+        with without(reader_idle_s=PATIENT_S) as bare:
+            assert held(bare.address, head("GET", path, bare.key), 12)

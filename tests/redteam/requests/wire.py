@@ -16,6 +16,7 @@ def spoken(
     with socket.create_connection(address, timeout=within_s) as line:
         try:
             for piece in pieces:
+                line.settimeout(max(ends - time.monotonic(), 0.001))
                 line.sendall(piece)
                 line.settimeout(max(every_s, 0.001))
                 try:

@@ -1,11 +1,14 @@
 """What the victim has, and the rows and objects that it consists of."""
 
+import re
 import sqlite3
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, event
 
 from tests.redteam.door import Door
 from tests.services.worker.nets import examples, perceptron
@@ -69,3 +72,20 @@ def loot(victim: Door, model: str) -> Loot:
         content=content,
         sha256=view["sha256"],
     )
+
+
+_OF_THE_PROJECT = re.compile(r"(\w+\.project_id = \?)")
+
+
+@pytest.fixture
+def unfiltered(breached: Door) -> Iterator[Door]:
+    """The attacker where no statement asks for the project: every such condition holds."""
+
+    def opened(
+        _connection: Any, _cursor: Any, statement: str, values: Any, *_: Any
+    ) -> tuple[str, Any]:
+        return _OF_THE_PROJECT.sub(r"(\1 OR 1)", statement), values
+
+    event.listen(Engine, "before_cursor_execute", opened, retval=True)
+    yield breached
+    event.remove(Engine, "before_cursor_execute", opened)
