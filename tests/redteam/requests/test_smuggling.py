@@ -112,7 +112,9 @@ class TestTwoLengths(_Smuggled):
         with HTTPServer(("127.0.0.1", 0), Handler) as server:
             thread = threading.Thread(target=server.handle_request)
             thread.start()
-            heard, _ = spoken(server.server_address, [self.sent], every_s=0.5, within_s=2)
+            heard, _ = spoken(
+                ("127.0.0.1", server.server_port), [self.sent], every_s=0.5, within_s=2
+            )
             thread.join()
         assert statuses(heard) == [204, 204]
         assert asked == ["/v1/jobs", "/hidden"]

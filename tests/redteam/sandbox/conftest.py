@@ -1,20 +1,18 @@
-"""Two services whose engine has been taken over: behind the walls, and without them."""
+"""A service whose engine has been taken over, behind all walls that an upload does not lift."""
 
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import psutil
 import pytest
 
 from examples import service as started
-from tests.redteam.door import Door
+from tests.redteam.door import Door, entered
 from worker.sandbox.walls import available
 
 ROOT = Path(__file__).parents[3]
@@ -22,7 +20,8 @@ CAPS = {
     "LATHE_INSPECT_MEMORY_BYTES": str(1 << 30),
     "LATHE_CHILD_FILE_BYTES": str(64 << 20),
     "LATHE_CHILD_THREADS": "64",
-    "LATHE_INSPECT_MAX_RUN_S": "60",
+    "LATHE_INSPECT_MAX_RUN_S": "300",
+    "LATHE_NICE": "0",
 }
 
 
@@ -46,11 +45,15 @@ def _broker(service: int) -> Path:
     )
 
 
-@contextmanager
-def _taken_over(data: Path, sandbox: str) -> Iterator[Owned]:
+@pytest.fixture(scope="package")
+def owned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Owned]:
+    """The service, which is as in production but for its engine."""
+    if available().missing:
+        pytest.skip(f"this kernel lacks {available().missing}")
+    data = tmp_path_factory.mktemp("owned") / "data"
     data.mkdir(parents=True)
     command = [sys.executable, "-m", "tests.redteam.sandbox.up"]
-    environment = {**os.environ, **CAPS, "LATHE_SANDBOX": sandbox}
+    environment = {**os.environ, **CAPS, "LATHE_SANDBOX": "required"}
     with subprocess.Popen(
         [*command, "--data", str(data), "--port", "0"],
         stdout=subprocess.PIPE,
@@ -61,11 +64,7 @@ def _taken_over(data: Path, sandbox: str) -> Iterator[Owned]:
     ) as process:
         try:
             running = started._announced(process)
-            headers = {"Authorization": f"Bearer {running.key}"}
-            with httpx.Client(
-                base_url=running.url, headers=headers, timeout=90, trust_env=False
-            ) as http:
-                door = Door(http, running.url, running.key, data)
+            with entered(running.url, running.key, data) as door:
                 yield Owned(door, _broker(process.pid), process.pid)
         finally:
             process.send_signal(signal.SIGTERM)
@@ -73,19 +72,3 @@ def _taken_over(data: Path, sandbox: str) -> Iterator[Owned]:
                 process.wait(started.STOP_S)
             except subprocess.TimeoutExpired:
                 process.kill()
-
-
-@pytest.fixture(scope="package")
-def walled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Owned]:
-    """Behind all walls."""
-    if available().missing:
-        pytest.skip(f"this kernel lacks {available().missing}")
-    with _taken_over(tmp_path_factory.mktemp("walled") / "data", "required") as owned:
-        yield owned
-
-
-@pytest.fixture(scope="package")
-def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Owned]:
-    """Without any: LATHE_SANDBOX=off."""
-    with _taken_over(tmp_path_factory.mktemp("bare") / "data", "off") as owned:
-        yield owned

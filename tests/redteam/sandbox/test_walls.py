@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -17,19 +18,48 @@ import pyseccomp
 import pytest
 
 from tests.redteam.sandbox import acts
+from tests.redteam.sandbox.breach import (
+    ADDRESSES,
+    DATA,
+    FILE_SIZE,
+    LANDLOCK,
+    OPEN_FILES,
+    RIGHTS,
+    SECCOMP,
+    WALLS,
+    WATCH,
+)
 from tests.redteam.sandbox.conftest import Owned
 from tests.redteam.sandbox.ring import ringed_socket
 from tests.redteam.throwaway import outcome
+from worker.sandbox.landlock import SCOPES_ABI, landlock_abi
 
 SOCKETS = "seccomp: no socket of any kind, and of landlock no TCP"
 FILES = "landlock: the job's own folder, and for reading the programs it runs on"
 PROCESSES = "seccomp: no new process, no program, no signal to another, no window into one"
+NETWORK_ABI = 4  # of landlock
+RIGHTS_OF_ROOT = (RIGHTS,) if os.geteuid() == 0 else ()  # nobody else has any to lose
 _WILLING = """
 import ctypes, sys
 ctypes.CDLL(None).prctl(0x59616D61, ctypes.c_ulong(-1))  # Yama: whoever wants may trace this
 print("there", flush=True)
 sys.stdin.read()
 """
+
+
+def since(abi: int) -> tuple[str, ...]:
+    """Landlock, where the kernel's is so new."""
+    return (LANDLOCK,) if landlock_abi() >= abi else ()
+
+
+def without(*walls: str) -> dict[str, Any]:
+    """What an upload says that is to be opened without these, and with all others."""
+    return {"without": list(walls)}
+
+
+def all_but(wall: str) -> dict[str, Any]:
+    """What an upload says that is to be opened behind this one alone."""
+    return without(*(each for each in WALLS if each != wall))
 
 
 def tried(owned: Owned, wish: dict[str, Any]) -> tuple[str, str]:
@@ -40,25 +70,34 @@ def tried(owned: Owned, wish: dict[str, Any]) -> tuple[str, str]:
 
 
 class _Walled(ABC):
-    """An act that is refused behind the walls, and works where there are none."""
+    """An act that each of `walls` refuses alone, and that works where just those lack."""
 
     seen: ClassVar[str] = "model rejected, `internal`: the engine met `PermissionError`"
     guard: ClassVar[str]
+    walls: ClassVar[tuple[str, ...]] = (SECCOMP,)
 
     @abstractmethod
     def wish(self, owned: Owned, folder: Path) -> dict[str, Any]:
         """The act, and what it is aimed at."""
 
     def test_the_child_is_refused_and_the_user_is_told(
-        self, walled: Owned, tmp_path: Path
+        self, owned: Owned, tmp_path: Path
     ) -> None:
-        code, detail = tried(walled, self.wish(walled, tmp_path))
-        assert code == "internal", detail
-        assert "PermissionError" in detail or "OSError" in detail
+        self.refused(owned, self.wish(owned, tmp_path))
 
-    def test_it_works_without_the_guard(self, bare: Owned, tmp_path: Path) -> None:
-        code, detail = tried(bare, self.wish(bare, tmp_path))
+    def test_each_of_its_walls_refuses_it_alone(self, owned: Owned, tmp_path: Path) -> None:
+        for wall in self.walls:
+            self.refused(owned, self.wish(owned, tmp_path) | all_but(wall))
+
+    def test_it_works_without_the_guard(self, owned: Owned, tmp_path: Path) -> None:
+        code, detail = tried(owned, self.wish(owned, tmp_path) | without(*self.walls))
         assert detail.startswith("done: "), (code, detail)
+
+    def refused(self, owned: Owned, wish: dict[str, Any]) -> None:
+        """Check that it ends as a mistake of an engine's does."""
+        code, detail = tried(owned, wish)
+        assert code == "internal", (wish, detail)
+        assert "PermissionError" in detail or "OSError" in detail
 
 
 class TestBroker(_Walled):
@@ -74,6 +113,7 @@ class TestApi(_Walled):
     """A TCP connection to the API, as to any other server inside"""
 
     guard = SOCKETS
+    walls = (SECCOMP, *since(NETWORK_ABI))
 
     def wish(self, owned: Owned, folder: Path) -> dict[str, Any]:
         return {"act": "tcp", "port": owned.door.address[1]}
@@ -109,6 +149,7 @@ class TestAbstractSocket(_Walled):
     """A Unix socket that has a name and no path, so that no rule of paths holds for it"""
 
     guard = SOCKETS
+    walls = (SECCOMP, *since(SCOPES_ABI))
 
     def wish(self, owned: Owned, folder: Path) -> dict[str, Any]:
         return {"act": "unix", "path": f"@{self.name}"}
@@ -124,6 +165,7 @@ class TestDatabase(_Walled):
     """The database, in which keys and every project's jobs are"""
 
     guard = FILES
+    walls = (LANDLOCK,)
 
     def wish(self, owned: Owned, folder: Path) -> dict[str, Any]:
         return {"act": "read", "path": str(owned.door.data / "lathe.db")}
@@ -133,6 +175,7 @@ class TestSigningKey(_Walled):
     """The key that manifests are signed with"""
 
     guard = FILES
+    walls = (LANDLOCK,)
 
     def wish(self, owned: Owned, folder: Path) -> dict[str, Any]:
         path = owned.door.data / "signing-key.pem"
@@ -144,6 +187,7 @@ class TestAnothersObject(_Walled):
     """Another project's model, as it lies in the store"""
 
     guard = FILES
+    walls = (LANDLOCK,)
 
     def wish(self, owned: Owned, folder: Path) -> dict[str, Any]:
         path = owned.door.data / "objects" / "theirs"
@@ -156,6 +200,7 @@ class TestPlanting(_Walled):
     """A file planted where something else reads it"""
 
     guard = FILES
+    walls = (LANDLOCK,)
 
     def wish(self, owned: Owned, folder: Path) -> dict[str, Any]:
         return {"act": "write", "path": str(folder / "planted")}
@@ -165,6 +210,7 @@ class TestSupervisorsSettings(_Walled):
     """The environment of the process above, where secrets may be"""
 
     guard = FILES
+    walls = (LANDLOCK, *RIGHTS_OF_ROOT)
 
     def wish(self, owned: Owned, folder: Path) -> dict[str, Any]:
         return {"act": "parent_environ"}
@@ -183,6 +229,7 @@ class TestProgram(_Walled):
     """Another program"""
 
     guard = PROCESSES
+    walls = (SECCOMP, LANDLOCK)
 
     def wish(self, owned: Owned, folder: Path) -> dict[str, Any]:
         return {"act": "exec"}
@@ -201,6 +248,7 @@ class TestSignal(_Walled):
     """A signal to the service's own process"""
 
     guard = PROCESSES
+    walls = (SECCOMP, *since(SCOPES_ABI))
 
     def wish(self, owned: Owned, folder: Path) -> dict[str, Any]:
         return {"act": "signal", "pid": owned.supervisor}
@@ -210,6 +258,7 @@ class TestDebugger(_Walled):
     """A debugger's hold on another process, which reads and writes all that is in it"""
 
     guard = PROCESSES
+    walls = (SECCOMP, LANDLOCK, *RIGHTS_OF_ROOT)
 
     def wish(self, owned: Owned, folder: Path) -> dict[str, Any]:
         return {"act": "ptrace", "pid": self.pid}
@@ -234,9 +283,9 @@ class TestRing(_Walled):
     def wish(self, owned: Owned, folder: Path) -> dict[str, Any]:
         return {"act": "ring"}
 
-    def test_it_works_without_the_guard(self, bare: Owned, tmp_path: Path) -> None:
+    def test_it_works_without_the_guard(self, owned: Owned, tmp_path: Path) -> None:
         _needs_rings()
-        super().test_it_works_without_the_guard(bare, tmp_path)
+        super().test_it_works_without_the_guard(owned, tmp_path)
 
     def test_a_filter_of_sockets_does_not_see_it_without_the_guard(self) -> None:
         _needs_rings()
@@ -261,27 +310,40 @@ def _past_a_filter() -> None:
 
 
 class _Capped:
-    """An act that breaks a cap, which has a name of its own."""
+    """An act that breaks a cap, which has a name of its own; each of `walls` keeps it alone,
+    and each of `others` does, too, by another name."""
 
     guard: ClassVar[str]
     wish: ClassVar[dict[str, Any]]
     codes: ClassVar[set[str]]
+    walls: ClassVar[tuple[str, ...]]
+    others: ClassVar[tuple[str, ...]] = ()
 
-    def test_the_child_is_stopped_and_the_user_is_told_which_cap(self, walled: Owned) -> None:
-        code, detail = tried(walled, self.wish)
+    def test_the_child_is_stopped_and_the_user_is_told_which_cap(self, owned: Owned) -> None:
+        code, detail = tried(owned, self.wish)
         assert code in self.codes, detail
 
-    def test_it_goes_through_without_the_guard(self, tmp_path: Path) -> None:
-        assert outcome(acts.ACTS[self.wish["act"]], self.wish | {"out": str(tmp_path)}) == 0
+    def test_each_of_its_walls_stops_it_alone(self, owned: Owned) -> None:
+        for wall in self.walls:
+            code, detail = tried(owned, self.wish | all_but(wall))
+            assert code in self.codes, (wall, detail)
+        for wall in self.others:
+            code, detail = tried(owned, self.wish | all_but(wall))
+            assert code == "internal", (wall, detail)
+
+    def test_it_goes_through_without_the_guard(self, owned: Owned) -> None:
+        code, detail = tried(owned, self.wish | without(*self.walls, *self.others))
+        assert detail.startswith("done: "), (code, detail)
 
 
 class TestMemory(_Capped):
-    """Twice the memory that an inspection may have"""
+    """More memory than an inspection may have"""
 
     seen = "model rejected, `out_of_memory`"
     guard = "`LATHE_INSPECT_MEMORY_BYTES`"
-    wish: ClassVar = {"act": "memory", "bytes": 2 << 30}
+    wish: ClassVar = {"act": "memory", "bytes": 5 << 28}
     codes: ClassVar = {"out_of_memory"}
+    walls: ClassVar = (DATA, ADDRESSES, WATCH)
 
 
 class TestSharedMemory(_Capped):
@@ -291,6 +353,7 @@ class TestSharedMemory(_Capped):
     guard = "the limit of address space"
     wish: ClassVar = {"act": "shared_memory", "bytes": 8 << 30}
     codes: ClassVar = {"out_of_memory", "internal"}
+    walls: ClassVar = (ADDRESSES,)
 
 
 class TestFilling(_Capped):
@@ -300,6 +363,7 @@ class TestFilling(_Capped):
     guard = "`LATHE_CHILD_FILE_BYTES`"
     wish: ClassVar = {"act": "fill", "bytes": 256 << 20}
     codes: ClassVar = {"too_much_written", "out_of_disk"}
+    walls: ClassVar = (FILE_SIZE,)
 
 
 class TestThreads(_Capped):
@@ -309,6 +373,8 @@ class TestThreads(_Capped):
     guard = "`LATHE_CHILD_THREADS`"
     wish: ClassVar = {"act": "threads", "count": 300, "seconds": 3}
     codes: ClassVar = {"too_many_threads"}
+    walls: ClassVar = (WATCH,)
+    others: ClassVar = (ADDRESSES,)  # what threads reserve
 
 
 class TestOpenFiles(_Capped):
@@ -318,13 +384,4 @@ class TestOpenFiles(_Capped):
     guard = "a thousand open files"
     wish: ClassVar = {"act": "files", "count": 5000}
     codes: ClassVar = {"internal"}
-
-    def test_it_goes_through_without_the_guard(self, tmp_path: Path) -> None:
-        assert outcome(_with_room, self.wish) == 0
-
-
-def _with_room(wish: dict[str, Any]) -> None:
-    resource = pytest.importorskip("resource")
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    acts.ACTS["files"](wish)
+    walls: ClassVar = (OPEN_FILES,)

@@ -1,5 +1,6 @@
 """Somebody else's browser: their cookie, and forms that other sites make it send."""
 
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -7,7 +8,7 @@ import httpx
 import pytest
 from starlette.responses import Response
 
-from app import auth, page_session
+from app import auth
 from app.page.routes import sign_in
 from app.page_session import COOKIE, GUARD_HEADER, guard_of
 from tests.redteam.door import Door, problem
@@ -98,7 +99,7 @@ class TestPlantedCookie:
     def test_the_planted_one_stands_for_the_visitor_without_the_guard(
         self, breached: Door, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(page_session.secrets, "token_urlsafe", lambda _: self.planted)
+        monkeypatch.setattr(secrets, "token_urlsafe", lambda _: self.planted)
         with browser(breached) as visitor:
             assert visitor.cookies[COOKIE] == self.planted
         with httpx.Client(base_url=breached.url, trust_env=False) as attacker:
