@@ -179,18 +179,28 @@ class TestSameNameTwice(_Body):
 class TestLoneSurrogate(_Body):
     """A name that is no text: half of a pair, which no database and no file takes"""
 
-    seen = "422, `invalid_spec` about `name`"
-    guard = "texts of a spec are Unicode"
+    seen = "400, `malformed`"
+    guard = "every character of a body is whole, and texts of a spec are Unicode"
     instead = (
-        "our reader of JSON, which lets it through, and Python's encoder: pydantic, which "
-        "refuses it, cannot be told to take it"
+        "our reader of JSON without that look, and Python's encoder: pydantic, which would "
+        "refuse it then, cannot be told to take it"
     )
-    status, code, param = 422, "invalid_spec", "name"
 
     @property
     def sent(self) -> bytes:
         return b'{"model": "mdl_%s", "pipeline": [], "name": "\\ud800"}' % (b"0" * 26)
 
-    def test_it_breaks_whoever_writes_it_without_the_guard(self) -> None:
+    def test_the_spec_alone_refuses_it_too(
+        self, breached: Door, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(strict, "_check_whole", lambda *_: None)
+        answer = breached.http.post("/v1/jobs", content=self.sent, headers=JSON)
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_spec")
+        assert "name" in {each["param"] for each in answer.json()["errors"]}
+
+    def test_it_breaks_whoever_writes_it_without_the_guard(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(strict, "_check_whole", lambda *_: None)
         with pytest.raises(UnicodeEncodeError):
             parsed(self.sent)["name"].encode()
