@@ -18,6 +18,22 @@ from lathe.layout import Layout
 from tests.fuzz.drained import drain
 from tests.fuzz.scratch import held
 from tests.fuzz.target import Target
+from tests.unit.worker.engine.intake.formats.parquet_files import (
+    BY_DICTIONARY,
+    BYTES,
+    DELTA_LENGTHS,
+    DELTA_TEXTS,
+    INT32,
+    REPEATED,
+    Written,
+    delta,
+    levels,
+    numbers,
+    page,
+    parquet_file,
+    run,
+    texts,
+)
 from worker.engine.intake.npy_header import BadArrayError
 from worker.engine.onnx_file.place import whole
 
@@ -54,6 +70,41 @@ def _seeds() -> Iterator[bytes]:
             with io.BytesIO() as file:
                 pq.write_table(table, file, compression=codec, store_schema=number % 2 == 0)
                 yield bytes([number]) + file.getvalue()
+    yield from _claiming()
+
+
+def _claiming() -> Iterator[bytes]:
+    """Tables that are small, and could be large: with one number or text many times."""
+    for rows, size, codec in ((8, 4, 0), (300, 9, 1), (5000, 1 << 20, 6)):
+        text = texts(b"a" * size)
+        by_number = bytes([1]) + run(0, rows, 1)
+        alike = delta([0] + [size] * (rows - 1)) + delta([size] + [0] * (rows - 1))
+        inside = levels(run(0, 1, 1), run(1, rows - 1, 1)) + levels(run(1, rows, 1))
+        encoded = (
+            (BYTES, (page(text, 1, dictionary=True, codec=codec), by_number), BY_DICTIONARY),
+            (BYTES, (alike + b"a" * size,), DELTA_TEXTS),
+            (BYTES, (delta([0] * rows),), DELTA_LENGTHS),
+            (
+                INT32,
+                (page(bytes(4), 1, dictionary=True, codec=codec), inside + by_number),
+                BY_DICTIONARY,
+            ),
+        )
+        for physical, (*before, content), encoding in encoded:
+            pages = (*before, page(content, rows, encoding=encoding, codec=codec))
+            is_list = physical == INT32
+            column = Written(
+                physical,
+                rows,
+                pages,
+                codec,
+                repetition=REPEATED if is_list else 0,
+                text=not is_list,
+            )
+            count = 1 if is_list else rows
+            yield bytes([1]) + parquet_file(
+                {"vector" if is_list else "label": column, "a": numbers(count)}, count
+            )
 
 
 TARGET = Target(

@@ -3,6 +3,7 @@
 Importing pyarrow starts a thread, so this module is imported in the child alone.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,18 +19,21 @@ from pydantic import BaseModel, Field, ValidationError
 from lathe.errors import NotADataset
 from lathe.facts import DType
 from worker.engine.intake.formats.table.batch import MOST_TEXTS, Batch, Column, Kind, Values
+from worker.engine.intake.formats.table.parquet_claims import (
+    BATCH_BYTES,
+    check_ratio,
+    leaves_of,
+    rows_at_once,
+)
 from worker.engine.intake.formats.window import window
 from worker.engine.intake.tensor_file import ITEM_BYTES
 from worker.engine.onnx_file.place import Place
 
-BATCH_BYTES = 4 << 20
-MOST_ROWS = 8192
-MOST_RATIO = 200  # of what comes out over the file, as in an archive
-FREE_BYTES = (
-    64 << 20
-)  # up to here any ratio is harmless: a column of one value packs to nothing
+TEXT_BYTES = 16  # that a text counts as at least: each takes its time
+PICTURE_BYTES = 4096  # likewise: its header is looked at
 _NUMBERS: dict[str, DType] = {name: name for name in ITEM_BYTES if "int" in name}
 _NUMBERS |= {"halffloat": "float16", "float": "float32", "double": "float64"}  # arrow's names
+_MOST_ENTRIES = 1_000_000  # of a list in a footer
 _PICTURE = "bytes"  # the field of a struct in which datasets keep a picture's file
 
 _DAMAGE = (
@@ -59,6 +63,7 @@ class ParquetTable:
     classes: Mapping[str, tuple[str, ...]]
     format: Literal["parquet"] = "parquet"
     _counts: dict[str, int] = field(default_factory=dict)
+    _batch_rows: dict[tuple[str, str], int] = field(default_factory=dict)
 
     @classmethod
     def open(cls, splits: Mapping[str, Mapping[str, Place]]) -> "ParquetTable":
@@ -104,7 +109,9 @@ class ParquetTable:
 
     def batches(self, columns: Mapping[str, Column]) -> Iterator[Batch]:
         """These columns' values, split by split."""
-        for split, prefix, start, batch in self._raw(tuple(columns)):
+        vectors = [each for each in columns.values() if each.kind == "vector"]
+        row_bytes = sum(math.prod(each.shape) * ITEM_BYTES[each.dtype] for each in vectors)
+        for split, prefix, start, batch in self._raw(tuple(columns), row_bytes):
             values = {
                 name: _converted(column, batch.column(name), f"{prefix}{start}")
                 for name, column in columns.items()
@@ -112,43 +119,114 @@ class ParquetTable:
             places = np.arange(start, start + len(batch), dtype=np.int64)
             yield Batch(split, len(batch), values, places, prefix)
 
-    def _raw(self, names: Sequence[str]) -> Iterator[tuple[str, str, int, pa.RecordBatch]]:
+    def _raw(
+        self, names: Sequence[str], row_bytes: int = 0
+    ) -> Iterator[tuple[str, str, int, pa.RecordBatch]]:
+        """Rows of about 4 MiB, of which each takes `row_bytes` beside its texts."""
+        paths = [_path(self.schema.field(name)) for name in names]
         for split, files in self.splits.items():
             for name, place in files.items():
                 prefix, start = f"{name}, row " if name else "row ", 1
                 with _opened(name, place) as file:
-                    size, unfolded = _rows_of_a_batch(file.metadata), 0
-                    for batch in file.iter_batches(size, columns=names, use_threads=False):
+                    size, unfolded = self._rows_at_once(split, name, names, file), 0
+                    for batch in file.iter_batches(size, columns=paths, use_threads=False):
                         batch.validate(full=True)
-                        unfolded += batch.nbytes
-                        _check_ratio(name, unfolded, place.size_bytes)
-                        if len(batch):
-                            yield split, prefix, start, batch
-                        start += len(batch)
+                        whole = _decoded(batch)
+                        unfolded += max(whole.nbytes, row_bytes * len(whole))
+                        check_ratio(_called(name), unfolded, place.size_bytes)
+                        for part in _parts(whole, row_bytes):
+                            yield split, prefix, start, part
+                            start += len(part)
+
+    def _rows_at_once(
+        self, split: str, name: str, names: Sequence[str], file: pq.ParquetFile
+    ) -> int:
+        """By the pages of all columns that were asked for first."""
+        known = self._batch_rows.get((split, name))
+        if known is None:
+            fields = [self.schema.field(each) for each in names]
+            counted = {_path(each): _least_bytes(each.type) for each in fields}
+            place = self.splits[split][name]
+            with window(place) as source:
+                known = rows_at_once(
+                    _called(name),
+                    source,
+                    place.size_bytes,
+                    leaves_of(file.schema, counted),
+                )
+            self._batch_rows[split, name] = known
+        return known
 
 
 @contextmanager
 def _opened(name: str, place: Place) -> Iterator[pq.ParquetFile]:
+    longest = max(1, min(_MOST_ENTRIES, place.size_bytes))  # what a footer may claim
     try:
         with (
             window(place) as source,
-            pq.ParquetFile(source, buffer_size=1 << 20, pre_buffer=False) as file,
+            pq.ParquetFile(
+                source,
+                buffer_size=1 << 20,
+                pre_buffer=False,
+                thrift_string_size_limit=longest,
+                thrift_container_size_limit=longest,
+            ) as file,
         ):
             yield file
     except _DAMAGE as error:
         raise NotADataset(
-            f"the parquet table {name!r} cannot be read ({error}); write it again"
-            if name
-            else f"the parquet table cannot be read ({error}); write it again"
+            f"{_called(name)} cannot be read ({error}); write it again"
         ) from error
 
 
-def _check_ratio(name: str, unfolded_bytes: int, size_bytes: int) -> None:
-    if unfolded_bytes > max(FREE_BYTES, MOST_RATIO * size_bytes):
-        raise NotADataset(
-            f"the parquet table{f' {name!r}' if name else ''} unfolds to more than "
-            f"{MOST_RATIO} times its size; leave out rows or columns that say nothing"
-        )
+def _called(name: str) -> str:
+    return f"the parquet table {name!r}" if name else "the parquet table"
+
+
+def _path(of: pa.Field) -> str:
+    """Of the values that are used: a picture lies beside its name."""
+    return f"{of.name}.{_PICTURE}" if pa.types.is_struct(of.type) else str(of.name)
+
+
+def _least_bytes(of: pa.DataType) -> int:
+    """That a value counts as, however little the file needs for it."""
+    kind, _ = _kind(of)
+    if kind == "picture":
+        return PICTURE_BYTES
+    of = of.value_type if pa.types.is_dictionary(of) else of
+    return TEXT_BYTES if kind == "text" else max(1, _item(of).bit_width // 8)
+
+
+def _decoded(batch: pa.RecordBatch) -> pa.RecordBatch:
+    columns = [
+        each.dictionary_decode() if pa.types.is_dictionary(each.type) else each
+        for each in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
+def _parts(batch: pa.RecordBatch, row_bytes: int) -> Iterator[pa.RecordBatch]:
+    """The same rows, as many at a time as take 4 MiB: single ones may be large."""
+    if batch.nbytes + row_bytes * len(batch) <= BATCH_BYTES:
+        if len(batch):
+            yield batch
+        return
+    sizes = np.full(len(batch), row_bytes, np.int64)
+    for column in map(_files, batch.columns):
+        if _has_lengths(column.type):
+            sizes += pc.fill_null(pc.binary_length(column), 0).to_numpy(zero_copy_only=False)
+    ends, start = np.cumsum(sizes), 0
+    while start < len(batch):
+        before = ends[start - 1] if start else 0
+        stop = int(np.searchsorted(ends, before + BATCH_BYTES, "right"))
+        stop = min(max(stop, start + 1), len(batch))
+        yield batch.slice(start, stop - start)
+        start = stop
+
+
+def _has_lengths(of: pa.DataType) -> bool:
+    kind, _ = _kind(of)
+    return kind in {"text", "picture"}
 
 
 def _class_names(metadata: Mapping[bytes, bytes]) -> dict[str, tuple[str, ...]]:
@@ -162,15 +240,6 @@ def _class_names(metadata: Mapping[bytes, bytes]) -> dict[str, tuple[str, ...]]:
         for name, feature in noted.info.features.items()
         if isinstance(feature, dict) and isinstance(feature.get("names"), list)
     }
-
-
-def _rows_of_a_batch(metadata: pq.FileMetaData) -> int:
-    """About 4 MiB, by what the file says of itself."""
-    groups = [metadata.row_group(i) for i in range(min(metadata.num_row_groups, 100))]
-    rows, size = sum(g.num_rows for g in groups), sum(g.total_byte_size for g in groups)
-    if rows <= 0 or size <= 0:
-        return MOST_ROWS
-    return int(max(1, min(MOST_ROWS, BATCH_BYTES * rows // size)))
 
 
 def _column(of: pa.Field, listed: bool) -> Column:  # noqa: FBT001 - a fact of the column
@@ -189,20 +258,25 @@ def _kind(of: pa.DataType) -> tuple[Kind | None, DType]:
     is_a = pa.types
     if is_a.is_dictionary(of):
         of = of.value_type
-    if is_a.is_struct(of) and of.get_field_index(_PICTURE) >= 0:
-        of = of.field(_PICTURE).type
     kind: Kind | None = None
-    if is_a.is_boolean(of) or is_a.is_integer(of):
+    if is_a.is_struct(of):
+        place = of.get_field_index(_PICTURE)
+        kind = "picture" if place >= 0 and _is_bytes(of.field(place).type) else None
+    elif is_a.is_boolean(of) or is_a.is_integer(of):
         kind = "integer"
     elif is_a.is_floating(of) or is_a.is_decimal(of):
         kind = "number"
     elif is_a.is_string(of) or is_a.is_large_string(of):
         kind = "text"
-    elif is_a.is_binary(of) or is_a.is_large_binary(of):
+    elif _is_bytes(of):
         kind = "picture"
     elif _is_list(of) and str(_item(of)) in _NUMBERS:
         return "vector", _NUMBERS[str(_item(of))]
     return kind, "float32"
+
+
+def _is_bytes(of: pa.DataType) -> bool:
+    return bool(pa.types.is_binary(of) or pa.types.is_large_binary(of))
 
 
 def _is_list(of: pa.DataType) -> bool:
@@ -285,8 +359,6 @@ def _converted(column: Column, values: pa.Array, place: str) -> Values:
         return Values([each or b"" for each in values.to_pylist()], missing)
     if column.kind == "vector":
         return Values(_rows(column, values, missing), missing)
-    if pa.types.is_dictionary(values.type):
-        values = values.dictionary_decode()
     kind = pa.int64() if column.kind == "integer" else pa.float64()
     try:
         numbers = values.cast(kind).fill_null(0).to_numpy(zero_copy_only=False)

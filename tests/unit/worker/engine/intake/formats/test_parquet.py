@@ -11,7 +11,7 @@ from tests.unit.worker.engine.intake.formats.test_tokens import tokenizer
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
-parquet_table = pytest.importorskip("worker.engine.intake.formats.table.parquet_table")
+parquet_claims = pytest.importorskip("worker.engine.intake.formats.table.parquet_claims")
 
 
 def parquet(table: dict[str, Any], *, rows: int = 2) -> bytes:
@@ -180,10 +180,10 @@ def test_what_is_wrong_with_a_table_is_said_with_its_row(
 def test_a_table_that_unfolds_far_beyond_its_file_is_refused(
     intake: Intake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parquet_table, "FREE_BYTES", 1 << 20)
+    monkeypatch.setattr(parquet_claims, "FREE_BYTES", 1 << 20)
     alike = {"x": np.zeros(200_000, np.int64), "label": np.arange(200_000) // 100_000}
     with pytest.raises(NotADataset, match="unfolds to more than 200 times its size"):
         intake(parquet(alike, rows=100_000))
-    monkeypatch.setattr(parquet_table, "FREE_BYTES", 4 << 20)  # 3.2 MB of rows
+    monkeypatch.setattr(parquet_claims, "FREE_BYTES", 4 << 20)  # 3.2 MB of rows
     facts, _ = intake(parquet(alike, rows=100_000))
     assert facts.splits[0].examples == 200_000
