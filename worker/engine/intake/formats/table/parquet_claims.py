@@ -29,10 +29,9 @@ from worker.engine.intake.formats.table.parquet_pages import (
 )
 from worker.engine.intake.formats.table.parquet_values import (
     DELTA_ENCODINGS,
-    DELTA_TEXTS,
     DICTIONARY_ENCODINGS,
-    check_delta,
-    longest_text,
+    longest_of,
+    longest_of_deltas,
 )
 
 FREE_BYTES = (
@@ -135,10 +134,9 @@ class _Claims:
         for leaf, codec, page in self._unseen:
             with self._refusing(f"column {leaf.name!r}"):
                 if page.kind is PageKind.DICTIONARY:
-                    longest = longest_text(self.file, page, codec)
+                    longest = longest_of(self.file, page, codec)
                 else:
-                    check_delta(self.file, page, codec, leaf.levels)
-                    longest = page.unpacked_bytes if page.encoding == DELTA_TEXTS else 0
+                    longest = longest_of_deltas(self.file, page, codec, leaf.levels)
             self._bound(AT_ONCE_BYTES // max(1, longest), leaf.name)
 
     def batch(self) -> int:

@@ -71,7 +71,7 @@ def page(
     name = _CODECS[codec]
     packed = pa.compress(content, name, asbytes=True) if name else content
     own = {1: values, 2: encoding} if dictionary else {1: values, 2: encoding, 3: RLE, 4: RLE}
-    header = {1: 2 if dictionary else 0, 2: len(content), 3: len(packed)}
+    header: dict[int, object] = {1: 2 if dictionary else 0, 2: len(content), 3: len(packed)}
     header |= {7 if dictionary else 5: own}
     return thrift(dict(sorted((header | dict(says or {})).items()))) + packed
 

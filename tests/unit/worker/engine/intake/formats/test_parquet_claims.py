@@ -38,7 +38,7 @@ EIGHT = struct.pack("<8q", *range(8))
 
 
 @pytest.fixture
-def pool() -> Iterator["pa.MemoryPool"]:
+def pool() -> Iterator[Any]:
     """What Arrow takes in this test alone."""
     before = pa.default_memory_pool()
     counted = pa.proxy_memory_pool(pa.system_memory_pool())
@@ -178,7 +178,7 @@ def _vectors(rows: int) -> tuple[bytes, ...]:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_is_claimed_is_refused_by_name_in_little_memory(
-    data: bytes, said: str, intake: Intake, pool: "pa.MemoryPool"
+    data: bytes, said: str, intake: Intake, pool: Any
 ) -> None:
     with pytest.raises(NotADataset, match=said):
         intake(data, {"ignore": []})
