@@ -126,7 +126,7 @@ class _Claims:
         self.rows += group.rows
         self.unfolded_bytes += unfolded
         if group.rows:
-            widest = max(counted, key=counted.__getitem__)
+            widest = max(counted, key=counted.__getitem__, default="")
             self._bound(AT_ONCE_BYTES * group.rows // unfolded, widest)
 
     def look(self) -> None:

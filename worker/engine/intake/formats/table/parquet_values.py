@@ -64,6 +64,10 @@ def longest_of_deltas(file: BinaryIO, page: Page, codec: int, levels: tuple[int,
         return 0
     shared, at = greatest(content, first)
     own, _ = greatest(content, head(content, at, page.values))
+    if max(shared, own) > len(
+        content
+    ):  # a text is made of what all before it have of their own
+        raise BadParquetError("have texts that are longer than they are")
     return shared + own
 
 

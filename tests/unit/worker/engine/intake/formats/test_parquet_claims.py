@@ -168,6 +168,23 @@ def _vectors(rows: int) -> tuple[bytes, ...]:
             ),
             "a delta encoding of 1073741824 numbers for 8 values",
         ),
+        (
+            one(
+                Written(
+                    BYTES,
+                    8,
+                    (
+                        page(
+                            delta([0] + [1 << 30] * 7) + delta([4] + [0] * 7) + b"aaaa",
+                            8,
+                            encoding=DELTA_TEXTS,
+                        ),
+                    ),
+                    text=True,
+                )
+            ),
+            "have texts that are longer than they are",
+        ),
         (one(listed(50_000_000), 1), "lists of 50000000 numbers in one row group"),
         (one(repeated(MIB, 200_000)), "'a' may be far larger than others; write it without"),
         (one(prefixed(MIB, 200_000)), "'a' may be far larger than others; write it without"),
