@@ -15,10 +15,22 @@ from PIL import Image
 from tests.redteam.door import Door
 from tests.redteam.files.archives import MIB, member, quoted, tarred, zipped
 from tests.redteam.rejected import Rejected
+from tests.unit.worker.engine.intake.formats.little_memory import little_memory
+from tests.unit.worker.engine.intake.formats.parquet_files import (
+    BY_DICTIONARY,
+    BYTES,
+    INT64,
+    Written,
+    numbers,
+    page,
+    parquet_file,
+    run,
+    texts,
+)
 from worker.engine.intake import tar_archive, zip_archive
 from worker.engine.intake.formats import picture
 from worker.engine.intake.formats.picture import Form
-from worker.engine.intake.formats.table import parquet_table
+from worker.engine.intake.formats.table import parquet_claims
 from worker.engine.intake.formats.table.parquet_table import ParquetTable
 from worker.engine.onnx_file.place import whole
 from worker.wire import Limits
@@ -203,9 +215,49 @@ class TestTableBomb(Rejected):
     def test_its_rows_are_thousands_of_times_the_file_without_the_guard(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(parquet_table, "MOST_RATIO", 1 << 40)
+        monkeypatch.setattr(parquet_claims, "MOST_RATIO", 1 << 40)
         path = tmp_path / "upload"
         path.write_bytes(self.content(tmp_path))
         table = ParquetTable.open({"train": {"": whole(path)}})
         table.profiled(table.names, set())
         assert 16 * table.counts()["train"] > 1000 * path.stat().st_size
+
+
+class TestGiantPage(Rejected):
+    """A parquet table of half a kilobyte with a page that says it unfolds to 1.4 GB"""
+
+    kind, code, told = "datasets", "not_a_dataset", "say that one unfolds to 1472023808 bytes"
+    guard = "the headers of all pages are read before a page is"
+
+    def content(self, folder: Path) -> bytes:
+        eight = page(bytes(64), 8, codec=1, says={2: 1_472_023_808})
+        return parquet_file({"x": Written(INT64, 8, (eight,), 1), "label": numbers(8)}, 8)
+
+    def test_arrow_asks_for_that_much_without_the_guard(self, tmp_path: Path) -> None:
+        content = self.content(tmp_path)
+        assert len(content) < 512
+        refused = pytest.raises(pa.ArrowMemoryError, match="1472023808")
+        with pq.ParquetFile(io.BytesIO(content)) as file, refused, little_memory(1400 * MIB):
+            file.read(use_threads=False)
+
+
+class TestRepeatedText(Rejected):
+    """A parquet table of a kilobyte with one text of a megabyte for a thousand rows"""
+
+    kind, code, told = "datasets", "not_a_dataset", "200 times its size"
+    guard = "the longest text of a dictionary bounds the rows that are read at once"
+
+    def content(self, folder: Path) -> bytes:
+        pages = (
+            page(texts(b"a" * MIB), 1, dictionary=True, codec=6),
+            page(bytes([1]) + run(0, 1000, 1), 1000, encoding=BY_DICTIONARY, codec=6),
+        )
+        text = Written(BYTES, 1000, pages, 6, text=True)
+        return parquet_file({"label": text, "x": numbers(1000)}, 1000)
+
+    def test_arrow_asks_for_a_gigabyte_without_the_guard(self, tmp_path: Path) -> None:
+        content = self.content(tmp_path)
+        assert len(content) < 1024
+        refused = pytest.raises(pa.ArrowMemoryError)
+        with pq.ParquetFile(io.BytesIO(content)) as file, refused, little_memory(1000 * MIB):
+            file.read(use_threads=False)

@@ -18,6 +18,13 @@ from tests.services.bad_input.crafted import (
 )
 from tests.services.bad_input.stand import Stand
 from tests.services.worker.nets import examples, perceptron
+from tests.unit.worker.engine.intake.formats.parquet_files import (
+    INT64,
+    Written,
+    numbers,
+    page,
+    parquet_file,
+)
 
 MODELS: dict[str, tuple[bytes, str, str]] = {  # content, code, what the detail says
     "text": (b"I am a model", "not_a_model", "upload the binary .onnx file"),
@@ -53,6 +60,7 @@ PIXEL = bytes.fromhex(  # a PNG of one white pixel
     "3a7e9b550000000a49444154789c63f80f0001010100b138f614"
     "0000000049454e44ae426082"
 )
+GIANT = Written(INT64, 8, (page(bytes(64), 8, says={2: 1_472_023_808}),))
 DATASETS: dict[str, tuple[bytes, str]] = {
     "text": (b"I am data", "the table has no rows"),
     "a table with ragged rows": (b"a,b\n1,2\n3,4,5\n", "line 3 has 3 values"),
@@ -65,6 +73,10 @@ DATASETS: dict[str, tuple[bytes, str]] = {
         "has no vocabulary",
     ),
     "a damaged parquet table": (b"PAR1" + bytes(40) + b"PAR1", "cannot be read"),
+    "a parquet page of gigabytes": (
+        parquet_file({"x": GIANT, "label": numbers(8)}, 8),
+        "the pages of its column 'x' say that one unfolds to 1472023808 bytes",
+    ),
     "a shard that is cut": (
         zipped(**{"train-0.npz": examples(9), "train-1.npz": examples(9)[:-50]}),
         "the shard 'train-1.npz' cannot be used",

@@ -142,7 +142,7 @@ class _Claims:
     def batch(self) -> int:
         """How many rows to read at once."""
         most_batches = max(MOST_BATCHES, self.size_bytes // _BYTES_OF_A_BATCH)
-        if self.rows > self.most_rows * most_batches:
+        if self.bounded_by and self.rows > self.most_rows * most_batches:
             raise NotADataset(
                 f"{self.table} can only be read {self.most_rows} rows at a time, for values of "
                 f"its column {self.bounded_by!r} may be far larger than others; write it "

@@ -91,8 +91,10 @@ class Written:
     says: Mapping[int, object] | None = None
 
 
-def parquet_file(columns: Mapping[str, Written], rows: int) -> bytes:
-    """One row group of these columns."""
+def parquet_file(
+    columns: Mapping[str, Written], rows: int, left_out: tuple[str, ...] = ()
+) -> bytes:
+    """One row group of these columns, but for those that only the schema has."""
     content, schema, chunks = b"PAR1", [{4: b"schema", 5: len(columns)}], []
     for name, each in columns.items():
         element = {1: each.physical, 2: each.length, 3: each.repetition, 4: name.encode()}
@@ -104,7 +106,8 @@ def parquet_file(columns: Mapping[str, Written], rows: int) -> bytes:
         told: dict[int, object] = {1: each.physical, 2: [PLAIN], 3: [name.encode()]}
         told |= {4: each.codec, 5: Long(each.values), 6: Long(size), 7: Long(size)}
         told |= {9: Long(begin)} | dict(each.says or {})
-        chunks.append({2: Long(begin), 3: told})
+        if name not in left_out:
+            chunks.append({2: Long(begin), 3: dict(sorted(told.items()))})
     group = {1: chunks, 2: Long(len(content)), 3: Long(rows)}
     footer = thrift({1: 1, 2: schema, 3: Long(rows), 4: [group]})
     return content + footer + struct.pack("<I", len(footer)) + b"PAR1"

@@ -1,13 +1,17 @@
 """Small tables that say they are large, each refused before the memory is taken."""
 
+import io
+import random
 import struct
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import pytest
 
 from lathe.errors import NotADataset
 from tests.unit.worker.engine.intake.formats.conftest import Intake
+from tests.unit.worker.engine.intake.formats.little_memory import little_memory
 from tests.unit.worker.engine.intake.formats.parquet_files import (
     BY_DICTIONARY,
     BYTES,
@@ -35,16 +39,6 @@ parquet_table = pytest.importorskip("worker.engine.intake.formats.table.parquet_
 MIB = 1 << 20
 ZSTD = 6
 EIGHT = struct.pack("<8q", *range(8))
-
-
-@pytest.fixture
-def pool() -> Iterator[Any]:
-    """What Arrow takes in this test alone."""
-    before = pa.default_memory_pool()
-    counted = pa.proxy_memory_pool(pa.system_memory_pool())
-    pa.set_memory_pool(counted)
-    yield counted
-    pa.set_memory_pool(before)
 
 
 def one(column: Written, rows: int | None = None) -> bytes:
@@ -195,8 +189,100 @@ def _vectors(rows: int) -> tuple[bytes, ...]:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_is_claimed_is_refused_by_name_in_little_memory(
-    data: bytes, said: str, intake: Intake, pool: Any
+    data: bytes, said: str, intake: Intake
 ) -> None:
-    with pytest.raises(NotADataset, match=said):
-        intake(data, {"ignore": []})
-    assert pool.max_memory() < 150 * MIB
+    with pytest.raises(NotADataset, match=said), little_memory(256 * MIB):
+        intake(data)
+
+
+def test_columns_that_lie_over_one_another_are_refused(intake: Intake) -> None:
+    alike = {name: eight(says={9: Long(4)}) for name in ("a", "b")}
+    first = eight()
+    data = parquet_file({"first": first} | alike, 8)
+    data = data[: 4 + len(first.pages[0])] + data[4 + 3 * len(first.pages[0]) :]
+    with pytest.raises(NotADataset, match="column 'b' lie over those of other columns"):
+        intake(data)
+
+
+def test_a_row_group_without_the_column_is_refused(intake: Intake) -> None:
+    whole = parquet_file({"a": eight(), "label": numbers(8)}, 8)
+    data = parquet_file({"a": eight(), "label": numbers(8)}, 8, left_out=("label",))
+    assert intake(whole)[0].splits[0].examples == 8
+    with pytest.raises(NotADataset, match="column 'label' are not in every row group"):
+        intake(data)
+
+
+def test_a_footer_that_ends_pyarrow_when_it_is_asked_for_columns_is_read(
+    intake: Intake,
+) -> None:
+    levels_of_another = {16: {3: [Long(8)] * 5}}
+    with pytest.raises(NotADataset, match="histogram"):
+        intake(one(eight(says=levels_of_another)))
+
+
+def test_pages_of_the_second_kind_and_every_encoding_are_read(intake: Intake) -> None:
+    rows = 700
+    words = [f"w{each * 37 % 11}" for each in range(rows)]
+    expected = [sorted(set(words)).index(word) for word in words]
+    table = pa.table({"a": list(range(rows)), "label": words})
+    kinds = ("PLAIN", "DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY", None)
+    for version, kind in product(("1.0", "2.0"), kinds):
+        for codec in ("none", "snappy", "gzip", "brotli", "zstd", "lz4"):
+            chosen: dict[str, Any] = {"column_encoding": {"label": kind}} if kind else {}
+            chosen["use_dictionary"] = [] if kind else ["label"]
+            with io.BytesIO() as file:
+                pq.write_table(
+                    table, file, data_page_version=version, compression=codec, **chosen
+                )
+                _, arrays = intake(file.getvalue())
+            assert arrays["train/label"].tolist() == expected
+
+
+def test_rows_of_very_different_lengths_pass_in_parts(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = list[int]()
+    in_parts = parquet_table._parts
+
+    def noted(*given: Any) -> Iterator[Any]:
+        for part in in_parts(*given):
+            seen.append(part.nbytes)
+            yield part
+
+    monkeypatch.setattr(parquet_table, "_parts", noted)
+    noise = random.Random(1).randbytes(3 * MIB)
+    words = [noise.hex()[at:][: 5 * MIB] if at < 4 else "" for at in range(500)]
+    table = pa.table({"a": range(500), "group": words, "label": [0, 1] * 250})
+    with io.BytesIO() as file:
+        pq.write_table(table, file, use_dictionary=False)
+        _, arrays = intake(file.getvalue(), {"missing": "drop"})
+    assert arrays["train/x"].tolist() == [[0], [1], [2], [3]]
+    assert len(seen) > 8
+    assert max(seen) < 6 * MIB
+
+
+def test_lists_that_are_missing_in_most_rows_do_not_unfold_without_end(
+    intake: Intake,
+) -> None:
+    rows: list[list[float] | None] = [[1.5] * 60_000, *[None] * 5000]
+    table = pa.table({"v": pa.array(rows, pa.list_(pa.float64())), "label": [0] * 5001})
+    with io.BytesIO() as file:
+        pq.write_table(table, file)
+        unfolded = pytest.raises(NotADataset, match="unfolds to more than 200 times its size")
+        with unfolded, little_memory(256 * MIB):
+            intake(file.getvalue(), {"missing": "drop"})
+
+
+def test_a_struct_holds_a_picture_only_in_bytes(intake: Intake) -> None:
+    for held in (pa.string(), pa.int64()):
+        column = pa.array([{"bytes": None}], pa.struct({"bytes": held}))
+        with io.BytesIO() as file:
+            pq.write_table(pa.table({"a": column, "label": [0]}), file)
+            with pytest.raises(NotADataset, match=r"'a' holds struct<bytes: .*neither numbers"):
+                intake(file.getvalue())
+
+
+def test_texts_that_repeat_a_little_are_read(intake: Intake) -> None:
+    """A text of 100 KB in 400 rows unfolds to 40 MB, which any table may."""
+    _, arrays = intake(one(repeated(100_000, 400)), {"label": "a"})
+    assert arrays["train/label"].tolist() == [0] * 400
