@@ -79,9 +79,9 @@ def test_an_excess_is_a_failure_that_names_the_cap(
     ids=lambda value: value["then"] if isinstance(value, dict) else None,
 )
 def test_a_job_whose_first_thread_ends_is_held_to_its_caps_all_the_same(
-    then: dict[str, Any], code: str, shop: Shop, bench: Bench, acts: Nursery
+    then: dict[str, Any], code: str, shop: Shop, bench: Bench, nursery: Nursery
 ) -> None:
-    failure = failure_of(shop, bench, acts, {"act": "behind_the_first_thread", **then})
+    failure = failure_of(shop, bench, nursery, {"act": "behind_the_first_thread", **then})
     assert failure["code"] == code, failure
 
 
