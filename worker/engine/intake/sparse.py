@@ -1,6 +1,12 @@
-"""Sparse initializers become dense ones: the same constants to every reader."""
+"""Sparse initializers become dense ones: the same constants to every reader.
 
+A few bytes can ask for any number of zeros, so all that unfold together are held against what
+the file has of them, as an archive's members are.
+"""
+
+import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import onnx
@@ -11,30 +17,40 @@ from lathe.errors import CorruptModel
 from worker.engine.onnx_file.read import LARGE_BYTES
 from worker.engine.onnx_file.spill import Spill
 
-MAX_DENSE_ELEMENTS = 1 << 28
+MOST_RATIO = 200  # of zeros and values over the values and their places, as in an archive
+FREE_BYTES = 64 << 20  # up to here any ratio is harmless
 PART = 1 << 20  # elements that are written out at once
+
+
+@dataclass(slots=True)
+class _Unfolded:
+    """Of all sparse tensors so far."""
+
+    packed_bytes: int = 0
+    dense_bytes: int = 0
 
 
 def unfold_sparse(model: onnx.ModelProto, spill: Spill) -> None:
     """Write sparse initializers out in place, under their names. Raises CorruptModel."""
-    graph = model.graph
+    graph, so_far = model.graph, _Unfolded()
     for sparse in graph.sparse_initializer:
-        graph.initializer.append(_dense(sparse, spill))
+        graph.initializer.append(_dense(sparse, spill, so_far))
     del graph.sparse_initializer[:]
 
 
-def _dense(sparse: onnx.SparseTensorProto, spill: Spill) -> onnx.TensorProto:
+def _dense(sparse: onnx.SparseTensorProto, spill: Spill, so_far: _Unfolded) -> onnx.TensorProto:
     """Every element written out, a part at a time."""
-    elements = 1
-    for dim in sparse.dims:
-        elements *= dim
-    if elements > MAX_DENSE_ELEMENTS or min(sparse.dims, default=0) < 0:
-        raise CorruptModel(
-            f"the sparse tensor {sparse.values.name!r} unfolds to {elements} elements; "
-            "export it as a dense one"
-        )
     values = numpy_helper.to_array(sparse.values)
     places = numpy_helper.to_array(sparse.indices)
+    elements = math.prod(sparse.dims)
+    so_far.packed_bytes += values.nbytes + places.nbytes
+    so_far.dense_bytes += elements * values.itemsize
+    most_bytes = max(FREE_BYTES, MOST_RATIO * so_far.packed_bytes)
+    if min(sparse.dims, default=0) < 0 or so_far.dense_bytes > most_bytes:
+        raise CorruptModel(
+            f"the sparse tensor {sparse.values.name!r} unfolds to {elements} elements, and all "
+            f"together to more than {MOST_RATIO} times their size; export it as a dense one"
+        )
     if sparse.indices.data_type != onnx.TensorProto.INT64:
         raise _broken(sparse)
     if sparse.values.data_type == onnx.TensorProto.STRING:

@@ -16,9 +16,10 @@ from onnx import TensorProto, helper, numpy_helper
 from lathe.errors import CorruptModel, NonFiniteWeights, UnsafeExternalData
 from lathe.facts import ModelFacts
 from worker.engine.graph.initializers import initializers
+from worker.engine.intake import sparse as sparse_module
 from worker.engine.intake.canonical import canonicalise
 from worker.engine.intake.load import load_model
-from worker.engine.intake.sparse import unfold_sparse
+from worker.engine.intake.sparse import FREE_BYTES, unfold_sparse
 from worker.engine.intake.tidy import tidy
 from worker.engine.onnx_file.array import array
 from worker.engine.onnx_file.place import Place, is_mapped, place_of, put
@@ -235,6 +236,37 @@ def test_a_sparse_weight_of_many_numbers_takes_little_memory(tmp_path: Path) -> 
     assert peak_bytes < 16 << 20  # of 64 MiB in the file
     dense = array(model.graph.initializer[0])
     assert (dense[-1], dense[1 << 20], dense.sum()) == (5, 6, 11)
+
+
+@pytest.mark.parametrize(
+    ("dims", "tensors"),
+    [([1 << 28], 1), ([(1 << 24) + 1], 1), ([1 << 23], 3), ([1 << 62, 1 << 62], 1), ([-1], 1)],
+)
+def test_sparse_weights_of_a_few_bytes_do_not_unfold_to_more_than_is_harmless(
+    dims: list[int], tensors: int, tmp_path: Path
+) -> None:
+    model = onnx.ModelProto()
+    for number in range(tensors):
+        sparse = model.graph.sparse_initializer.add(dims=dims)
+        sparse.values.CopyFrom(numpy_helper.from_array(np.ones(1, np.float32), f"s{number}"))
+        sparse.indices.CopyFrom(numpy_helper.from_array(np.zeros(1, np.int64)))
+    refused = f"the sparse tensor 's{tensors - 1}' unfolds to .* more than 200 times their size"
+    with Spill(tmp_path / "spill") as spill, pytest.raises(CorruptModel, match=refused):
+        unfold_sparse(model, spill)
+    assert (tmp_path / "spill").stat().st_size <= FREE_BYTES
+
+
+def test_sparse_weights_with_many_values_may_unfold_further(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sparse_module, "FREE_BYTES", 1000)
+    model = onnx.ModelProto()
+    sparse = model.graph.sparse_initializer.add(dims=[200 * 12 * 10 // 4])
+    sparse.values.CopyFrom(numpy_helper.from_array(np.ones(10, np.float32), "s"))
+    sparse.indices.CopyFrom(numpy_helper.from_array(np.arange(10)))
+    with Spill(tmp_path / "spill") as spill:
+        unfold_sparse(model, spill)
+    assert array(model.graph.initializer[0]).sum() == 10
 
 
 def test_a_sparse_weight_is_written_out_to_the_spill(tmp_path: Path) -> None:

@@ -258,6 +258,21 @@ def test_functions_that_would_unfold_to_billions_of_nodes_are_refused(inspect: I
         inspect(model.SerializeToString())
 
 
+def test_functions_whose_constants_would_be_there_a_thousand_times_are_refused(
+    inspect: Inspect,
+) -> None:
+    model = _linear(mine=1)
+    opset = [helper.make_opsetid("", 18)]
+    large = numpy_helper.from_array(np.zeros(1 << 15, np.float32))
+    body = [helper.make_node("Constant", [], ["c"], value=large)]
+    body.append(helper.make_node("Add", ["a", "c"], ["b"]))
+    model.functions.append(helper.make_function("mine", "F", ["a"], ["b"], body, opset))
+    for number in range(1000):
+        model.graph.node.append(helper.make_node("F", ["y"], [f"z{number}"], domain="mine"))
+    with pytest.raises(ModelTooLarge, match=r"unfold to 131.* bytes, more than 200 times"):
+        inspect(model.SerializeToString())
+
+
 def test_a_quantised_model_is_ready_with_a_finding(inspect: Inspect) -> None:
     graph = helper.make_graph(
         [
