@@ -21,12 +21,14 @@ def zipped(members: Mapping[str, bytes]) -> bytes:
     return packed.getvalue()
 
 
-def zipped_link(name: str, target: str) -> bytes:
-    """A zip whose only member is a symbolic link."""
+def zipped_link(name: str, target: str, **beside: bytes) -> bytes:
+    """A zip with a member that is a symbolic link, and those `beside` it."""
     info = zipfile.ZipInfo(name)
     info.external_attr = (stat.S_IFLNK | 0o777) << 16
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
+        for other, content in beside.items():
+            archive.writestr(other, content)
         archive.writestr(info, target)
     return packed.getvalue()
 

@@ -1,5 +1,7 @@
 """ONNX models whose tensors are said to lie in files that are somebody else's."""
 
+import io
+import tarfile
 import zipfile
 from abc import abstractmethod
 from dataclasses import replace
@@ -14,9 +16,10 @@ from onnx import TensorProto, helper
 
 from lathe.errors import UnsafeExternalData
 from tests.redteam.door import Door
-from tests.redteam.files.archives import zipped
+from tests.redteam.files.archives import member, tarred, zipped, zipped_link
 from tests.redteam.rejected import Rejected
-from worker.engine.intake import external_data, load
+from worker.engine.intake import external_data, load, tar_archive, zip_archive
+from worker.engine.intake.archive import Budget
 from worker.engine.intake.external_data import bring_in
 from worker.engine.intake.zip_archive import unpack_zip
 from worker.engine.onnx_file.place import Place, whole
@@ -178,6 +181,100 @@ class TestRuntimeFollowsAHardLink:
         session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         (found,) = session.run(None, {"x": np.eye(16, dtype=np.float32)})
         assert np.array_equal(found.reshape(-1), SECRET)
+
+
+class _Linked(Rejected):
+    """Weights at `w.bin`, which is in the upload: a symbolic link to a file outside."""
+
+    code, told = "unsafe_archive", "'w.bin' is a link or a device"
+    guard = "plain files and folders alone are unpacked"
+    model = pointing("w.bin")
+    found: ClassVar[str]
+
+    @abstractmethod
+    def admit(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Take away that a member's kind is looked at."""
+
+    @abstractmethod
+    def unpack(self, folder: Path) -> None:
+        """Unpack it below `folder / "job"` as those do who make links."""
+
+    @pytest.fixture
+    def secret(self, tmp_path: Path) -> Path:
+        path = tmp_path / "secret"
+        path.write_bytes(SECRET.tobytes())
+        return path
+
+    @pytest.mark.usefixtures("secret")
+    def test_its_target_is_not_read_even_where_the_link_is_admitted(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.admit(monkeypatch)
+        upload = tmp_path / "upload"
+        upload.write_bytes(self.content(tmp_path))
+        with pytest.raises(UnsafeExternalData, match=self.found):
+            load.load_model(upload, tmp_path / "unpacked", Limits())
+
+    @pytest.mark.usefixtures("secret")
+    def test_our_reader_follows_the_link_without_the_guard(self, tmp_path: Path) -> None:
+        self.unpack(tmp_path)
+        job = tmp_path / "job"
+        assert (job / "w.bin").is_symlink()
+        assert np.array_equal(brought((job / "m.onnx").read_bytes(), Disk(job)), SECRET)
+
+
+class TestDataLinkedInATar(_Linked):
+    """External data in a tar at a member that is a symbolic link to a file outside"""
+
+    found = "not in the upload"
+    instead = (
+        "Python's library, which makes the link, and then the service's own reader, which "
+        "follows it: without the refusal the service leaves the link out, and misses the data"
+    )
+
+    def content(self, folder: Path) -> bytes:
+        link = member("w.bin", link=str(folder / "secret"), kind=tarfile.SYMTYPE)
+        return tarred(member("m.onnx", self.model), link)
+
+    def admit(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Links and devices too."""
+        monkeypatch.setattr(tar_archive, "_admitted", _of_any_kind)
+
+    def unpack(self, folder: Path) -> None:
+        """With links as they are."""
+        with tarfile.open(fileobj=io.BytesIO(self.content(folder))) as archive:
+            archive.extractall(folder / "job", filter="fully_trusted")
+
+
+class TestDataLinkedInAZip(_Linked):
+    """External data in a zip at a member that is a symbolic link to a file outside"""
+
+    found = "upload the complete files"
+    instead = (
+        "an unpacker, which makes the link, and then the service's own reader, which follows "
+        "it: without the refusal the service takes the link's own text for the data"
+    )
+
+    def content(self, folder: Path) -> bytes:
+        return zipped_link("w.bin", str(folder / "secret"), **{"m.onnx": self.model})
+
+    def admit(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Links and devices too."""
+        monkeypatch.setattr(zip_archive, "members", _all_members)
+
+    def unpack(self, folder: Path) -> None:
+        """With links as they are."""
+        with zipfile.ZipFile(io.BytesIO(self.content(folder))) as archive:
+            archive.extract("m.onnx", folder / "job")
+            (folder / "job" / "w.bin").symlink_to(archive.read("w.bin").decode())
+
+
+def _of_any_kind(member: tarfile.TarInfo, _budget: Budget) -> str:
+    return member.name
+
+
+def _all_members(archive: zipfile.ZipFile, _budget: Budget) -> dict[str, zipfile.ZipInfo]:
+    return {info.filename: info for info in archive.infolist()}
 
 
 class _Beyond(Rejected):
