@@ -73,6 +73,7 @@ def test_a_manifest_that_kubernetes_would_refuse_is_seen(
         ({"workers": {"pools": {"tpu": {}}}}, "tpu"),
         ({"workers": {"pools": {"cpu": {"gpus": 1}}}}, "gpus"),
         ({"workers": {"pools": {"cpu": {"memoryGiB": 1}}}}, "memoryGiB"),
+        ({"workers": {"pools": {"cpu": {"sandbox": "off"}}}}, "sandbox"),
         ({"workers": {"spread": "always"}}, "spread"),
         ({"objects": {"enabled": False}}, "url"),
         ({"objects": {"url": "s3://elsewhere/objects"}}, "url"),

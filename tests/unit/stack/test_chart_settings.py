@@ -2,6 +2,7 @@
 
 import re
 
+import helm_python as helm
 import pytest
 
 from app.settings import Settings
@@ -80,6 +81,15 @@ def test_uploaded_models_are_never_opened_without_the_whole_sandbox(
     for part, (_, spec) in pods(manifests).items():
         if part in POOLS:
             assert environment(only(spec))["LATHE_SANDBOX"] == "required", part
+
+
+def test_a_pool_goes_without_landlock_only_on_a_runtime_that_stands_in_for_it() -> None:
+    pool = {"sandbox": "auto", "runtimeClassName": "gvisor"}
+    found = pods(rendered({"workers": {"pools": {"cpu": pool}}}))
+    modes = {p: environment(only(found[p][1]))["LATHE_SANDBOX"] for p in POOLS & found.keys()}
+    assert modes == {"worker-cpu": "auto", "worker-intake": "required"}
+    with pytest.raises(helm.HelmError, match=r"workers\.pools\.cpu\.sandbox: auto"):
+        rendered({"workers": {"pools": {"cpu": {"sandbox": "auto"}}}})
 
 
 def test_who_is_stopped_gets_more_time_than_it_takes() -> None:
