@@ -324,7 +324,10 @@ class AuditView(View):
     at: datetime
     action: str = Field(description="What was done, such as `job.submit`.")
     target: str | None = Field(description="The id of what it was done to.")
-    key: str | None = Field(description="By whose key; none where the service did it itself.")
+    key: str | None = Field(
+        description="By whose key; none where the service did it itself, or its operator on "
+        "the database."
+    )
     request_id: str | None = Field(description="As in the answer's X-Request-ID and the logs.")
     data: dict[str, Any] = Field(description="What else is to be known of it; no secrets.")
 

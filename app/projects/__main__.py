@@ -1,4 +1,4 @@
-"""`python -m app.projects list|create|quota`: for the installation that the settings name."""
+"""`python -m app.projects list|create|quota|key`: for the installation of the settings."""
 
 import argparse
 import json
@@ -10,7 +10,9 @@ from sqlalchemy.orm import Session
 
 from app.projects import work
 from app.projects.amount import amount
+from app.projects.days import days
 from app.settings import Settings
+from app.store import tenants
 from app.store.db import sessions, sync_engine
 from app.store.quotas.limits import NAMES
 from app.store.trouble import in_one_line
@@ -53,6 +55,9 @@ def _done(session: Session, options: argparse.Namespace, settings: Settings) -> 
             return work.listed(session, settings.limits)
         case "create":
             return work.created(session, options.name)
+        case "key":
+            scopes = options.scope or tenants.EVERY_SCOPE
+            return work.keyed(session, options.project, options.name, scopes, options.days)
         case _:
             given = {name: each for name in NAMES if (each := getattr(options, name))}
             return work.limited(session, options.project, given, settings.limits)
@@ -73,6 +78,18 @@ def _options() -> argparse.Namespace:
     for name in NAMES:
         flag = f"--{name.replace('_', '-')}"
         limiting.add_argument(flag, type=amount, metavar="LIMIT", help=_HELP[name])
+    keying = commands.add_parser(
+        "key", help="one more key of a project, as when its last admin key is lost; shown once"
+    )
+    keying.add_argument("project", help="its name or id")
+    keying.add_argument("--name", default="operator", help="what it is for")
+    keying.add_argument(
+        "--scope",
+        action="append",
+        choices=tenants.EVERY_SCOPE,
+        help="give it again for more; default all three",
+    )
+    keying.add_argument("--days", type=days, help="it expires after so many; default never")
     return parser.parse_args()
 
 

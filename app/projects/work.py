@@ -1,7 +1,8 @@
 """What the commands do, each in the session's transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -15,6 +16,7 @@ from app.store.quotas.limits import Limits, forget_limit, limits_of, own_limits,
 from app.store.quotas.minutes import minutes
 from app.store.quotas.stored import stored
 from app.store.rows import Audit, Project
+from app.store.rows.base import utc_now
 from lathe.errors import Conflict, Malformed, Missing
 from lathe.names import Name
 
@@ -37,18 +39,32 @@ def listed(session: Session, defaults: Limits) -> list[dict[str, Any]]:
 
 def created(session: Session, name: str) -> str:
     """Make a project; its admin key, which is stored nowhere. Raises Malformed, Conflict."""
-    try:
-        project = Project(name=_NAME.validate_python(name))
-    except ValidationError as error:
-        why = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise Malformed(f"the project's name: {why}", param="name") from None
+    project = Project(name=_named(name, "project"))
     try:
         with session.begin_nested():
             session.add(project)
     except IntegrityError:
         raise Conflict("there is a project of this name; choose another") from None
-    row, printable = tenants.new_key(project.id, "admin", ["read", "write", "admin"])
+    row, printable = tenants.new_key(project.id, "admin", tenants.EVERY_SCOPE)
     session.add_all([row, _trace(project.id, "project.create", {})])
+    return printable
+
+
+def keyed(
+    session: Session,
+    wanted: str,
+    name: str,
+    scopes: Sequence[tenants.Scope],
+    lives: timedelta | None = None,
+) -> str:
+    """Make one more key of the project, whatever has become of the others; returns what is
+    stored nowhere, its printable form. Raises Missing, Malformed."""
+    project = _wanted(session, wanted, hold=True)
+    expires_at = None if lives is None else utc_now() + lives
+    given = [scope for scope in tenants.EVERY_SCOPE if scope in scopes]
+    row, printable = tenants.new_key(project.id, _named(name, "key"), given, expires_at)
+    said = {"by": "operator", "scopes": given}
+    session.add_all([row, tenants.audit(project.id, None, "key.create", row.id, None, **said)])
     return printable
 
 
@@ -56,14 +72,7 @@ def limited(
     session: Session, wanted: str, given: Mapping[str, Amount], defaults: Limits
 ) -> dict[str, Any]:
     """Set those limits of the project, and show all; raises Missing."""
-    found = session.scalars(
-        select(Project).where(
-            or_(Project.id == wanted, Project.name == wanted), Project.deleted_at.is_(None)
-        )
-    ).all()
-    project = next((each for each in found if each.id == wanted), found[0] if found else None)
-    if project is None:
-        raise Missing(f"there is no project {wanted!r}; `list` shows them all")
+    project = _wanted(session, wanted)
     for name, each in given.items():
         if each.default:
             forget_limit(session, project.id, name)
@@ -74,6 +83,26 @@ def limited(
         session.add(_trace(project.id, "project.quota", said))
     session.flush()
     return _shown(session, project, defaults)
+
+
+def _wanted(session: Session, wanted: str, *, hold: bool = False) -> Project:
+    """The project of that id or name; held, nobody deletes it until the transaction ends."""
+    named = select(Project).where(
+        or_(Project.id == wanted, Project.name == wanted), Project.deleted_at.is_(None)
+    )
+    found = session.scalars(named.with_for_update(key_share=True) if hold else named).all()
+    project = next((each for each in found if each.id == wanted), found[0] if found else None)
+    if project is None:
+        raise Missing(f"there is no project {wanted!r}; `list` shows them all")
+    return project
+
+
+def _named(name: str, whose: str) -> str:
+    try:
+        return _NAME.validate_python(name)
+    except ValidationError as error:
+        why = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise Malformed(f"the {whose}'s name: {why}", param="name") from None
 
 
 def _shown(session: Session, project: Project, defaults: Limits) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import typer
 from lathe.cli.connect import connected
 from lathe.cli.options import AsJson, Key, Limit, Url
 from lathe.cli.say import show, table
+from lathe.views import AuditView
 
 Moment = Annotated[datetime | None, typer.Option(help="UTC, as 2026-01-02 or with T03:04:05.")]
 
@@ -42,9 +43,14 @@ def audit(
             f"{each.at:%Y-%m-%d %H:%M:%S}",
             each.action,
             each.target or "",
-            each.key or "the service",
+            each.key or _without(each),
             each.request_id or "",
         )
         for each in found
     ]
     table(("made", "action", "to", "by", "request"), rows)
+
+
+def _without(trace: AuditView) -> str:
+    """Who had no key: what was old enough expired by itself, the rest an operator did."""
+    return "the service" if trace.action.endswith(".expire") else "the operator"

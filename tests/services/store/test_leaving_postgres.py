@@ -10,9 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.auth import Caller
 from app.leave import leave
-from app.store.db import AsyncSessions, async_engine, async_sessions
+from app.projects.work import keyed
+from app.store.db import AsyncSessions, async_engine, async_sessions, sessions, sync_engine
 from app.store.retention.projects import forget_projects
-from app.store.rows import Audit, Job, Project
+from app.store.rows import ApiKey, Audit, Job, Project
+from lathe.errors import Missing
 from lathe.states import JobKind, JobState, Queue
 
 pytestmark = pytest.mark.anyio
@@ -92,3 +94,24 @@ async def test_the_sweep_waits_for_no_worker(made: AsyncSessions) -> None:
     assert await sweeping == 0
     async with made() as session:
         assert (await session.get_one(Job, "job_a")).state == JobState.SUCCEEDED
+
+
+async def test_no_key_is_made_for_a_project_that_is_just_being_deleted(
+    made: AsyncSessions, postgres_database_url: str
+) -> None:
+    engine = sync_engine(postgres_database_url)
+
+    def another() -> str:
+        with sessions(engine).begin() as session:
+            return keyed(session, "a", "operator", ["admin"])
+
+    async with made.begin() as session:
+        await leave(session, CALLER, "prj_a", cancel_jobs=True)
+        asking = asyncio.create_task(asyncio.to_thread(another))
+        done, _ = await asyncio.wait([asking], timeout=0.5)
+        assert not done
+    with pytest.raises(Missing):
+        await asking
+    engine.dispose()
+    async with made() as left:
+        assert (await left.scalars(select(ApiKey))).all() == []

@@ -121,13 +121,16 @@ def test_webhooks_are_listed_tried_enabled_and_told_again(service: Played, run: 
 def test_the_audit_is_asked_for_in_utc_and_names_who_did_it(service: Played, run: Run) -> None:
     trace = {"id": ids.new("aud"), "at": NOW, "action": "model.expire", "target": "mdl_x"}
     by_itself = trace | {"key": None, "request_id": None, "data": {}}
-    service.on("GET /v1/audit", page(by_itself, by_itself | {"key": KEY, "request_id": "r-1"}))
+    by_hand = by_itself | {"action": "key.create", "data": {"by": "operator"}}
+    with_key = by_itself | {"key": KEY, "request_id": "r-1"}
+    service.on("GET /v1/audit", page(by_itself, with_key, by_hand))
     ended = run("audit", "--action", "model", "--since", "2026-01-02", "--limit", "7")
     assert ended.exit_code == 0, ended.output
-    first, second = ended.stdout.splitlines()[1:]
+    first, second, third = ended.stdout.splitlines()[1:]
     assert "the service" in first
     assert KEY in second
     assert "r-1" in second
+    assert "the operator" in third
     (request,) = service.sent("GET /v1/audit")
     since = "2026-01-02T00:00:00+00:00"
     assert dict(request.url.params) == {"action": "model", "since": since, "limit": "7"}
