@@ -8,8 +8,10 @@ from typing import Any
 
 from app.page import numbers
 from app.page.forms.draw import Around, Field, Options, children, draw
+from app.page.forms.edit import edited
 from app.page.forms.read import Form, fields, number, read
-from app.page.forms.schema import MISSING, Schema
+from app.page.forms.schema import MISSING, Schema, lists, pattern
+from lathe.errors import Malformed
 from lathe.job import JobSpec
 from lathe.task import COST_METRICS, METRICS
 from lathe.techniques import TECHNIQUES
@@ -24,13 +26,22 @@ _SPEC = JobSpec.model_json_schema()
 DEFS: Mapping[str, Schema] = _SPEC["$defs"]
 _PROPERTIES: Mapping[str, Schema] = _SPEC["properties"]
 _FORMS = _PROPERTIES["pipeline"]["anyOf"]
-STEP: Schema = next(each["items"] for each in _FORMS if "items" in each)
+STEPS: Schema = next(each for each in _FORMS if "items" in each)
+STEP: Schema = STEPS["items"]
 RECIPE: Schema = next(each for each in _FORMS if "discriminator" in each)
-STEPS: Schema = {"type": "array", "items": STEP}
 _TASK = DEFS["Task"]
 _OWN = ("name", "model", "data", "task", "pipeline", "constraints")
 _MAY_BE_NULL = frozenset({"benchmark"})
 REST = tuple(name for name in _PROPERTIES if name not in _OWN)
+_LISTS = frozenset(
+    path
+    for name, node in (
+        *((name, _PROPERTIES[name]) for name in ("constraints", *REST)),
+        *(("pipeline", node) for node in (STEPS, RECIPE)),
+        ("task", _TASK),
+    )
+    for path in lists(node, DEFS, name)
+)
 FAMILIES = tuple(
     (
         family,
@@ -125,9 +136,12 @@ def drawn(
     }
 
 
-def first_item(path: str) -> dict[str, Any]:
-    """What `add` puts into the list at `path`: an empty object."""
-    return {"metric": "accuracy"} if path == "constraints" else {}
+def pressed(draft: dict[str, Any], button: str) -> Any:
+    """`draft` after a button of one of its lists; raises Malformed where that is no list."""
+    action, _, path = button.partition(":")
+    if pattern(path if action == "add" else path.rpartition(".")[0]) not in _LISTS:
+        raise Malformed("this button is of no list of the form; load the page again")
+    return edited(draft, button, {"metric": "accuracy"} if path == "constraints" else {})
 
 
 def ids(shown: Mapping[str, Any]) -> dict[str, str]:

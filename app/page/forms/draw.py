@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.page import numbers
-from app.page.forms.schema import MISSING, Asked, Schema, asked, followed
+from app.page.forms.schema import MISSING, Asked, Schema, asked, followed, pattern
 from app.page.forms.usual import own, usual
 
 Options = tuple[tuple[str, str], ...]
@@ -195,12 +195,7 @@ def _options(ask: Asked, around: Around, name: str) -> Options | None:
         return tuple((each, each) for each in _constants(ask.node)) + around.models
     if ask.kind == "choice":
         return tuple((each, each.replace("_", " ")) for each in ask.choices)
-    return around.choices.get(_pattern(name))
-
-
-def _pattern(name: str) -> str:
-    """The path with `*` for positions: `constraints.*.metric`."""
-    return ".".join("*" if part.isdecimal() else part for part in name.split("."))
+    return around.choices.get(pattern(name))
 
 
 def _constants(node: Schema) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 from lathe.errors import Malformed
 
 _NOT_THERE = "there is no such item any more; the form was changed meanwhile"
+_DIGITS = 6  # of a position
 
 
 def edited(draft: Any, button: str, new: Any) -> Any:
@@ -16,9 +17,9 @@ def edited(draft: Any, button: str, new: Any) -> Any:
     if action == "add":
         return _changed(draft, path.split("."), lambda items: [*items, new])
     *before, last = path.split(".")
-    if not last.isdecimal() or action not in {"remove", "up", "down"}:
+    at = _position(last)
+    if at is None or action not in {"remove", "up", "down"}:
         raise Malformed(_NOT_THERE)
-    at = int(last)
     match action:
         case "remove":
             return _changed(draft, before, lambda items: [*items[:at], *items[at + 1 :]])
@@ -30,16 +31,21 @@ def edited(draft: Any, button: str, new: Any) -> Any:
 
 def _changed(here: Any, path: list[str], change: Callable[[list[Any]], list[Any]]) -> Any:
     if not path:
-        if not isinstance(here or [], list | tuple):
+        if not isinstance(here, list | tuple | None):
             raise Malformed(_NOT_THERE)
         return change(list(here or []))
     first, *rest = path
-    if isinstance(here, list) and first.isdecimal() and int(first) < len(here):
-        at = int(first)
+    at = _position(first)
+    if isinstance(here, list) and at is not None and at < len(here):
         return [*here[:at], _changed(here[at], rest, change), *here[at + 1 :]]
     if isinstance(here, dict):
         return {**here, first: _changed(here.get(first), rest, change)}
     raise Malformed(_NOT_THERE)
+
+
+def _position(part: str) -> int | None:
+    """The position that a part of a path is; None where it is none that a list could have."""
+    return int(part) if part.isdecimal() and len(part) <= _DIGITS else None
 
 
 def _swapped(items: list[Any], at: int) -> list[Any]:

@@ -1,5 +1,6 @@
-"""The fields of a form become the JSON that they say. Nothing is checked here: what is no
-number stays text, and whoever validates it says what is wrong and where.
+"""The fields of a form become the JSON that they say. Nothing is checked here but that a list
+stays within reason: what is no number, or no JSON as the API takes it, stays text, and whoever
+validates it says what is wrong and where.
 
     a.b           a value, by its dotted path
     a.b?          whether the optional object a.b is given: "0" or "1"
@@ -7,15 +8,18 @@ number stays text, and whoever validates it says what is wrong and where.
     a.b.0.c       field c of its first item
 """
 
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from app.http.strict import parsed
 from app.page.forms.schema import MISSING, Asked, Schema, asked
+from lathe.errors import Malformed
 
 Form = Mapping[str, str]
 _BETWEEN = re.compile(r"[\s,;]+")
+_SPARE = 16  # items over what a list may have that are still shown, to be removed by hand
+_DEEPEST = 8  # levels of JSON in one field; no field of a spec takes more than three
 
 
 def read(node: Schema, defs: Mapping[str, Schema], name: str, form: Form) -> Any:
@@ -72,7 +76,11 @@ def _union(ask: Asked, defs: Mapping[str, Schema], name: str, form: Form) -> Any
 def _list(ask: Asked, defs: Mapping[str, Schema], name: str, form: Form) -> Any:
     if f"{name}.#" not in form:
         return MISSING
-    items = [read(ask.node["items"], defs, f"{name}.{i}", form) for i in indices(name, form)]
+    found = indices(name, form)
+    most = ask.node.get("maxItems", 0) + _SPARE
+    if len(found) > most:
+        raise Malformed(f"the form has {len(found)} items at {name}; send at most {most}")
+    items = [read(ask.node["items"], defs, f"{name}.{i}", form) for i in found]
     return [{} if item is MISSING else item for item in items]
 
 
@@ -107,6 +115,25 @@ def number(text: str) -> Any:
 
 def _json(text: str) -> Any:
     try:
-        return json.loads(text)
-    except ValueError:
+        value = parsed(text.encode())
+    except (ValueError, RecursionError):
         return text
+    return text if _is_deep(value) else value
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether anything lies over `_DEEPEST` levels down, where whoever writes it may fail."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [inner for each in level for inner in _inside(each)]
+    return bool(level)
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    match value:
+        case dict():
+            return value.values()
+        case list():
+            return value
+        case _:
+            return ()

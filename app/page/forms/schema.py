@@ -1,6 +1,6 @@
 """What a node of a JSON Schema asks for, as far as forms are concerned."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -68,6 +68,28 @@ def followed(node: Schema, defs: Mapping[str, Schema]) -> Schema:
         beside = {key: value for key, value in node.items() if key != "$ref"}
         node = {**defs[node["$ref"].rpartition("/")[2]], **beside}
     return node
+
+
+def pattern(name: str) -> str:
+    """The path with `*` for positions: `constraints.*.metric`."""
+    return ".".join("*" if part.isdecimal() else part for part in name.split("."))
+
+
+def lists(node: Schema, defs: Mapping[str, Schema], name: str) -> Iterator[str]:
+    """The pattern of every list of objects at `node` or below it."""
+    ask = asked(node, defs)
+    match ask.kind:
+        case "object":
+            for key, child in ask.node["properties"].items():
+                yield from lists(child, defs, f"{name}.{key}")
+        case "union":
+            for reference in ask.members.values():
+                yield from lists({"$ref": reference}, defs, name)
+        case "list":
+            yield name
+            yield from lists(ask.node["items"], defs, f"{name}.*")
+        case _:
+            return
 
 
 def _kind(node: Schema, defs: Mapping[str, Schema]) -> Kind:

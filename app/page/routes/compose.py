@@ -71,8 +71,7 @@ async def go_on(request: Request, posted: Writing, parts: Parts) -> Response:
         ]
         found = None
     elif ":" in button:
-        new: Any = composing.first_item(button.partition(":")[2])
-        draft = edited(draft, button, new)
+        draft = composing.pressed(draft, button)
     elif button == "step":
         step = {"technique": form.get("technique", "")}
         draft = edited(draft, "add:pipeline", step)

@@ -5,7 +5,7 @@ import json
 import random
 import zipfile
 
-from tests.fuzz import json_edits
+from tests.fuzz import form_edits, json_edits
 from tests.fuzz.message_edits import edited
 from tests.fuzz.models import NAMES, models
 from tests.fuzz.script import Script
@@ -39,6 +39,19 @@ def test_changed_documents_are_documents_and_most_are_others() -> None:
     others = [json.loads(each) != json.loads(DOCUMENT) for each in made]
     assert sum(others) > 250
     assert len(set(made)) > 200
+
+
+def test_changed_forms_are_forms_and_most_are_others() -> None:
+    form = {"a.#": "1", "a.0.b": "2", "a.1.b": "3", "do": "check"}
+    assert form_edits.edited([form], Script(b"\x00")) == form
+    draw, made = random.Random(3), []
+    for _ in range(300):
+        changed = form_edits.edited([form], Script(draw.randbytes(draw.randrange(3, 30))))
+        assert all(len(f"{name}={value}".encode()) > 1 for name, value in changed.items())
+        made.append(changed)
+    assert sum(each != form for each in made) > 250
+    assert len({each.get("do", "").partition(":")[0] for each in made}) >= 5
+    assert form == {"a.#": "1", "a.0.b": "2", "a.1.b": "3", "do": "check"}
 
 
 def test_a_zip_of_a_plain_script_is_one_that_can_be_read() -> None:

@@ -158,6 +158,38 @@ async def test_a_form_that_is_sent_twice_makes_one_job(world: Any, browser: Any)
     assert other.headers["location"] != first.headers["location"]
 
 
+@pytest.mark.parametrize("button", ["add:data", "add:task", "add:data.train", "remove:task.0"])
+async def test_a_button_that_the_form_does_not_have_is_refused(
+    world: Any, browser: Any, button: str
+) -> None:
+    await world.model()
+    page = await browser.see("/compose")
+    answer = await press(browser, page, button, **{"pipeline.recipe": ""})
+    assert answer.status_code == 400
+    assert "no list of the form" in answer.text
+
+
+@pytest.mark.parametrize(
+    "labels",
+    ["[" * 1100, "[" * 9 + "]" * 9, '"\\ud800"', '{"a": 1, "a": 2}'],
+    ids=["endless", "deep", "half", "twice"],
+)
+async def test_what_is_no_json_stays_in_its_field_and_is_told(
+    browser: Any, labels: str
+) -> None:
+    answer = await browser.send("/compose", {"do": "check", "labels": labels})
+    assert answer.status_code == 200, answer.text
+    assert fields(answer.text)["labels"] == labels
+    assert '<a href="#f-labels">labels</a>: this must be a JSON object' in answer.text
+
+
+async def test_more_items_than_any_list_takes_are_refused(browser: Any) -> None:
+    many = {f"pipeline.{n}.technique": "prune.weights" for n in range(40)}
+    answer = await browser.send("/compose", {"do": "redraw", "pipeline.#": "1", **many})
+    assert answer.status_code == 400
+    assert "40 items at pipeline; send at most 32" in answer.text
+
+
 async def test_choosing_a_member_shows_its_fields(world: Any, browser: Any) -> None:
     await world.model()
     page = await browser.see("/compose")

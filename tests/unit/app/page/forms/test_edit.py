@@ -7,7 +7,11 @@ import pytest
 from app.page.forms.edit import edited
 from lathe.errors import Malformed
 
-DRAFT: dict[str, Any] = {"steps": [{"n": 1, "of": [7]}, {"n": 2}, {"n": 3}], "name": "x"}
+DRAFT: dict[str, Any] = {
+    "steps": [{"n": 1, "of": [7]}, {"n": 2}, {"n": 3}],
+    "name": "x",
+    "none": {},
+}
 
 
 @pytest.mark.parametrize(
@@ -35,7 +39,17 @@ def test_lists_within_items_are_changed_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "button", ["remove:name", "up:steps.x", "swap:steps.0", "add:name.0.a"]
+    "button",
+    [
+        "remove:name",
+        "up:steps.x",
+        "swap:steps.0",
+        "add:name.0.a",
+        "add:none",
+        f"remove:steps.{'9' * 5000}",
+        f"add:steps.{'9' * 5000}.of",
+    ],
+    ids=lambda button: button[:30],
 )
 def test_what_is_not_there_is_refused(button: str) -> None:
     with pytest.raises(Malformed):

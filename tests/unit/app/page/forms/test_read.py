@@ -6,6 +6,7 @@ import pytest
 
 from app.page.forms.read import indices, number, read
 from app.page.forms.schema import MISSING
+from lathe.errors import Malformed
 
 NUMBER = {"type": "number", "default": 0.5}
 MAYBE = {"anyOf": [{"type": "integer"}, {"type": "null"}], "default": None}
@@ -15,7 +16,8 @@ PART = {
     "properties": {"on": {"type": "boolean", "default": True}, "rate": NUMBER},
 }
 OPTIONAL = {"anyOf": [PART, {"type": "null"}], "default": None}
-LIST = {"type": "array", "items": PART}
+LIST = {"type": "array", "items": PART, "maxItems": 2}
+ANY = {"type": "object", "additionalProperties": True}
 
 
 @pytest.mark.parametrize(
@@ -36,13 +38,30 @@ LIST = {"type": "array", "items": PART}
         (LIST, {"a.#": "1", "a.10.rate": "2", "a.9.rate": "1"}, [{"rate": 1}, {"rate": 2}]),
         ({"type": "array", "items": {"type": "integer"}}, {"a": "2, 4 8"}, [2, 4, 8]),
         ({"type": "array", "items": {"type": "string"}}, {"a": "x y\r\n\r\nz"}, ["x y", "z"]),
-        ({"type": "object", "additionalProperties": True}, {"a": '{"b": 1}'}, {"b": 1}),
-        ({"type": "object", "additionalProperties": True}, {"a": "{b"}, "{b"),
+        (ANY, {"a": '{"b": [[1]]}'}, {"b": [[1]]}),
         ({"enum": [2, 4], "type": "integer"}, {"a": "4"}, 4),
     ],
 )
 def test_fields_say(node: Any, form: dict[str, str], said: Any) -> None:
     assert read(node, {}, "a", form) == said
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{b", "[" * 100_000, "[" * 9 + "]" * 9, '{"b": 1, "b": 2}', '"\\ud800"'],
+    ids=["cut", "endless", "deep", "twice", "half"],
+)
+def test_what_the_api_would_not_take_for_json_stays_text(text: str) -> None:
+    assert read(ANY, {}, "a", {"a": text}) == text
+
+
+def test_a_list_is_shown_beyond_its_bound_but_not_without_end() -> None:
+    def form(items: int) -> dict[str, str]:
+        return {"a.#": "1"} | {f"a.{n}.rate": "1" for n in range(items)}
+
+    assert len(read(LIST, {}, "a", form(18))) == 18
+    with pytest.raises(Malformed, match="19 items at a; send at most 18"):
+        read(LIST, {}, "a", form(19))
 
 
 def test_numbers_are_whole_where_they_are_written_so() -> None:

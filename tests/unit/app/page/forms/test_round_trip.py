@@ -6,10 +6,11 @@ import pytest
 from pydantic import TypeAdapter
 
 from app.page.composing import DEFS, RECIPE, STEP
-from app.page.forms.draw import Around, Field, draw
+from app.page.forms.draw import Around, draw
 from app.page.forms.read import read
 from lathe.recipes import AnyRecipe, NamedRecipe
 from lathe.techniques import TECHNIQUES, PipelineStep
+from tests.fuzz.sent import sent
 
 STEPS: TypeAdapter[Any] = TypeAdapter(PipelineStep)
 RECIPES: TypeAdapter[Any] = TypeAdapter(NamedRecipe)
@@ -25,27 +26,6 @@ NEEDED: dict[str, dict[str, Any]] = {  # what has no default at all
     "prune.sensing": {"sparsity": 0.5},
     "quantize.mixed": {"max_drop": 0.5},
 }
-
-
-def sent(field: Field) -> dict[str, str]:
-    """What a browser would send for the field as it is shown."""
-    form: dict[str, str] = {}
-    match field.kind:
-        case "flag":
-            form[field.name] = "1" if field.on else "0"
-        case "optional":
-            form[f"{field.name}?"] = "1" if field.on else "0"
-        case "union":
-            form[f"{field.name}.{field.tag}"] = field.value
-        case "list":
-            form[f"{field.name}.#"] = "1"
-        case "object":
-            pass
-        case _:
-            form[field.name] = field.value
-    for child in field.children:
-        form |= sent(child)
-    return form
 
 
 def again(node: Any, value: dict[str, Any]) -> Any:
