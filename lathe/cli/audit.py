@@ -8,16 +8,21 @@ import typer
 from lathe.cli.connect import connected
 from lathe.cli.options import AsJson, Key, Limit, Url
 from lathe.cli.say import show, table
+from lathe.cli.wrong import wrong
+from lathe.ids import is_id
 from lathe.views import AuditView
 
 Moment = Annotated[datetime | None, typer.Option(help="UTC, as 2026-01-02 or with T03:04:05.")]
 
 
-def audit(
+def audit(  # noqa: PLR0913 - the options of one question
     action: Annotated[
         str | None, typer.Option(help="One, such as job.submit, or a kind, such as job.")
     ] = None,
     target: Annotated[str | None, typer.Option(help="What was done to this id.")] = None,
+    by: Annotated[
+        str | None, typer.Option(help="By this key: its id, as `lathe keys list` shows it.")
+    ] = None,
     since: Moment = None,
     until: Moment = None,
     limit: Limit = 50,
@@ -27,10 +32,13 @@ def audit(
     as_json: AsJson = False,
 ) -> None:
     """Who changed what in the project; takes an admin key."""
+    if by is not None and not is_id("key", by):
+        raise wrong("--by takes the id of a key, key_..., as `lathe keys list` shows it.")
     with connected(url, key) as service:
         found = service.lathe.audit(
             action=action,
             target=target,
+            key=by,
             since=since and since.replace(tzinfo=UTC),
             until=until and until.replace(tzinfo=UTC),
             limit=limit,

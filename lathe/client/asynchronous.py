@@ -270,13 +270,14 @@ class AsyncClient:
         *,
         action: str | None = None,
         target: str | None = None,
+        key: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         limit: int | None = None,
     ) -> list[AuditView]:
         """Who changed what, newest first; takes an admin key. `action` is one, such as
-        `job.submit`, or all of a kind, such as `job`."""
-        return await self._run(catalogue.audit(action, target, since, until, limit))
+        `job.submit`, or all of a kind, such as `job`; `key` is the id of one key."""
+        return await self._run(catalogue.audit(action, target, key, since, until, limit))
 
     async def delete_job(self, job_id: str) -> None:
         """Delete a finished job with its files, report and numbers."""

@@ -53,12 +53,13 @@ def rotate_key(key_id: str, grace_s: int) -> Talk[NewKeyView]:
 def audit(
     action: str | None,
     target: str | None,
+    key: str | None,
     since: datetime | None,
     until: datetime | None,
     limit: int | None,
 ) -> Talk[list[AuditView]]:
     """The newest first."""
-    query: dict[str, Any] = {"action": action, "target": target}
+    query: dict[str, Any] = {"action": action, "target": target, "key": key}
     query["since"] = since.isoformat() if since else None
     query["until"] = until.isoformat() if until else None
     query["limit"] = min(limit, 200) if limit else None

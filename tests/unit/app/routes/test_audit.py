@@ -262,6 +262,15 @@ async def test_admins_page_through_it_and_narrow_it(world: Any) -> None:
     assert (await world.stranger.get("/v1/audit")).json()["items"] == []
 
 
+async def test_it_tells_what_was_done_with_one_key(world: Any) -> None:
+    first = "key_" + world.key.split("_")[1]
+    second = (await world.client.post("/v1/keys", json={"name": "ci"})).json()
+    await (await world.as_key(second["key"])).post("/v1/webhooks", json=HOOK)
+    for key_id, action in ((first, "key.create"), (second["id"], "webhook.create")):
+        told = (await world.client.get(f"/v1/audit?key={key_id}")).json()["items"]
+        assert [(each["action"], each["key"]) for each in told] == [(action, key_id)]
+
+
 async def test_a_moment_without_a_zone_and_a_made_up_action_are_named(world: Any) -> None:
     for query, param in (
         ("since=2002-01-01T00:00:00", "since"),

@@ -136,6 +136,21 @@ def test_the_audit_is_asked_for_in_utc_and_names_who_did_it(service: Played, run
     assert dict(request.url.params) == {"action": "model", "since": since, "limit": "7"}
 
 
+def test_the_audit_is_asked_for_by_the_id_of_a_key_and_never_by_its_secret(
+    service: Played, run: Run
+) -> None:
+    service.on("GET /v1/audit", page())
+    assert run("audit", "--by", KEY, "--target", "mdl_x").exit_code == 0
+    (request,) = service.sent("GET /v1/audit")
+    assert dict(request.url.params) == {"key": KEY, "target": "mdl_x", "limit": "50"}
+    printable = f"lt_{KEY.removeprefix('key_')}_hunter2"
+    for wrong in (printable, "ci", f"{KEY}_hunter2"):
+        ended = run("audit", "--by", wrong)
+        assert (ended.exit_code, "`lathe keys list`" in ended.stderr) == (2, True)
+        assert "hunter2" not in ended.output
+    assert len(service.asked) == 1
+
+
 @pytest.mark.parametrize("words", [("keys", "rotate", KEY), ("webhooks", "rotate", HOOK)])
 def test_a_grace_of_more_than_thirty_days_is_a_slip(
     service: Played, run: Run, words: tuple[str, ...]

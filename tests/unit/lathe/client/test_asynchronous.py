@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -98,3 +99,26 @@ def test_a_service_that_was_never_there_is_not_asked_again(paused: list[float]) 
     with pytest.raises(Unreachable, match=r"nothing answers at http://lathe\.test"):
         asyncio.run(listed())
     assert paused == []
+
+
+def test_both_ask_for_the_audit_by_the_same_names() -> None:
+    seen: list[dict[str, str]] = []
+    key = ids.new("key")
+    since = datetime(2026, 1, 2, tzinfo=UTC)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert (request.method, request.url.path) == ("GET", "/v1/audit")
+        seen.append(dict(request.url.params))
+        return httpx.Response(200, json={"items": [], "next_cursor": None})
+
+    async def ask() -> None:
+        async with AsyncClient(
+            "http://lathe.test", "lt_key", transport=httpx.MockTransport(answer)
+        ) as lathe:
+            await lathe.audit(action="model", target="mdl_x", key=key, since=since, limit=7)
+
+    with Client("http://lathe.test", "lt_key", transport=httpx.MockTransport(answer)) as lathe:
+        lathe.audit(action="model", target="mdl_x", key=key, since=since, limit=7)
+    asyncio.run(ask())
+    asked = {"action": "model", "target": "mdl_x", "key": key, "limit": "7"}
+    assert seen == [asked | {"since": "2026-01-02T00:00:00+00:00"}] * 2
