@@ -44,6 +44,8 @@ class Collector:
     url: str
     spans: list[Told] = field(default_factory=list)
     paths: set[str] = field(default_factory=set)
+    authorizations: set[str | None] = field(default_factory=set)
+    resources: list[dict[str, str | int]] = field(default_factory=list)
 
     def of(self, trace: str) -> list[Told]:
         """The spans of one trace, by their beginning."""
@@ -74,7 +76,12 @@ def collector() -> Iterator[Collector]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             one.paths.add(self.path)
-            one.spans += _spans(ExportTraceServiceRequest.FromString(body))
+            one.authorizations.add(self.headers["Authorization"])
+            request = ExportTraceServiceRequest.FromString(body)
+            one.resources += [
+                _values(each.resource.attributes) for each in request.resource_spans
+            ]
+            one.spans += _spans(request)
             answer = ExportTraceServiceResponse().SerializeToString()
             self.send_response(200)
             self.send_header("Content-Type", "application/x-protobuf")

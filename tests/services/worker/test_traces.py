@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from app.store.traces.exporting import exporting
 from lathe.job import JobSpec, Resources
 from lathe.states import JobState
 from lathe.techniques.optimize import OptimizeGraph
@@ -131,6 +132,34 @@ def test_neither_a_name_that_somebody_gave_nor_a_sentence_is_told(
         "messaging.system",
     }
     assert told.paths == {"/v1/traces"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "attributes", "sent", "place"),
+    [
+        ("authorization=Bearer%20x", "deployment.environment.name=trial", "Bearer x", "trial"),
+        ("", "", None, None),  # as Compose hands them on where .env has none
+    ],
+)
+def test_the_collectors_headers_and_the_places_name_come_from_the_environment(
+    told: Collector,
+    monkeypatch: pytest.MonkeyPatch,
+    headers: str,
+    attributes: str,
+    sent: str | None,
+    place: str | None,
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", headers)
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", attributes)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")  # not read
+    traces = exporting(told.url, "lathe-api", 1.0)
+    traces.provider.get_tracer("lathe").start_span("here").end()
+    told.until("here")
+    traces.provider.shutdown()
+    assert told.authorizations == {sent}
+    (resource,) = told.resources
+    assert resource["service.name"] == "lathe-api"
+    assert resource.get("deployment.environment.name") == place
 
 
 def test_a_collector_that_is_not_there_is_in_nobodys_way(

@@ -51,6 +51,22 @@ def test_compose_settings_that_are_not_of_compose_alone_are_here(
             assert theirs <= environment(only(spec)).keys(), part
 
 
+def test_every_process_is_told_how_to_reach_the_collector_of_traces() -> None:
+    given = {
+        "settings": {"OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=trial"},
+        "secretSettings": {"OTEL_EXPORTER_OTLP_HEADERS": "collector-headers"},
+    }
+    found = {
+        part: only(spec) for part, (_, spec) in pods(rendered(given)).items() if part in OURS
+    }
+    assert found.keys() >= {"api", "worker-cpu", "worker-intake", "deliver", "sweep"}
+    secret = {"secretKeyRef": {"name": "lathe", "key": "collector-headers"}}
+    for part, container in found.items():
+        assert environment(container)["OTEL_RESOURCE_ATTRIBUTES"].endswith("=trial"), part
+        named = {each["name"]: each for each in container["env"]}
+        assert named["OTEL_EXPORTER_OTLP_HEADERS"].get("valueFrom") == secret, part
+
+
 def test_a_job_is_refused_memory_before_its_pod_is_ended(manifests: list[Manifest]) -> None:
     found = {part: only(spec) for part, (_, spec) in pods(manifests).items() if part in POOLS}
     assert found

@@ -98,6 +98,22 @@ def test_every_setting_is_one_that_its_process_reads(
     assert in_images <= both
 
 
+def test_every_process_is_told_how_to_reach_the_collector_of_traces() -> None:
+    given = {
+        "LATHE_TRACES_URL": "http://collector:4318",
+        "LATHE_TRACES_SHARE": "0.5",
+        "OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20x",
+        "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=trial",
+    }
+    readers = {"LATHE_TRACES_READS_SHARE": "0.25", "LATHE_TRACES_JOIN": "true"}
+    told = services(SECRETS | given | readers)
+    for name in OURS | HANDS:
+        environment = {key: str(value) for key, value in told[name]["environment"].items()}
+        assert given.items() <= environment.items(), name
+    joins = told["api"]["environment"]
+    assert (joins["LATHE_TRACES_READS_SHARE"], joins["LATHE_TRACES_JOIN"]) == (0.25, True)
+
+
 def test_uploaded_models_are_never_opened_without_the_whole_sandbox(
     stack: dict[str, Any],
 ) -> None:
