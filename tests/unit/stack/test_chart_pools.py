@@ -2,6 +2,7 @@
 
 import re
 
+from app.store.quotas.limits import running_names
 from app.store.rows import Job
 from lathe.states import JobState, Queue
 from tests.unit.stack.chart import Manifest, of_kind, pods, rendered
@@ -40,11 +41,20 @@ def test_pools_follow_the_jobs_of_their_queue(everything: list[Manifest]) -> Non
         assert spec["fallback"]["behavior"] == "currentReplicasIfHigher"
         (trigger,) = spec["triggers"]
         query = trigger["metadata"]["query"]
-        queue, *states = re.findall(r"'(\w+)'", query)
-        assert name == f"lathe-worker-{queue}"
-        assert states == [JobState.RUNNING, JobState.QUEUED]
+        queue = name.removeprefix("lathe-worker-")
+        assert re.findall(r"\bqueue = '(\w+)'", query)[-1] == queue
+        assert set(re.findall(r"\bstate = '(\w+)'", query)) == {
+            JobState.RUNNING,
+            JobState.QUEUED,
+        }
         assert f"FROM {Job.__tablename__} " in query
         assert set(re.findall(r"\b(queue|state|not_\w+)\b", query)) <= columns
+        named = set(re.findall(r"'(running_\w+|gpu_minutes)'", query))
+        limits = {
+            *running_names(Queue(queue)),
+            *(["gpu_minutes"] if queue == Queue.GPU else []),
+        }
+        assert named == limits
         assert trigger["metadata"]["host"] == "lathe-postgres.prod.svc"
     assert scaled["lathe-worker-gpu"]["spec"]["minReplicaCount"] == 0
     assert scaled["lathe-worker-intake"]["spec"]["minReplicaCount"] == 1
