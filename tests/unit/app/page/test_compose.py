@@ -158,6 +158,23 @@ async def test_a_form_that_is_sent_twice_makes_one_job(world: Any, browser: Any)
     assert other.headers["location"] != first.headers["location"]
 
 
+async def test_lists_take_one_more_wherever_they_are(world: Any, browser: Any) -> None:
+    await world.model()
+    page = await browser.see("/compose")
+    page = (await press(browser, page, "redraw", **{"pipeline.recipe": ""})).text
+    page = (await press(browser, page, "step", technique="train.distill")).text
+    assert "pipeline.0.teachers.1.weight" not in fields(page)
+    for button, name in (
+        ("add:pipeline.0.teachers", "pipeline.0.teachers.1.weight"),
+        ("add:pipeline.0.features", "pipeline.0.features.0.layer"),
+        ("add:constraints", "constraints.0.metric"),
+    ):
+        page = (await press(browser, page, button)).text
+        assert name in fields(page)
+    page = (await press(browser, page, "remove:pipeline.0.teachers.0")).text
+    assert "pipeline.0.teachers.1.weight" not in fields(page)
+
+
 @pytest.mark.parametrize("button", ["add:data", "add:task", "add:data.train", "remove:task.0"])
 async def test_a_button_that_the_form_does_not_have_is_refused(
     world: Any, browser: Any, button: str
