@@ -79,10 +79,12 @@ def proxy(
         ("listen 8080;", f"listen 127.0.0.1:{before};"),
         ("        keepalive_timeout 60s;\n", ""),  # newer than some distributions' nginx
         ("/tmp/", f"{tmp_path}/"),
+        ("/etc/nginx/mime.types", f"{tmp_path}/mime.types"),  # nginx may be unpacked anywhere
     ):
         assert ours in text
         text = text.replace(ours, here)
     (tmp_path / "nginx.conf").write_text(text)
+    (tmp_path / "mime.types").write_text("types {}\n")
     upstream = Upstream()
     server = uvicorn.Server(uvicorn.Config(upstream, port=behind, log_level="warning"))
     thread = threading.Thread(target=server.run)
