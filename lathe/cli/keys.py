@@ -20,7 +20,9 @@ def create(
         list[str] | None,
         typer.Option(help="read, write or admin; give it again for more. Default read, write."),
     ] = None,
-    days: Annotated[int | None, typer.Option(min=1, help="Expires after so many.")] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, max=36_500, help="Expires after so many.")
+    ] = None,
     url: Url = None,
     key: Key = None,
     *,

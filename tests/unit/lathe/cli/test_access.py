@@ -45,6 +45,13 @@ def asked(service: Played, place: str) -> Any:
     return json.loads(request.content or "null")
 
 
+@pytest.mark.parametrize("days", ["0", "36501", "1000000000000"])
+def test_a_key_lasts_from_a_day_to_a_century(days: str, service: Played, run: Run) -> None:
+    ended = run("keys", "create", "ci", "--days", days)
+    assert (ended.exit_code, "--days" in ended.stderr) == (2, True)
+    assert service.asked == []
+
+
 def test_a_rotated_keys_successor_is_all_of_stdout(service: Played, run: Run) -> None:
     service.on(f"POST /v1/keys/{KEY}/rotate", found(key(NEW, key="lt_new"), 201))
     ended = run("keys", "rotate", KEY, "--grace-hours", "1.5")
