@@ -30,7 +30,7 @@ def ran(session: Session, name: str, state: JobState, hours_ago: float) -> None:
             kind=JobKind.COMPRESS,
             queue=Queue.CPU,
             state=state,
-            started_at=NOW - timedelta(hours=hours_ago),
+            started_at=datetime.now(UTC) - timedelta(hours=hours_ago),
         )
     )
     session.flush()

@@ -19,6 +19,7 @@ from lathe.layout import PictureLayout
 
 MOST_PIXELS = 24_000_000  # 96 MB as Pillow holds them, of which two are needed at once
 MOST_WEBP_PIXELS = 12_000_000  # its decoder holds three more
+MOST_SIDE = 65_535  # a JPEG's; making millions of rows into few takes a table of their weights
 BAND_PIXELS = 1 << 20
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 GREY_MODES = {"1", "L"}
@@ -100,6 +101,11 @@ def header(name: str, file: BinaryIO) -> Header:
             raise NotADataset(
                 f"the picture {name!r} has {width} x {height} pixels; make it smaller, up to "
                 f"{most // 1_000_000} million"
+            )
+        if max(width, height) > MOST_SIDE:
+            raise NotADataset(
+                f"the picture {name!r} has {width} x {height} pixels; cut it, so that no side "
+                f"has more than {MOST_SIDE}"
             )
         return Header((height, width), picture.mode in GREY_MODES)
 

@@ -129,6 +129,10 @@ def _cut(data: bytes) -> bytes:
             {"a/1.png": picture(RED, (9000, 9000))},
             "9000 x 9000 pixels; make it smaller, up to 24",
         ),
+        (
+            {"a/1.png": picture(RED, (1, 65_536))},
+            "1 x 65536 pixels; cut it, so that no side has more than 65535",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
