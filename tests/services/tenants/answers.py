@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-_OF_THE_REQUEST = {"x-request-id", "date"}
+_OF_THE_REQUEST = {"x-request-id", "date", "ratelimit"}  # the last counts the caller's own
 _LENGTH = "content-length"  # of JSON, clocks change it
 _CLOCKS = {
     *("request_id", "queued_s", "running_s", "last_used_at"),

@@ -51,6 +51,19 @@ async def test_nothing_that_a_tenant_reads_changes_when_another_one_comes(
     assert [each for each in town.mine.ids() if each not in told] == []
 
 
+async def test_what_is_left_of_the_rate_tells_of_ones_own_requests_alone(town: Town) -> None:
+    """However many another sends between two of one's own."""
+
+    async def left() -> int:
+        answer = await town.mine.client.get("/v1/models")
+        return int(answer.headers["ratelimit"].partition(";r=")[2])
+
+    before = await left()
+    for _ in range(20):
+        assert (await town.theirs.client.get("/v1/models")).status_code == 200
+    assert await left() >= before - 1
+
+
 async def test_a_place_in_anothers_list_tells_no_more_than_its_moment(
     town: Town, document: dict[str, Any]
 ) -> None:
