@@ -310,14 +310,12 @@ def _past_a_filter() -> None:
 
 
 class _Capped:
-    """An act that breaks a cap, which has a name of its own; each of `walls` keeps it alone,
-    and each of `others` does, too, by another name."""
+    """An act that breaks a cap, which has a name of its own; each of `walls` keeps it alone."""
 
     guard: ClassVar[str]
     wish: ClassVar[dict[str, Any]]
     codes: ClassVar[set[str]]
     walls: ClassVar[tuple[str, ...]]
-    others: ClassVar[tuple[str, ...]] = ()
 
     def test_the_child_is_stopped_and_the_user_is_told_which_cap(self, owned: Owned) -> None:
         code, detail = tried(owned, self.wish)
@@ -327,12 +325,9 @@ class _Capped:
         for wall in self.walls:
             code, detail = tried(owned, self.wish | all_but(wall))
             assert code in self.codes, (wall, detail)
-        for wall in self.others:
-            code, detail = tried(owned, self.wish | all_but(wall))
-            assert code == "internal", (wall, detail)
 
     def test_it_goes_through_without_the_guard(self, owned: Owned) -> None:
-        code, detail = tried(owned, self.wish | without(*self.walls, *self.others))
+        code, detail = tried(owned, self.wish | without(*self.walls))
         assert detail.startswith("done: "), (code, detail)
 
 
@@ -374,7 +369,6 @@ class TestThreads(_Capped):
     wish: ClassVar = {"act": "threads", "count": 300, "seconds": 3}
     codes: ClassVar = {"too_many_threads"}
     walls: ClassVar = (WATCH,)
-    others: ClassVar = (ADDRESSES,)  # what threads reserve
 
 
 class TestOpenFiles(_Capped):
